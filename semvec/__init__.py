@@ -1,0 +1,3 @@
+"""Semantic memory server for LLM agents."""
+
+__version__ = "1.0.0"

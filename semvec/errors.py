@@ -1,0 +1,82 @@
+"""Domain errors: what went wrong in the caller's terms, each with the status that tells its kind."""
+
+from collections.abc import Sequence
+from typing import ClassVar, TypedDict
+
+
+class Fault(TypedDict):
+    """One thing wrong with one field of a request."""
+
+    loc: Sequence[str | int]
+    msg: str
+    type: str
+
+
+class SemvecError(Exception):
+    """Base of every error a caller can cause or should hear about."""
+
+    status: ClassVar[int] = 500
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class Malformed(SemvecError):
+    """The request cannot be read at all."""
+
+    status = 400
+
+
+class Unauthorized(SemvecError):
+    """No licence token, or one that cannot be trusted."""
+
+    status = 401
+
+
+class LicenseExpired(SemvecError):
+    """A genuine licence token whose time is over."""
+
+    status = 402
+
+
+class NotFound(SemvecError):
+    """It does not exist, or belongs to somebody else."""
+
+    status = 404
+
+
+class Conflict(SemvecError):
+    """The state of things does not allow this."""
+
+    status = 409
+
+
+class TooLarge(SemvecError):
+    """The body is over the limit."""
+
+    status = 413
+
+
+class Invalid(SemvecError):
+    """A field is missing, of the wrong kind or out of range."""
+
+    status = 422
+
+    def __init__(self, *faults: Fault) -> None:
+        super().__init__("; ".join(fault["msg"] for fault in faults))
+        self.faults = faults
+
+    @classmethod
+    def field(cls, name: str, msg: str, kind: str = "value_error") -> "Invalid":
+        return cls({"loc": ["body", name], "msg": msg, "type": kind})
+
+
+class Unavailable(SemvecError):
+    """The server cannot do this now; the same request may succeed later."""
+
+    status = 503
+
+    def __init__(self, detail: str, retry_after: int = 1) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after

@@ -1,0 +1,45 @@
+"""The text block that goes into a system prompt: the same size however long the talk."""
+
+import re
+from collections.abc import Iterable
+
+BYTES_PER_TOKEN = 4
+"""UTF-8 bytes that a language model's tokenizer turns into one token, about."""
+CUT = " […]"
+SMALLEST = 40
+"""Bytes below which the rest of the budget is left empty rather than filled with a scrap."""
+
+_SENTENCE_END = re.compile(r"[.!?…。！？](?=[\s\"'”’)\]]|$)[\"'”’)\]]*|\n")
+
+
+def context_block(turns: int, memories: int, texts: Iterable[str], budget: int) -> str:
+    """A header line, then `texts` best first, in at most about `budget` tokens.
+
+    What does not fit whole is cut at the end of a sentence and marked; no text takes more than half
+    of the budget, so that one long memory does not push out all others.
+    """
+    header = f"Memory of this conversation: {turns} turns, {memories} memories. Most relevant:"
+    room = budget * BYTES_PER_TOKEN - len(header)
+    largest = max(SMALLEST, room // 2)
+    lines = [header]
+    for text in texts:
+        line = "- " + shortened(text, min(room, largest) - 3).replace("\n", "\n  ")
+        size = len(line.encode()) + 1
+        if size > room:
+            break
+        lines.append(line)
+        room -= size
+        if room < SMALLEST:
+            break
+    return "\n".join(lines) if len(lines) > 1 else header.partition(" Most")[0]
+
+
+def shortened(text: str, limit: int) -> str:
+    """`text` in at most `limit` UTF-8 bytes: whole, or cut where a sentence or else a word ends."""
+    data = text.encode()
+    if len(data) <= limit:
+        return text
+    head = data[: max(0, limit - len(CUT.encode()))].decode(errors="ignore")
+    ends = [match.end() for match in _SENTENCE_END.finditer(head)]
+    cut = ends[-1] if ends and ends[-1] >= len(head) // 3 else head.rfind(" ")
+    return head[: cut if cut > 0 else len(head)].rstrip() + CUT

@@ -1,0 +1,68 @@
+"""One relevance from several signals, and the best of them.
+
+A scorer that answers the query by itself (cosine, lexical) is a number in about [0, 1]; the mean of
+the scorers is the match. What follows only raises a match towards 1, so that relevance stays an
+absolute number. Figures and alternatives: docs/recall.md.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Scores = npt.NDArray[np.float32]
+Slots = npt.NDArray[np.int64]
+
+PREVIOUS_SHARE = 0.3
+NEXT_SHARE = 0.15
+RECENCY_SHARE = 0.01
+IMPORTANCE_SHARE = 0.01
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Signals:
+    """What is known of n memories for one query; arrays of shape (n,).
+
+    `cosine` is the higher one of a memory's text and question vectors; `lexical` is None for a
+    query without words. `recency`, `importance` and `boost` (the largest single one) lie in [0, 1].
+    """
+
+    cosine: Scores
+    lexical: Scores | None
+    recency: Scores
+    importance: Scores
+    boost: Scores
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Order:
+    """For each of n slots the slots learnt just before and just after it; -1 stands for none."""
+
+    previous: Slots
+    next: Slots
+
+
+def relevance(signals: Signals, order: Order) -> Scores:
+    """Relevance in [0, 1], shape (n,)."""
+    scorers = [signals.cosine] if signals.lexical is None else [signals.cosine, signals.lexical]
+    match = np.zeros(len(signals.cosine) + 1, np.float32)  # what slot -1 reads stays 0
+    for scorer in scorers:
+        match[:-1] += np.clip(scorer, 0.0, 1.0)
+    match /= len(scorers)
+    own = match[:-1]
+    around = PREVIOUS_SHARE * match[order.previous] + NEXT_SHARE * match[order.next]
+    kept = RECENCY_SHARE * signals.recency + IMPORTANCE_SHARE * signals.importance
+    missing = (1.0 - own) * (1.0 - around) * (1.0 - kept) * (1.0 - signals.boost)
+    return np.clip(1.0 - missing, 0.0, 1.0)
+
+
+def rank(relevance: Scores, ids: npt.NDArray[np.int64], k: int) -> Slots:
+    """At most k slots by falling relevance, ties by the newer id; an id of -1 is an empty slot."""
+    slots = np.flatnonzero(ids >= 0)
+    values = relevance[slots]
+    if k < len(slots):
+        least = np.partition(values, len(values) - k)[len(values) - k] if k else np.inf
+        slots = slots[values >= least]
+        values = relevance[slots]
+    best = np.lexsort((-ids[slots], -values))[:k]
+    return slots[best]

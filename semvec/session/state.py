@@ -1,0 +1,155 @@
+"""The semantic state: an exponentially weighted mean of directions, and the phase it is in."""
+
+from collections import deque
+from copy import deepcopy
+from math import sqrt
+from typing import Literal
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from semvec.vectors import Vector
+
+Phase = Literal["initialization", "exploration", "convergence", "resonance", "divergence"]
+
+HISTORY = 20
+BASE_GAIN = 0.05
+BOOSTED_GAIN = 0.2
+BOOST_UPDATES = 5
+
+WARM_UP = 10
+"""Updates before the first phase is left."""
+PHASE_PATIENCE = 3
+"""Updates in a row that must call for another phase."""
+RISING = 0.25
+ROUNDING = 1e-6
+"""Deviation below which similarities count as equal."""
+SCATTERED, FOCUSED = 0.45, 0.6
+"""Mean resultant lengths below and above which the talk counts as scattered and as focused."""
+
+
+class Update(msgspec.Struct, frozen=True):
+    """What one memory learnt does to the state, decided; applying it only stores."""
+
+    beta: float
+    similarity: float
+    signal: float
+    norm: float
+    phase: Phase
+    candidate: Phase
+    patience: int
+
+
+class Switch(msgspec.Struct, frozen=True):
+    """One change of subject: after how many updates, when (epoch seconds), how surely."""
+
+    interaction_count: int
+    at: float
+    score: float
+
+
+class State:
+    """s_t, its phase and its histories; changed only by `apply`."""
+
+    def __init__(self, dimension: int, template: Vector | None = None) -> None:
+        self.mean: npt.NDArray[np.float64] = np.zeros(dimension)
+        self.interaction_count = 0
+        self.prior_weight = 0
+        if template is not None:
+            self.mean += template
+            self.prior_weight = 1
+        self.boost_remaining = 0
+        self.phase: Phase = "initialization"
+        self.candidate: Phase = "initialization"
+        self.patience = 0
+        self.betas = deque[float](maxlen=HISTORY)
+        self.similarities = deque[float](maxlen=HISTORY)
+        self.signals = deque[float](maxlen=HISTORY)
+        self.norms = deque[float](maxlen=HISTORY)
+        self.phases = deque[Phase](maxlen=HISTORY)
+        self.switches = deque[Switch](maxlen=HISTORY)
+
+    def direction(self) -> Vector | None:
+        """u_t, unit length, shape (d,); None while there is nothing to point at."""
+        norm = float(np.sqrt(self.mean @ self.mean))
+        return (self.mean / norm).astype(np.float32) if norm > 1e-12 else None
+
+    def decide(self, x: Vector) -> Update:
+        """The update that learning the unit vector `x`, shape (d,), calls for."""
+        t = self.interaction_count + 1
+        beta = max(BASE_GAIN, 1.0 / (t + self.prior_weight))
+        if self.boost_remaining:
+            beta = max(beta, BOOSTED_GAIN)
+        direction = self.direction()
+        similarity = 0.0 if t == 1 or direction is None else cosine(x, direction)
+        moved = self._moved(x, beta)
+        norm = min(1.0, float(np.sqrt(moved @ moved)))
+        signal = trend([*self.similarities, similarity][-HISTORY:])
+        candidate = wanted_phase(t, norm, signal) or self.phase
+        patience = self.patience + 1 if candidate == self.candidate else 1
+        changes = candidate != self.phase and (
+            patience >= PHASE_PATIENCE or self.phase == "initialization"
+        )
+        phase = candidate if changes else self.phase
+        return Update(beta, similarity, signal, norm, phase, candidate, patience)
+
+    def apply(self, update: Update, x: Vector) -> None:
+        self.mean = self._moved(x, update.beta)
+        self.interaction_count += 1
+        self.boost_remaining = max(0, self.boost_remaining - 1)
+        self.phase, self.candidate = update.phase, update.candidate
+        self.patience = update.patience
+        self.betas.append(update.beta)
+        self.similarities.append(update.similarity)
+        self.signals.append(update.signal)
+        self.norms.append(update.norm)
+        self.phases.append(update.phase)
+
+    def after(self, update: Update, x: Vector) -> "State":
+        """A copy with the update applied."""
+        state = deepcopy(self)
+        state.apply(update, x)
+        return state
+
+    def switch(self, at: float, score: float, boost: int) -> None:
+        """A change of subject: the next `boost` updates weigh more."""
+        self.boost_remaining = boost
+        self.switches.append(Switch(self.interaction_count, at, score))
+
+    def _moved(self, x: Vector, beta: float) -> npt.NDArray[np.float64]:
+        return (1.0 - beta) * self.mean + beta * x.astype(np.float64)
+
+
+def cosine(x: Vector, y: Vector) -> float:
+    """Dot product of two unit vectors, clipped to [-1, 1]."""
+    return max(-1.0, min(1.0, float(x @ y)))
+
+
+def trend(similarities: list[float]) -> float:
+    """Recent against usual similarity, in standard deviations, clipped to [-1, 1].
+
+    Mean of the last 5 minus mean of all, over the deviation of all; 0 before 5 values.
+    """
+    if len(similarities) < 5:
+        return 0.0
+    mean = sum(similarities) / len(similarities)
+    deviation = sqrt(sum((value - mean) ** 2 for value in similarities) / len(similarities))
+    if deviation < ROUNDING:
+        return 0.0
+    return max(-1.0, min(1.0, (sum(similarities[-5:]) / 5 - mean) / deviation))
+
+
+def wanted_phase(t: int, norm: float, signal: float) -> Phase | None:
+    """The phase that update `t` calls for; None where no rule fits."""
+    if t <= WARM_UP:
+        return "initialization"
+    if signal > RISING:
+        return "convergence"
+    if signal < -RISING:
+        return "divergence"
+    if norm >= FOCUSED:
+        return "resonance"
+    if norm < SCATTERED:
+        return "exploration"
+    return None
