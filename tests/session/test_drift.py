@@ -8,7 +8,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from semvec.session.drift import DriftState, Step, Vector, advance, observe, pack, restart, unpack
+from semvec.session.drift import DriftState, Step, advance, observe, pack, restart, unpack
+from semvec.vectors import Vector
 
 DIMENSION = 64
 

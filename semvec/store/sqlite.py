@@ -1,0 +1,231 @@
+"""SQLite: a file, its lock, and a connection that crosses to its thread once per statement."""
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import aiosqlite
+from sqlalchemy import URL, AsyncAdaptedQueuePool, Connection, event
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from semvec.store.database import Database
+from semvec.store.errors import StoreError
+
+BUSY_S = 5.0
+POOL_SIZE = 8
+WAL_BYTES = 32 * 2**20
+"""The checkpoints of SQLite keep the file near 4 MiB; where overlapping reads starve them and it
+grows past this, the next commit waits for the readers and truncates it."""
+CHECKPOINT_BUSY_MS = 250
+OWNER_ONLY = 0o600
+
+T = TypeVar("T")
+PRAGMAS = (
+    f"PRAGMA busy_timeout = {int(BUSY_S * 1000)}",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA secure_delete = FAST",
+    "PRAGMA wal_autocheckpoint = 1000",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    description: Any
+    rows: list[Any]
+    rowcount: int
+    lastrowid: int | None
+
+
+def _execute(
+    connection: sqlite3.Connection, begin: str | None, sql: str, parameters: Any, many: bool
+) -> Executed:
+    cursor = connection.cursor()
+    try:
+        if begin:
+            cursor.execute(begin)
+        (cursor.executemany if many else cursor.execute)(sql, parameters)
+        rows = cursor.fetchall() if cursor.description else []
+        return Executed(cursor.description, rows, cursor.rowcount, cursor.lastrowid)
+    finally:
+        cursor.close()
+
+
+class SqliteCursor:
+    """A cursor that holds no statement: execution brings all rows in the same crossing."""
+
+    __slots__ = ("_connection", "_executed", "arraysize")
+
+    def __init__(self, connection: "SqliteConnection") -> None:
+        self._connection = connection
+        self._executed = Executed(None, [], -1, None)
+        self.arraysize = 1
+
+    async def __aenter__(self) -> "SqliteCursor":
+        return self
+
+    async def execute(self, sql: str, parameters: Any = ()) -> "SqliteCursor":
+        self._executed = await self._connection.run(sql, parameters, many=False)
+        return self
+
+    async def executemany(self, sql: str, parameters: Sequence[Any]) -> "SqliteCursor":
+        self._executed = await self._connection.run(sql, parameters, many=True)
+        return self
+
+    async def fetchall(self) -> list[Any]:
+        return self._executed.rows
+
+    async def close(self) -> None:
+        pass
+
+    @property
+    def description(self) -> Any:
+        return self._executed.description
+
+    @property
+    def rowcount(self) -> int:
+        return self._executed.rowcount
+
+    @property
+    def lastrowid(self) -> int | None:
+        return self._executed.lastrowid
+
+
+class SqliteConnection(aiosqlite.Connection):
+    """aiosqlite crosses to its thread for the cursor, the execution, the rows and the close of
+    every statement; this one crosses once, and BEGIN rides with the first statement."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(partial(_connect, path), iter_chunk_size=64)
+        self._thread.daemon = True
+        self._wal = f"{path}-wal"
+        self._begin: str | None = None
+
+    def begin(self, mode: Literal["DEFERRED", "IMMEDIATE"]) -> None:
+        self._begin = f"BEGIN {mode}"
+
+    def cursor(self) -> SqliteCursor:  # type: ignore[override]
+        return SqliteCursor(self)
+
+    async def run(self, sql: str, parameters: Any, *, many: bool) -> Executed:
+        begin, self._begin = self._begin, None
+        return await self._in_thread(partial(_execute, self._conn, begin, sql, parameters, many))
+
+    async def commit(self) -> None:
+        self._begin = None
+        if self.in_transaction:
+            await self._in_thread(partial(_commit, self._conn, self._wal))
+
+    async def rollback(self) -> None:
+        self._begin = None
+        if self.in_transaction:
+            await super().rollback()
+
+    async def _in_thread(self, function: Callable[[], T]) -> T:
+        result: T = await self._execute(function)  # type: ignore[no-untyped-call]
+        return result
+
+
+def _commit(connection: sqlite3.Connection, wal: str) -> None:
+    connection.commit()
+    if os.stat(wal).st_size > WAL_BYTES:
+        connection.execute(f"PRAGMA busy_timeout = {CHECKPOINT_BUSY_MS}")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        connection.execute(PRAGMAS[0])
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    try:
+        for pragma in PRAGMAS:
+            connection.execute(pragma)
+        (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        if mode != "wal":
+            raise sqlite3.OperationalError("its file system has no shared memory for a WAL")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+async def _open(path: Path) -> SqliteConnection:
+    connection = SqliteConnection(path)
+    await connection
+    return connection
+
+
+def _begin(connection: Connection) -> None:
+    mode = connection.get_execution_options().get("sqlite_begin")
+    driver = connection.connection.driver_connection
+    if mode and isinstance(driver, SqliteConnection):
+        driver.begin(mode)
+
+
+def _claim(path: Path, shared: bool) -> Callable[[], None]:
+    """Lock `<path>.lock`; the kernel lets go of it when the process dies, however it dies."""
+    if not path.parent.is_dir():
+        raise StoreError(
+            f"cannot open {path}: there is no directory {path.parent}; create it, or name another "
+            "file in DATABASE_URL"
+        )
+    lock = Path(f"{path}.lock")
+    try:
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, OWNER_ONLY)
+        with suppress(FileExistsError):  # SQLite gives the files beside it the same mode
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL, OWNER_ONLY))
+    except OSError as error:
+        raise StoreError(
+            f"cannot open {path}: {lock}: {error.strerror}; the server has to be allowed to write "
+            "the database and the files beside it"
+        ) from error
+    try:
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise StoreError(
+            f"{path} is in use by another server; stop that one, or give this one a database of "
+            "its own in DATABASE_URL (several servers can share a PostgreSQL database)"
+        ) from error
+    except OSError as error:
+        os.close(descriptor)
+        raise StoreError(f"cannot lock {lock}: {error.strerror}; use a local disk") from error
+    return partial(os.close, descriptor)
+
+
+def _path(url: URL) -> Path:
+    name = url.database or ""
+    if name in ("", ":memory:") or name.startswith("file:") or "mode" in url.query:
+        raise StoreError(
+            "DATABASE_URL names an in-memory SQLite database, which would forget everything at "
+            "exit: name a file, as in sqlite:///semvec.db"
+        )
+    return Path(name)
+
+
+def database(url: URL, *, shared: bool) -> Database:
+    path = _path(url)
+    engine = create_async_engine(
+        "sqlite+aiosqlite://",
+        async_creator=partial(_open, path),
+        poolclass=AsyncAdaptedQueuePool,
+        pool_size=POOL_SIZE,
+        max_overflow=0,
+        pool_timeout=BUSY_S,
+        hide_parameters=True,
+    )
+    event.listen(engine.sync_engine, "begin", _begin)
+    return Database(
+        name=str(path),
+        remedy="DATABASE_URL has to name a SQLite database, or a new file, that may be written",
+        engine=engine,
+        reads=engine,
+        consistent=engine.execution_options(sqlite_begin="DEFERRED"),
+        writes=engine.execution_options(sqlite_begin="IMMEDIATE"),
+        shared=shared,
+        claim=partial(_claim, path, shared),
+    )

@@ -1,0 +1,89 @@
+"""The statements of the writer, built once; only conflict clauses differ between databases."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from sqlalchemy import Executable, Table, bindparam, delete, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import ReturningInsert
+
+from semvec.store.tables import archive_terms, events, memories, metadata, sessions, snapshots
+
+
+@dataclass(frozen=True, slots=True)
+class Conflicting:
+    """Inserts that meet an existing row without raising."""
+
+    create: ReturningInsert[Any]
+    remember: Executable
+    archive: Executable
+    snapshot: Executable
+
+
+def _conflicting(insert_into: Any) -> Conflicting:
+    archive = insert_into(memories)
+    snapshot = insert_into(snapshots)
+    return Conflicting(
+        create=insert_into(sessions)
+        .on_conflict_do_nothing()
+        .returning(sessions.c.key, sessions.c.owner, sessions.c.session_id),
+        remember=insert_into(memories).on_conflict_do_nothing(),
+        archive=archive.on_conflict_do_update(
+            index_elements=["key", "id"],
+            set_={
+                "archived_seq": archive.excluded.archived_seq,
+                "payload": archive.excluded.payload,
+            },
+        ),
+        snapshot=snapshot.on_conflict_do_update(
+            index_elements=["key"],
+            set_={"seq": snapshot.excluded.seq, "payload": snapshot.excluded.payload},
+        ),
+    )
+
+
+CONFLICTING: Mapping[str, Conflicting] = MappingProxyType(
+    {"sqlite": _conflicting(sqlite.insert), "postgresql": _conflicting(postgresql.insert)}
+)
+
+LOCK_HEADS = (
+    select(sessions.c.key, sessions.c.seq, sessions.c.snapshot_seq)
+    .where(sessions.c.key.in_(bindparam("keys", expanding=True)))
+    .order_by(sessions.c.key)
+    .with_for_update()
+)
+MOVE_HEAD = (
+    update(sessions)
+    .where(sessions.c.key == bindparam("at"), sessions.c.seq == bindparam("old"))
+    .values(
+        seq=bindparam("new"),
+        last_used_at=bindparam("used_at"),
+        interaction_count=bindparam("interactions"),
+        total_memories=bindparam("memories"),
+    )
+)
+ADD_EVENT = insert(events)
+RETURN_MEMORY = (
+    update(memories)
+    .where(memories.c.key == bindparam("at"), memories.c.id == bindparam("memory"))
+    .values(archived_seq=None)
+)
+DROP_TERMS = delete(archive_terms).where(
+    archive_terms.c.key == bindparam("at"), archive_terms.c.memory_id == bindparam("memory")
+)
+ADD_TERM = insert(archive_terms)
+MARK_SNAPSHOT = (
+    update(sessions).where(sessions.c.key == bindparam("at")).values(snapshot_seq=bindparam("new"))
+)
+DROP_EVENTS = delete(events).where(
+    events.c.key == bindparam("at"), events.c.seq <= bindparam("new")
+)
+
+
+def _erase(table: Table) -> Executable:
+    return delete(table).where(table.c.key.in_(bindparam("keys", expanding=True)))
+
+
+ERASE = tuple(_erase(table) for table in metadata.sorted_tables)

@@ -1,0 +1,149 @@
+"""The durable side of every session: one writer, many readers, one database."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from semvec.store import journal, migrate, reads
+from semvec.store.database import connect
+from semvec.store.errors import StoreError
+from semvec.store.records import (
+    Append,
+    Create,
+    Delete,
+    Head,
+    Operation,
+    Outcome,
+    Snapshot,
+    Stored,
+)
+from semvec.store.transactions import STORAGE_ERRORS, Commits, cause, read
+from semvec.store.writer import Writer
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Store:
+    """Sessions as bytes: heads, events, snapshots, memories.
+
+    What a method has returned is committed. Unavailable means that storage cannot answer now;
+    after a write it also means that nobody can tell whether the write took effect.
+    """
+
+    def __init__(self, url: str, *, shared: bool | None = None) -> None:
+        self._database = connect(url, shared=shared)
+        self._release: Callable[[], None] | None = None
+        self._commits = Commits(self._database.writes)
+        self._writer = Writer[Operation, Outcome](self._commit)
+
+    @property
+    def shared(self) -> bool:
+        """Whether other servers may write the same database."""
+        return self._database.shared
+
+    @property
+    def engine(self) -> AsyncEngine:
+        return self._database.engine
+
+    @property
+    def lag(self) -> float:
+        """Seconds that the oldest write without an outcome has been waiting; 0.0 without one."""
+        return self._writer.lag
+
+    async def open(self) -> None:
+        """Lock and migrate the database and start writing; StoreError when that cannot be."""
+        self._release = await asyncio.to_thread(self._database.claim)
+        try:
+            await self._migrate()
+        except BaseException as error:
+            await self.close()
+            if isinstance(error, STORAGE_ERRORS):
+                raise StoreError(
+                    f"cannot open the database {self._database.name}: {cause(error)}; "
+                    f"{self._database.remedy}"
+                ) from error
+            raise
+        self._writer.start()
+
+    async def close(self) -> None:
+        """Commit what is queued, then let go of the database."""
+        await self._writer.close()
+        await self._commits.close()
+        await self.engine.dispose()
+        if self._release is not None:
+            release, self._release = self._release, None
+            await asyncio.to_thread(release)
+
+    async def create(
+        self, owner: str, session_id: str, created_at: float, event: bytes
+    ) -> Head | None:
+        """The head of a new session whose first event is `event`; None where it exists."""
+        made = await self._writer.submit(Create(owner, session_id, created_at, event))
+        return made if isinstance(made, Head) else None
+
+    async def append(self, append: Append) -> bool:
+        """False: the head has moved, or the session is gone, and nothing was written."""
+        return await self._writer.submit(append) is True
+
+    async def save_snapshot(self, snapshot: Snapshot) -> bool:
+        """Replace the events up to the snapshot; False: the session is gone, or a newer one is
+        there."""
+        return await self._writer.submit(snapshot) is True
+
+    async def delete(self, key: int) -> bool:
+        """Erase everything of a session; False: it is gone already."""
+        return await self._writer.submit(Delete(key)) is True
+
+    async def head(self, owner: str, session_id: str) -> Head | None:
+        return await self._read(reads.head, owner, session_id)
+
+    async def heads(self, owner: str, *, limit: int, before: int | None) -> list[Head]:
+        """An owner's sessions, newest first, those with a key below `before`."""
+        return await self._read(reads.heads, owner, limit, before)
+
+    async def count(self, owner: str) -> int:
+        return await self._read(reads.count, owner)
+
+    async def load(self, owner: str, session_id: str) -> Stored | None:
+        load = partial(reads.load, owner=owner, session_id=session_id)
+        return await read(self._database.consistent, load)
+
+    async def tail(self, key: int, after: int) -> tuple[tuple[int, bytes], ...]:
+        """The events after a seq. Where they begin later than after + 1, or there are none
+        although the head has moved, a snapshot has replaced them: load the session again."""
+        return await self._read(reads.tail, key, after)
+
+    async def archived_by_hash(self, key: int, hash: str) -> bytes | None:
+        """The payload of the newest archived memory with this hash."""
+        return await self._read(reads.archived_by_hash, key, hash)
+
+    async def archived_by_fold(self, key: int, fold: bytes) -> bytes | None:
+        return await self._read(reads.archived_by_fold, key, fold)
+
+    async def search_archive(
+        self, key: int, weights: Mapping[str, int], limit: int = 64
+    ) -> list[bytes]:
+        """Payloads of archived memories, by the summed weights of their matching terms, then by
+        id, both descending."""
+        return await self._read(reads.search_archive, key, weights, limit)
+
+    async def ping(self) -> None:
+        await self._read(reads.ping)
+
+    async def _migrate(self) -> None:
+        migrations = await asyncio.to_thread(migrate.read)
+        async with self._database.writes.begin() as connection:
+            await connection.run_sync(migrate.upgrade, migrations)
+
+    async def _commit(self, operations: Sequence[Operation]) -> Sequence[Outcome]:
+        return await self._commits.run(partial(journal.write, operations=operations))
+
+    async def _read(
+        self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        return await read(self._database.reads, lambda conn: function(conn, *args, **kwargs))

@@ -1,0 +1,80 @@
+"""The schema, as the newest migration leaves it."""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Double,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+)
+
+metadata = MetaData()
+
+Serial = BigInteger().with_variant(Integer(), "sqlite")
+"""SQLite numbers rows by itself only in a column whose type is spelled INTEGER."""
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("key", Serial, Identity(always=True), primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("session_id", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("snapshot_seq", BigInteger, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("last_used_at", Double, nullable=False),
+    Column("interaction_count", BigInteger, nullable=False),
+    Column("total_memories", BigInteger, nullable=False),
+    Index("sessions_by_id", "owner", "session_id", unique=True),  # head, load, create
+    Index("sessions_by_owner", "owner", "key"),  # heads, newest first; count
+    sqlite_autoincrement=True,
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("key", BigInteger, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("payload", LargeBinary, nullable=False),
+)
+
+snapshots = Table(
+    "snapshots",
+    metadata,
+    Column("key", Serial, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+)
+
+memories = Table(
+    "memories",
+    metadata,
+    Column("key", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("hash", Text, nullable=False),
+    Column("fold", LargeBinary, nullable=False),
+    Column("archived_seq", BigInteger),
+    Column("payload", LargeBinary, nullable=False),
+)
+in_archive = memories.c.archived_seq.is_not(None)
+for name, columns in {
+    "archived_by_hash": (memories.c.key, memories.c.hash, memories.c.id),
+    "archived_by_fold": (memories.c.key, memories.c.fold, memories.c.id),
+}.items():
+    Index(name, *columns, sqlite_where=in_archive, postgresql_where=in_archive)
+Index("memories_by_archival", memories.c.key, memories.c.archived_seq)  # load: hot at a snapshot
+
+archive_terms = Table(
+    "archive_terms",
+    metadata,
+    Column("key", BigInteger, primary_key=True, autoincrement=False),
+    Column("term", Text, primary_key=True),
+    Column("memory_id", BigInteger, primary_key=True, autoincrement=False),
+    Index("archive_terms_by_memory", "key", "memory_id"),  # a memory that returns
+    sqlite_with_rowid=False,
+)

@@ -1,0 +1,116 @@
+"""Group commit: one task writes, and what arrives meanwhile shares the next transaction."""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from semvec.errors import Unavailable
+
+log = logging.getLogger(__name__)
+
+BATCH = 256
+BOUND = 10_000
+WAIT_S = 15.0
+DRAIN_S = 8.0
+
+Op = TypeVar("Op")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Waiting(Generic[Op, Result]):
+    operation: Op
+    done: asyncio.Future[Result]
+    since: float
+
+
+class Writer(Generic[Op, Result]):
+    """Hands operations to `commit` in batches, in the order they came.
+
+    `commit` either commits a whole batch and returns its outcomes, or raises and has written
+    nothing that anyone may rely on.
+    """
+
+    def __init__(self, commit: Callable[[Sequence[Op]], Awaitable[Sequence[Result]]]) -> None:
+        self._commit = commit
+        self._queue: deque[Waiting[Op, Result]] = deque()
+        self._batch: list[Waiting[Op, Result]] = []
+        self._arrived = asyncio.Event()
+        self._closing = False
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def lag(self) -> float:
+        """Seconds that the oldest operation without an outcome has been waiting."""
+        oldest = self._batch or self._queue
+        return time.monotonic() - oldest[0].since if oldest else 0.0
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="semvec-writer")
+
+    async def close(self) -> None:
+        """Commit what is queued, then stop; what cannot be committed in time fails."""
+        self._closing = True
+        self._arrived.set()
+        if self._task is not None:
+            await asyncio.wait([self._task], timeout=DRAIN_S)
+            self._task.cancel()
+            await asyncio.wait([self._task], timeout=1.0)
+        self._fail([*self._batch, *self._queue], "the server is closing")
+        self._queue.clear()
+
+    async def submit(self, operation: Op) -> Result:
+        """The outcome, once it is committed; Unavailable when it is not, or nobody knows."""
+        if self._closing or self._task is None:
+            raise Unavailable("storage cannot commit: it is closed")
+        if len(self._queue) >= BOUND:
+            raise Unavailable(f"storage cannot commit: {BOUND} writes are waiting")
+        waiting: Waiting[Op, Result] = Waiting(
+            operation, asyncio.get_running_loop().create_future(), time.monotonic()
+        )
+        self._queue.append(waiting)
+        self._arrived.set()
+        try:
+            async with asyncio.timeout(WAIT_S):
+                return await waiting.done
+        except TimeoutError as error:
+            raise Unavailable(f"storage cannot commit: no answer in {WAIT_S:.0f} s", 5) from error
+
+    async def _run(self) -> None:
+        while True:
+            if not self._queue:
+                if self._closing:
+                    return
+                self._arrived.clear()
+                await self._arrived.wait()
+                continue
+            self._batch = self._take()
+            if self._batch:
+                await self._write(self._batch)
+                self._batch = []
+                await asyncio.sleep(0)  # callers that go on at once come along in the next batch
+
+    def _take(self) -> list[Waiting[Op, Result]]:
+        """The next batch, without those whose callers have given up."""
+        taken = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
+        return [waiting for waiting in taken if not waiting.done.done()]
+
+    async def _write(self, batch: Sequence[Waiting[Op, Result]]) -> None:
+        try:
+            outcomes = await self._commit([waiting.operation for waiting in batch])
+        except Exception as error:
+            log.exception("a batch of %d writes was not committed", len(batch))
+            self._fail(batch, str(error).partition("\n")[0] or type(error).__name__)
+            return
+        for waiting, outcome in zip(batch, outcomes, strict=True):
+            if not waiting.done.done():
+                waiting.done.set_result(outcome)
+
+    def _fail(self, batch: Sequence[Waiting[Op, Result]], cause: str) -> None:
+        for waiting in batch:
+            if not waiting.done.done():
+                waiting.done.set_exception(Unavailable(f"storage cannot commit: {cause}"))
