@@ -1,0 +1,5 @@
+import sys
+
+from semvec.cli import main
+
+sys.exit(main())

@@ -1,0 +1,152 @@
+"""Decides which licence tokens to believe."""
+
+import hashlib
+import logging
+import re
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from jwt import InvalidSignatureError, PyJWS, PyJWTError
+from pydantic import ValidationError
+
+from semvec.clock import Clock
+from semvec.errors import LicenseExpired, Unauthorized
+from semvec.licensing.keys import PublicKey, public_keys
+from semvec.licensing.token import ALGORITHM, Caller, Claims, Header, segment
+from semvec.settings import Settings, SettingsError
+
+MAX_TOKEN_CHARS = 4096
+CLOCK_SKEW_S = 60.0
+"""How far an issuer's clock may run ahead of this server's; `exp` gets no such grace."""
+
+JWS = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
+
+log = logging.getLogger(__name__)
+
+
+class Verifier:
+    """Checks a token's signature and claims, once until it expires for the most recent tokens."""
+
+    def __init__(
+        self,
+        keys: Sequence[PublicKey],
+        *,
+        renewal_url: str,
+        clock: Clock = time.time,
+        capacity: int = 4096,
+    ) -> None:
+        self._keys = keys
+        self._signatures = PyJWS([ALGORITHM])
+        self._renewal_url = renewal_url
+        self._clock = clock
+        self._capacity = capacity
+        self._checked: OrderedDict[bytes, tuple[Caller, float]] = OrderedDict()
+
+    def verify(self, token: str) -> Caller:
+        """The caller a token names.
+
+        Raises Unauthorized, or LicenseExpired where nothing is wrong but that its time is over.
+        """
+        if len(token) > MAX_TOKEN_CHARS or not JWS.fullmatch(token):
+            raise _invalid("not a signed token")
+        digest = hashlib.sha256(token.encode()).digest()
+        known = self._checked.get(digest)
+        if known and self._clock() < known[1]:
+            self._checked.move_to_end(digest)
+            return known[0]
+        claims = self._signed_claims(token)
+        self._check_times(claims)
+        caller = Caller(claims.sub, claims.tier)
+        self._remember(digest, caller, claims.exp)
+        return caller
+
+    def _signed_claims(self, token: str) -> Claims:
+        try:
+            header = Header.model_validate(segment(token, 0))
+            self._check_signature(token, header.kid)
+            return Claims.model_validate(segment(token, 1))
+        except ValidationError as error:
+            raise _invalid(_reason(error)) from None
+        except ValueError:
+            raise _invalid("malformed token") from None
+
+    def _check_signature(self, token: str, kid: str | None) -> None:
+        for key in self._candidates(kid):
+            try:
+                self._signatures.decode_complete(token, key.key, [ALGORITHM])
+            except InvalidSignatureError:
+                continue
+            except PyJWTError:
+                raise _invalid("malformed token") from None
+            return
+        raise _invalid("signed by no key known here")
+
+    def _candidates(self, kid: str | None) -> list[PublicKey]:
+        """Keys a token may be signed with: those its kid names, and those that have no name."""
+        return [key for key in self._keys if kid is None or key.kid in (kid, None)]
+
+    def _check_times(self, claims: Claims) -> None:
+        now = self._clock()
+        if claims.iat > now + CLOCK_SKEW_S:
+            raise _invalid("issued in the future")
+        if claims.nbf is not None and claims.nbf > now + CLOCK_SKEW_S:
+            raise _invalid("not valid yet")
+        if claims.exp <= now:
+            raise LicenseExpired(f"License expired; renew it at {self._renewal_url}")
+
+    def _remember(self, digest: bytes, caller: Caller, expires_at: float) -> None:
+        self._checked[digest] = caller, expires_at
+        self._checked.move_to_end(digest)
+        if len(self._checked) > self._capacity:
+            self._checked.popitem(last=False)
+
+
+def open_verifier(settings: Settings, clock: Clock = time.time) -> Verifier | None:
+    """The verifier the settings ask for; None where every caller is anonymous.
+
+    Raises SettingsError where nothing is configured or a key or the server's own licence is bad.
+    """
+    if settings.license_public_key is None:
+        if not settings.allow_anonymous:
+            raise SettingsError(
+                "nobody could use this server: set SEMVEC_LICENSE_PUBLIC_KEY to the key that "
+                "licence tokens are checked with (semvec license keygen makes one), or "
+                "SEMVEC_ALLOW_ANONYMOUS=1 for development"
+            )
+        if settings.license_key:
+            log.warning("SEMVEC_LICENSE_KEY goes unchecked: SEMVEC_LICENSE_PUBLIC_KEY is not set")
+        return None
+    verifier = build_verifier(settings.license_public_key, settings, clock)
+    if settings.license_key:
+        _say_tier(verifier, settings.license_key)
+    return verifier
+
+
+def build_verifier(public_key: str, settings: Settings, clock: Clock = time.time) -> Verifier:
+    try:
+        keys = public_keys(public_key)
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"SEMVEC_LICENSE_PUBLIC_KEY: {error}") from None
+    return Verifier(keys, renewal_url=settings.renewal_url, clock=clock)
+
+
+def _say_tier(verifier: Verifier, license_key: str) -> None:
+    try:
+        caller = verifier.verify(license_key)
+    except (Unauthorized, LicenseExpired) as error:
+        raise SettingsError(f"SEMVEC_LICENSE_KEY: {error.detail}") from None
+    log.info("licensed to %s, tier %s", caller.subject, caller.tier)
+
+
+def _reason(error: ValidationError) -> str:
+    fault = error.errors(include_url=False, include_input=False)[0]
+    name = fault["loc"][0] if fault["loc"] else None
+    # A name that is not ours was chosen by the caller: it is not repeated.
+    if name not in Header.model_fields | Claims.model_fields:
+        return "header says more than alg, typ and kid"
+    return f"{name}: {fault['msg']}"
+
+
+def _invalid(reason: str) -> Unauthorized:
+    return Unauthorized(f"Invalid license: {reason}")

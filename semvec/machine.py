@@ -1,0 +1,34 @@
+"""What the machine has to give."""
+
+import os
+import re
+from pathlib import Path
+
+CGROUP = Path("/sys/fs/cgroup")
+MEMINFO = Path("/proc/meminfo")
+
+
+def free_memory() -> int:
+    """Bytes this process may still take: what is available, or what a container leaves if less."""
+    room = _container_room()
+    available = _available()
+    return available if room is None else min(room, available)
+
+
+def _available() -> int:
+    if MEMINFO.exists():
+        fields = dict(line.split(":", 1) for line in MEMINFO.read_text().splitlines())
+        return int(fields["MemAvailable"].split()[0]) * 1024
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def _container_room() -> int | None:
+    try:
+        limit = (CGROUP / "memory.max").read_text().strip()
+        used = int((CGROUP / "memory.current").read_text())
+        cache = re.search(r"^inactive_file (\d+)$", (CGROUP / "memory.stat").read_text(), re.M)
+    except OSError:
+        return None
+    # Cached files count as used, but make room for whoever asks.
+    spare = int(cache[1]) if cache else 0
+    return None if limit == "max" else max(0, int(limit) - used + spare)

@@ -1,0 +1,216 @@
+"""Every setting, one frozen object; the environment and the flags are read once, here."""
+
+import importlib.util
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import (
+    AfterValidator,
+    AliasGenerator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails, PydanticCustomError, PydanticUndefined
+
+from semvec.machine import free_memory
+
+Text = Annotated[str, Field(min_length=1)]
+Count = Annotated[int, Field(ge=1)]
+Seconds = Annotated[FiniteFloat, Field(gt=0)]
+
+
+def _web_address(text: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/]+\S*", text):
+        raise PydanticCustomError("setting", "must be an http:// or https:// address")
+    return text
+
+
+def _embedder(text: str) -> str:
+    return text if text in ("local", "none") else _web_address(text)
+
+
+class StartError(Exception):
+    """The server cannot start; the text says why."""
+
+
+class SettingsError(StartError):
+    """The server cannot start as it is configured; one line for each thing to put right."""
+
+
+class Settings(BaseModel):
+    """Fields are set by name in code, by a flag where the alias is one, else by a variable."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        validate_by_name=True,
+        validate_by_alias=True,
+        validate_default=True,
+        hide_input_in_errors=True,
+        alias_generator=AliasGenerator(validation_alias=lambda name: f"SEMVEC_{name.upper()}"),
+    )
+
+    host: Text = Field(
+        default="0.0.0.0", validation_alias="--host", description="address to listen on"
+    )
+    port: int = Field(
+        default=8080,
+        ge=0,
+        le=65535,
+        validation_alias="--port",
+        description="TCP port; 0 takes a free one",
+    )
+    log_level: Literal["critical", "error", "warning", "info", "debug"] = Field(
+        default="info",
+        validation_alias="--log-level",
+        description="critical, error, warning, info or debug",
+    )
+    reload: bool = Field(
+        default=False,
+        validation_alias="--reload",
+        description="restart on source change; development",
+    )
+
+    database_url: Text = Field(
+        default="sqlite:///semvec.db",
+        validation_alias="DATABASE_URL",
+        repr=False,
+        description="sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME",
+    )
+    database_shared: Literal["auto", "on", "off"] = Field(
+        default="auto",
+        description="whether other processes may write the database; auto: PostgreSQL yes, "
+        "SQLite no",
+    )
+    license_public_key: Text | None = Field(
+        default=None,
+        description="Ed25519 public keys that licence tokens are checked with: PEM text, or the "
+        "path of a PEM or JWKS file; several for rotation",
+    )
+    license_key: Text | None = Field(
+        default=None, repr=False, description="licence token, checked at start; its tier is logged"
+    )
+    allow_anonymous: bool = Field(
+        default=False,
+        description="requests without a token are the anonymous community tenant; development only",
+    )
+    renewal_url: Annotated[str, AfterValidator(_web_address)] = Field(
+        default="https://www.semvec.io",
+        description="where a caller with an expired licence is sent",
+    )
+
+    embedder: Annotated[str, AfterValidator(_embedder)] = Field(
+        default="local",
+        description="local, none, or the URL of an OpenAI-compatible or TEI endpoint",
+    )
+    embed_model: Text | None = Field(
+        default=None,
+        description="directory of another BERT-family model (weights, tokenizer.json); at an "
+        "endpoint, the model's name",
+    )
+    embed_api_key: Text | None = Field(
+        default=None, repr=False, description="bearer token for an endpoint that wants one"
+    )
+
+    long_term_memories: Count = Field(
+        default=4096,
+        description="hot long-term memories of a session that asks for no other number",
+    )
+    memory_bytes: Count = Field(
+        default_factory=lambda: free_memory() // 2,
+        description="vectors of all hot sessions together",
+    )
+    max_sessions: Count = Field(
+        default=10_000,
+        description="hot sessions; past it the longest idle one is evicted to storage",
+    )
+    session_idle_ttl_s: Seconds = Field(
+        default=1800, description="idle time after which a session may be evicted to storage"
+    )
+    session_sweep_s: Seconds = Field(
+        default=60, description="how often idle sessions are looked for"
+    )
+    context_tokens: Count = Field(default=350, description="token budget of a context block")
+    max_body_bytes: Count = Field(default=1 << 20, description="largest request body")
+    drain_delay_s: Annotated[FiniteFloat, Field(ge=0)] = Field(
+        default=0, description="time between readiness turning 503 and the listener closing"
+    )
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, url: str) -> str:
+        scheme, separator, _ = url.partition("://")
+        dialect = scheme.split("+")[0]
+        if not separator or dialect not in ("sqlite", "postgresql"):
+            raise PydanticCustomError("setting", "must start with sqlite:// or postgresql://")
+        if dialect == "postgresql" and importlib.util.find_spec("asyncpg") is None:
+            raise PydanticCustomError(
+                "setting", "PostgreSQL needs asyncpg: pip install 'semvec[postgres]'"
+            )
+        return url
+
+    @model_validator(mode="after")
+    def _model_directory(self) -> "Settings":
+        if self.embedder == "local" and self.embed_model and not Path(self.embed_model).is_dir():
+            raise PydanticCustomError("setting", "SEMVEC_EMBED_MODEL: is not a directory")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """One setting as a reader of help or documentation meets it."""
+
+    name: str
+    default: str
+    meaning: str
+
+    @property
+    def is_flag(self) -> bool:
+        return self.name.startswith("--")
+
+
+def load_settings(environ: Mapping[str, str] = os.environ, /, **flags: object) -> Settings:
+    """Settings from `environ`, where an empty variable counts as unset, and from flags by name.
+
+    Raises SettingsError, a line for each variable or flag at fault.
+    """
+    aliases = {_alias(name): name for name in Settings.model_fields}
+    values: dict[str, object] = {name: environ[name] for name in aliases if environ.get(name)}
+    values |= {_alias(name): value for name, value in flags.items()}
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_input=False)
+        raise SettingsError("\n".join(map(_line, faults))) from None
+
+
+def declarations() -> Iterator[Declaration]:
+    for name, field in Settings.model_fields.items():
+        default = "half of what is free" if field.default is PydanticUndefined else field.default
+        yield Declaration(_alias(name), _plain(default), field.description or "")
+
+
+def _alias(name: str) -> str:
+    return str(Settings.model_fields[name].validation_alias)
+
+
+def _plain(default: object) -> str:
+    match default:
+        case None:
+            return "unset"
+        case bool():
+            return "on" if default else "off"
+    return str(default)
+
+
+def _line(fault: ErrorDetails) -> str:
+    return ": ".join([*map(str, fault["loc"]), fault["msg"]])

@@ -1,0 +1,55 @@
+"""The web application."""
+
+from collections.abc import AsyncIterator, Sequence
+
+from aiohttp import web
+
+from semvec.licensing.verifier import Verifier, open_verifier
+from semvec.service import Service, open_service
+from semvec.settings import Settings, SettingsError, load_settings
+from semvec.web.endpoint import mount
+from semvec.web.keys import DOCUMENT, SERVICE, SETTINGS
+from semvec.web.middleware.auth import PUBLIC, authenticate
+from semvec.web.middleware.errors import answer_errors
+from semvec.web.middleware.request_id import identify
+from semvec.web.openapi import describe
+from semvec.web.routes import ENDPOINTS
+
+
+def create_app(settings: Settings | None = None) -> web.Application:
+    """The application as configured, to be served alone or mounted with `add_subapp`.
+
+    Raises SettingsError where the server cannot start as it is configured.
+    """
+    settings = settings or load_settings()
+    return assemble(settings, open_service(settings), open_verifier(settings))
+
+
+def from_argv(argv: Sequence[str]) -> web.Application:
+    """For `python -m aiohttp.web semvec.web:from_argv`, whose own options say where to listen."""
+    if argv:
+        raise SettingsError(f"settings are taken from the environment alone, not {argv[0]!r}")
+    return create_app()
+
+
+def assemble(settings: Settings, service: Service, verifier: Verifier | None) -> web.Application:
+    app = web.Application(
+        middlewares=[
+            identify,
+            answer_errors,
+            authenticate(verifier, settings.allow_anonymous),
+        ],
+        client_max_size=settings.max_body_bytes,
+    )
+    app[SETTINGS] = settings
+    app[SERVICE] = service
+    app[DOCUMENT] = describe(ENDPOINTS, PUBLIC)
+    app.cleanup_ctx.append(_running_service)
+    mount(app.router, *ENDPOINTS)
+    return app
+
+
+async def _running_service(app: web.Application) -> AsyncIterator[None]:
+    await app[SERVICE].start()
+    yield
+    await app[SERVICE].close()

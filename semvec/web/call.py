@@ -1,0 +1,28 @@
+"""One request, as handlers see it."""
+
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from semvec.licensing.token import Caller
+from semvec.service import Service
+from semvec.web.caller import CALLER
+from semvec.web.keys import SERVICE
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    request: web.Request
+
+    @property
+    def service(self) -> Service:
+        return self.request.app[SERVICE]
+
+    @property
+    def caller(self) -> Caller:
+        """Raises KeyError on public routes, where nobody is asked who they are."""
+        return self.request[CALLER]
+
+    @property
+    def owner(self) -> str:
+        return self.caller.subject

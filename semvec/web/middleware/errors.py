@@ -1,0 +1,54 @@
+"""Every error in one shape, whoever raised it."""
+
+import logging
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from semvec.errors import Invalid, SemvecError, TooLarge, Unauthorized, Unavailable
+from semvec.web.keys import REQUEST_ID
+from semvec.web.reply import json_response
+from semvec.web.schemas.errors import Error, FieldError, ValidationError
+
+log = logging.getLogger(__name__)
+
+
+@web.middleware
+async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    request_id = request[REQUEST_ID]
+    try:
+        return await handler(request)
+    except SemvecError as error:
+        return _domain_error(error, request_id)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        return _http_error(error, request_id)
+    except Exception:
+        log.exception("%s %r failed, request %s", request.method, request.path, request_id)
+        return json_response(Error("internal error", request_id), 500)
+
+
+def _domain_error(error: SemvecError, request_id: str) -> web.Response:
+    response = json_response(_body(error, request_id), error.status)
+    match error:
+        case Unauthorized():
+            response.headers["WWW-Authenticate"] = 'Bearer realm="semvec"'
+        case Unavailable():
+            response.headers["Retry-After"] = str(error.retry_after)
+        case TooLarge():
+            response.force_close()
+    return response
+
+
+def _body(error: SemvecError, request_id: str) -> Error | ValidationError:
+    if isinstance(error, Invalid):
+        return ValidationError([FieldError(**fault) for fault in error.faults], request_id)
+    return Error(error.detail, request_id)
+
+
+def _http_error(error: web.HTTPException, request_id: str) -> web.Response:
+    response = json_response(Error(error.reason, request_id), error.status)
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        response.headers["Allow"] = ", ".join(sorted(error.allowed_methods))
+    return response

@@ -1,0 +1,134 @@
+"""The OpenAPI 3.1 document, generated from the endpoints."""
+
+from collections.abc import Container, Iterator, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from pydantic import BaseModel, TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
+
+from semvec import __version__
+from semvec.web.endpoint import Endpoint
+from semvec.web.schemas.errors import Error, ValidationError
+
+Schema = dict[str, Any]
+Bodies = dict[tuple[Any, JsonSchemaMode], Schema]
+
+COMPONENTS = "#/components/schemas/{model}"
+ERROR = {"$ref": COMPONENTS.format(model=Error.__name__)}
+VALIDATION_ERROR = {"$ref": COMPONENTS.format(model=ValidationError.__name__)}
+PAGING_HEADERS: Schema = {
+    "Link": {"description": "the next page", "schema": {"type": "string"}},
+    "X-Next-Cursor": {"description": "`cursor` of the next page", "schema": {"type": "string"}},
+    "X-Total-Estimate": {"description": "items on all pages", "schema": {"type": "integer"}},
+}
+
+
+class _Untitled(GenerateJsonSchema):
+    """Leaves out the titles that only repeat the fields' names."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+
+def describe(endpoints: Sequence[Endpoint], public: Container[str]) -> Schema:
+    """The document; `public` holds the paths that need no token."""
+    bodies, components = _schemas(endpoints)
+    paths: Schema = {}
+    for declared in endpoints:
+        operation = _operation(declared, bodies, declared.path in public)
+        paths.setdefault(declared.path, {})[declared.method.lower()] = operation
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "semvec",
+            "version": __version__,
+            "description": "Semantic memory for LLM agents.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "security": [{"bearer": []}, {"apiKey": []}],
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+                "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+            },
+        },
+    }
+
+
+def _schemas(endpoints: Sequence[Endpoint]) -> tuple[Bodies, Schema]:
+    """Schemas of bodies by endpoint and mode, and the components they refer to."""
+    inputs: list[tuple[Any, JsonSchemaMode, TypeAdapter[Any]]] = [
+        (Error, "serialization", TypeAdapter(Error)),
+        (ValidationError, "serialization", TypeAdapter(ValidationError)),
+    ]
+    for declared in endpoints:
+        inputs.append((declared, "serialization", TypeAdapter(declared.reply)))
+        if declared.body is not None:
+            inputs.append((declared, "validation", TypeAdapter(declared.body)))
+    bodies, document = TypeAdapter.json_schemas(
+        inputs, ref_template=COMPONENTS, schema_generator=_Untitled
+    )
+    return bodies, document["$defs"]
+
+
+def _operation(declared: Endpoint, bodies: Bodies, public: bool) -> Schema:
+    operation: Schema = {
+        "operationId": declared.handle.__name__,
+        "tags": [declared.handle.__module__.rpartition(".")[2]],
+        "summary": declared.summary,
+        "responses": _responses(declared, bodies[declared, "serialization"], public),
+    }
+    if declared.handle.__doc__:
+        operation["description"] = declared.handle.__doc__
+    if parameters := [*_parameters(declared.parts, "path"), *_parameters(declared.query, "query")]:
+        operation["parameters"] = parameters
+    if declared.body is not None:
+        operation["requestBody"] = {
+            "required": declared.body_required,
+            "content": _json(bodies[declared, "validation"]),
+        }
+    if public:
+        operation["security"] = []
+    return operation
+
+
+def _parameters(model: type[BaseModel] | None, place: str) -> Iterator[Schema]:
+    if model is None:
+        return
+    schema = model.model_json_schema(schema_generator=_Untitled)
+    for name, field in schema["properties"].items():
+        required = name in schema.get("required", ())
+        yield {"name": name, "in": place, "required": required, "schema": field}
+
+
+def _responses(declared: Endpoint, body: Schema, public: bool) -> Schema:
+    schemas = dict.fromkeys(_error_statuses(declared, public), ERROR)
+    if 422 in schemas:
+        schemas[422] = VALIDATION_ERROR
+    schemas |= dict.fromkeys(declared.statuses, body)
+    responses: Schema = {
+        str(status): {"description": HTTPStatus(status).phrase, "content": _json(schema)}
+        for status, schema in sorted(schemas.items())
+    }
+    if declared.paged:
+        responses[str(declared.statuses[0])]["headers"] = PAGING_HEADERS
+    return responses | {"default": {"description": "Any other error", "content": _json(ERROR)}}
+
+
+def _error_statuses(declared: Endpoint, public: bool) -> set[int]:
+    """What follows from what the endpoint takes, and what it names itself."""
+    statuses = set(declared.errors)
+    if not public:
+        statuses |= {401, 402}
+    if declared.body is not None:
+        statuses |= {400, 413, 422}
+    if declared.query is not None or declared.parts is not None:
+        statuses.add(422)
+    return statuses
+
+
+def _json(schema: Schema) -> Schema:
+    return {"application/json": {"schema": schema}}

@@ -1,0 +1,37 @@
+"""Sessions: made, listed, looked into, erased."""
+
+from semvec import answers
+from semvec.paging import Page
+from semvec.web.call import Call
+from semvec.web.endpoint import endpoint
+from semvec.web.schemas.fields import Text
+from semvec.web.schemas.sessions import CreateSessionRequest, SessionListQuery
+
+
+@endpoint("POST", "/v1/session/create", summary="Make a session", errors=(409, 503))
+async def create_session(call: Call, body: CreateSessionRequest) -> answers.Created:
+    """An id that exists already is answered with `created: false`."""
+    return await call.service.create(call.owner, **body.model_dump())
+
+
+@endpoint("GET", "/v1/session/", summary="List the caller's sessions", errors=(400,))
+async def list_sessions(call: Call, query: SessionListQuery) -> Page[answers.SessionItem]:
+    return await call.service.sessions(call.owner, limit=query.limit, cursor=query.cursor)
+
+
+@endpoint("DELETE", "/v1/session/{session_id}", summary="Erase a session", errors=(404, 409, 503))
+async def delete_session(call: Call, session_id: Text) -> answers.SessionId:
+    return await call.service.delete(call.owner, session_id)
+
+
+@endpoint(
+    "GET",
+    "/v1/session/{session_id}/memories/{memory_hash}",
+    summary="One memory in full",
+    errors=(404,),
+)
+async def get_memory(call: Call, session_id: Text, memory_hash: Text) -> answers.ExpandedMemory:
+    return await call.service.memory(call.owner, session_id, memory_hash)
+
+
+ENDPOINTS = (create_session, list_sessions, delete_session, get_memory)

@@ -1,0 +1,27 @@
+"""The two shapes of an error's body."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """`loc` leads to the field: where it stands (body, query, path), then names and indices."""
+
+    loc: Sequence[str | int]
+    msg: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Error:
+    detail: str
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationError:
+    """The body of a 422."""
+
+    detail: list[FieldError]
+    request_id: str | None = None

@@ -1,0 +1,136 @@
+"""The server process: from settings to an exit status."""
+
+import asyncio
+import contextlib
+import functools
+import ipaddress
+import logging
+import os
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+
+import uvloop
+from aiohttp import web
+from yarl import URL
+
+from semvec import __version__
+from semvec.errors import SemvecError
+from semvec.settings import Settings, StartError
+from semvec.store.errors import StoreError
+from semvec.web import create_app
+from semvec.web.connection import Connection
+from semvec.web.draining import DRAINING, let_go
+
+BACKLOG = 1024
+"""Connections the kernel may make before the server has taken them."""
+
+LAST_WORDS_S = 0.5
+"""How long open connections are still answered, and told to close, behind a closed listener."""
+
+HANDLER_TIMEOUT_S = 3.0
+"""How long requests in flight may take at the end; aiohttp waits for it twice."""
+
+log = logging.getLogger(__name__)
+
+
+def serve(settings: Settings) -> None:
+    """Serves until a signal says otherwise; raises StartError."""
+    log_to_stderr(settings.log_level)
+    if settings.allow_anonymous and not _is_loopback(settings.host):
+        log.warning(
+            "ANYBODY who reaches %s may read and write: SEMVEC_ALLOW_ANONYMOUS is for development",
+            settings.host,
+        )
+    uvloop.run(_serve(settings))
+
+
+def log_to_stderr(level: str) -> None:
+    logging.basicConfig(format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+    for name in ("semvec", "aiohttp"):
+        logging.getLogger(name).setLevel(level.upper())
+    # A line for each request would cost as much as the request.
+    logging.getLogger("aiohttp.access").disabled = True
+
+
+async def _serve(settings: Settings) -> None:
+    loop = asyncio.get_running_loop()
+    with _told_in_short():
+        app = create_app(settings)
+    stop = app[DRAINING] = asyncio.Event()
+    app.middlewares.insert(0, let_go)
+    _stop_on_signals(stop)
+    runner = web.AppRunner(app, shutdown_timeout=HANDLER_TIMEOUT_S)
+    try:
+        with _told_in_short():
+            await runner.setup()
+            listener = _listen(settings.host, settings.port)
+        assert runner.server
+        connection = functools.partial(Connection, runner.server, loop=loop)
+        server = await loop.create_server(connection, sock=listener, backlog=BACKLOG)
+        print(f"semvec {__version__} listening on {_address(listener)}", flush=True)
+        await stop.wait()
+        log.info("stopping")
+        if settings.drain_delay_s:
+            await asyncio.sleep(settings.drain_delay_s)
+        late = _accept_waiting(listener, connection)
+        server.close()
+        await asyncio.gather(*late)
+        await asyncio.sleep(LAST_WORDS_S)
+    finally:
+        await runner.cleanup()
+    log.info("stopped")
+
+
+@contextlib.contextmanager
+def _told_in_short() -> Iterator[None]:
+    """What an operator can put right is told without a traceback."""
+    try:
+        yield
+    except (OSError, ValueError, SemvecError, StoreError) as error:
+        log.debug("cannot start", exc_info=True)
+        raise StartError(str(error)) from error
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.create_server(address[:2], family=family)
+    except OSError as error:
+        raise StartError(f"cannot listen on {host}, port {port}: {error.strerror}") from error
+    listener.setblocking(False)
+    return listener
+
+
+def _accept_waiting(
+    listener: socket.socket, connection: Callable[[], Connection]
+) -> Sequence[Awaitable[object]]:
+    """Takes the connections the kernel has already made; closing the listener would reset them."""
+    loop, late = asyncio.get_running_loop(), []
+    with contextlib.suppress(OSError):
+        for _ in range(BACKLOG):
+            accepted, _ = listener.accept()
+            late.append(loop.create_task(loop.connect_accepted_socket(connection, accepted)))
+    return late
+
+
+def _stop_on_signals(stop: asyncio.Event) -> None:
+    def on_signal(number: int) -> None:
+        if stop.is_set():
+            os._exit(128 + number)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, on_signal, number)
+
+
+def _address(listener: socket.socket) -> URL:
+    host, port = listener.getsockname()[:2]
+    return URL.build(scheme="http", host=host, port=port)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

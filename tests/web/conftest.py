@@ -1,0 +1,134 @@
+"""The whole application on a port, over a service that keeps what it was asked."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, cast
+
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.web import Application, Request
+
+from semvec import answers
+from semvec.errors import NotFound
+from semvec.paging import Page
+from semvec.service import Service
+from semvec.settings import Settings
+from semvec.web.app import assemble
+
+Client = TestClient[Request, Application]
+Serve = Callable[[Application], Awaitable[Client]]
+
+
+class RecordingService:
+    """Stands in for the service: answers from one session, `known`, and keeps every call."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.failure: BaseException | None = None
+        self.is_ready = True
+        self.running = False
+        self.resident = 3
+
+    @property
+    def last_call(self) -> dict[str, Any]:
+        return self.calls[-1][1]
+
+    async def start(self) -> None:
+        self.running = True
+
+    async def close(self) -> None:
+        self.running = False
+
+    async def ready(self) -> answers.Ready:
+        return answers.Ready(self.is_ready, {"database": "ok" if self.is_ready else "gone"})
+
+    async def run(self, owner: str, **given: Any) -> answers.Run:
+        self._note("run", given | {"owner": owner})
+        return answers.Run(
+            session_id=given["session_id"] or "made-up",
+            context="# 0 turns",
+            top_similarity=0.0,
+            short_circuit=False,
+            drift_score=0.25,
+            drift_detected=False,
+            drift_phase="stable",
+            learned=given["learn"],
+            withheld_by=None,
+        )
+
+    async def store(self, owner: str, **given: Any) -> answers.Stored:
+        self._note("store", given | {"owner": owner})
+        return answers.Stored(given["session_id"], True, None, "ab12", 0.0, False, "stable")
+
+    async def create(self, owner: str, **given: Any) -> answers.Created:
+        self._note("create", given | {"owner": owner})
+        return answers.Created(given["session_id"] or "made-up", True)
+
+    async def delete(self, owner: str, session_id: str) -> answers.SessionId:
+        self._note("delete", {"owner": owner, "session_id": session_id})
+        return answers.SessionId(session_id)
+
+    async def sessions(
+        self, owner: str, *, limit: int, cursor: str | None
+    ) -> Page[answers.SessionItem]:
+        self._note("sessions", {"owner": owner, "limit": limit, "cursor": cursor})
+        first = int(cursor or 0)
+        items = [answers.SessionItem(f"s{n}", 1.5, 2.5, n, n, True) for n in range(5)]
+        following = str(first + limit) if first + limit < len(items) else None
+        return Page(items[first : first + limit], following, len(items))
+
+    async def metrics(self, owner: str, session_id: str) -> answers.Metrics:
+        self._note("metrics", {"owner": owner, "session_id": session_id})
+        return answers.Metrics(
+            session_id, "initialization", 1, 1, [1.0], [0.0], [0.0], [1.0], ["initialization"]
+        )
+
+    async def context(self, owner: str, **given: Any) -> answers.Context:
+        self._note("context", given | {"owner": owner})
+        item = answers.ContextItem("We met in Oslo.", 0.75, "ab12", False)
+        return answers.Context(given["session_id"], [item])
+
+    async def memory(self, owner: str, session_id: str, memory_hash: str) -> answers.ExpandedMemory:
+        self._note("memory", {"owner": owner, "session_id": session_id, "hash": memory_hash})
+        return answers.ExpandedMemory(session_id, memory_hash, "Oslo.", False, 0.5, 2, 3.5)
+
+    def _note(self, operation: str, given: dict[str, Any]) -> None:
+        self.calls.append((operation, given))
+        if self.failure is not None:
+            raise self.failure
+        if given.get("session_id") == "unknown":
+            raise NotFound("session not found")
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings(allow_anonymous=True, max_body_bytes=64 * 1024)
+
+
+@pytest.fixture
+def service() -> RecordingService:
+    return RecordingService()
+
+
+@pytest.fixture
+def app(settings: Settings, service: RecordingService) -> Application:
+    return assemble(settings, cast(Service, service), None)
+
+
+@pytest.fixture
+async def serve() -> AsyncIterator[Serve]:
+    """Puts an application on a port and hands out a client of it."""
+    clients: list[Client] = []
+
+    async def start(app: Application) -> Client:
+        clients.append(TestClient(TestServer(app)))
+        await clients[-1].start_server()
+        return clients[-1]
+
+    yield start
+    for client in clients:
+        await client.close()
+
+
+@pytest.fixture
+async def client(app: Application, serve: Serve) -> Client:
+    return await serve(app)

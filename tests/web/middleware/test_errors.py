@@ -1,0 +1,129 @@
+import asyncio
+import logging
+
+import pytest
+from aiohttp import ServerDisconnectedError, web
+
+from semvec.errors import (
+    Conflict,
+    Invalid,
+    LicenseExpired,
+    Malformed,
+    NotFound,
+    SemvecError,
+    Unauthorized,
+    Unavailable,
+)
+from semvec.web.middleware import errors
+from tests.web.conftest import Client, RecordingService, Serve
+
+
+@pytest.fixture
+def records(monkeypatch: pytest.MonkeyPatch) -> list[logging.LogRecord]:
+    """What is logged, written nowhere: a file of pytest's own would block the event loop."""
+    kept: list[logging.LogRecord] = []
+    monkeypatch.setattr(errors.log, "handle", kept.append)
+    return kept
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (Malformed("not readable"), 400),
+        (Unauthorized("Missing license token"), 401),
+        (LicenseExpired("renew it"), 402),
+        (NotFound("session not found"), 404),
+        (Conflict("dimensions differ"), 409),
+        (Unavailable("storage cannot commit", retry_after=7), 503),
+    ],
+)
+async def test_a_domain_error_is_told_by_status_and_detail(
+    client: Client, service: RecordingService, error: SemvecError, status: int
+) -> None:
+    service.failure = error
+    answer = await client.post("/v1/run", json={"message": "a"})
+    assert answer.status == status
+    assert answer.content_type == "application/json"
+    assert await answer.json() == {
+        "detail": error.detail,
+        "request_id": answer.headers["X-Request-ID"],
+    }
+    assert answer.headers.get("Retry-After") == ("7" if status == 503 else None)
+    assert ("WWW-Authenticate" in answer.headers) == (status == 401)
+
+
+async def test_an_invalid_field_found_by_the_service_is_told_as_a_list(
+    client: Client, service: RecordingService
+) -> None:
+    service.failure = Invalid.field("message_embedding", "3 numbers, not 384")
+    answer = await client.post("/v1/run", json={"message": "a"})
+    assert answer.status == 422
+    assert (await answer.json())["detail"] == [
+        {
+            "loc": ["body", "message_embedding"],
+            "msg": "3 numbers, not 384",
+            "type": "value_error",
+        }
+    ]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "OPTIONS", "PATCH"])
+async def test_an_unknown_path_is_not_found(client: Client, method: str) -> None:
+    answer = await client.request(method, "/v1/nowhere")
+    assert answer.status == 404
+    assert (await answer.json())["detail"] == "Not Found"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("GET", "/v1/run", "POST"),
+        ("DELETE", "/v1/state/context/", "GET, HEAD, POST"),
+        ("POST", "/v1/session/s", "DELETE"),
+        ("PUT", "/v1/health", "GET, HEAD"),
+    ],
+)
+async def test_a_wrong_verb_is_told_the_right_ones(
+    client: Client, method: str, path: str, allowed: str
+) -> None:
+    answer = await client.request(method, path)
+    assert answer.status == 405
+    assert answer.headers["Allow"] == allowed
+    assert (await answer.json()).keys() == {"detail", "request_id"}
+
+
+async def test_a_fault_of_the_servers_is_logged_and_not_shown(
+    client: Client, service: RecordingService, records: list[logging.LogRecord]
+) -> None:
+    service.failure = ZeroDivisionError("a secret of the house")
+    answer = await client.post(
+        "/v1/run", json={"message": "a"}, headers={"X-Request-ID": "find-me"}
+    )
+    assert answer.status == 500
+    assert await answer.json() == {"detail": "internal error", "request_id": "find-me"}
+    (record,) = records
+    assert "find-me" in record.getMessage()
+    assert record.exc_info is not None
+    assert record.exc_info[1] is service.failure
+
+
+async def test_a_path_cannot_forge_a_line_of_the_log(
+    client: Client, service: RecordingService, records: list[logging.LogRecord]
+) -> None:
+    service.failure = ZeroDivisionError()
+    await client.delete("/v1/session/a%0A2026%20INFO%20all%20is%20well")
+    (record,) = records
+    assert "\n" not in record.getMessage()
+
+
+async def test_a_cancelled_request_is_no_error(
+    app: web.Application,
+    service: RecordingService,
+    serve: Serve,
+    records: list[logging.LogRecord],
+) -> None:
+    service.failure = asyncio.CancelledError()
+    client = await serve(app)
+    with pytest.raises(ServerDisconnectedError):
+        await client.post("/v1/run", json={"message": "a"})
+    assert not records

@@ -1,0 +1,92 @@
+from typing import Any
+
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from semvec.web.middleware.auth import PUBLIC
+from semvec.web.openapi import describe
+from semvec.web.routes import ENDPOINTS
+from tests.web.conftest import Client
+
+
+@pytest.fixture
+async def document(client: Client) -> dict[str, Any]:
+    answer = await client.get("/openapi.json")
+    body: dict[str, Any] = await answer.json()
+    return body
+
+
+def test_it_is_valid_openapi(document: dict[str, Any]) -> None:
+    OpenAPIV31SpecValidator(document).validate()
+    assert document["openapi"] == "3.1.0"
+
+
+def test_it_describes_every_endpoint_once(document: dict[str, Any]) -> None:
+    operations = [
+        (method.upper(), path) for path, methods in document["paths"].items() for method in methods
+    ]
+    assert sorted(operations) == sorted((each.method, each.path) for each in ENDPOINTS)
+    names = [
+        operation["operationId"]
+        for methods in document["paths"].values()
+        for operation in methods.values()
+    ]
+    assert len(set(names)) == len(ENDPOINTS)
+
+
+def test_bodies_carry_the_bounds_that_are_enforced(document: dict[str, Any]) -> None:
+    schema = document["components"]["schemas"]["RunRequest"]
+    assert schema["required"] == ["message"]
+    threshold = {"type": "number", "default": 0.85, "minimum": -1.0, "maximum": 1.0}
+    assert schema["properties"]["short_circuit_threshold"] == threshold
+    assert document["paths"]["/v1/run"]["post"]["requestBody"]["required"]
+    assert not document["paths"]["/v1/session/create"]["post"]["requestBody"]["required"]
+
+
+def test_parameters_carry_the_bounds_that_are_enforced(document: dict[str, Any]) -> None:
+    parameters = document["paths"]["/v1/state/context"]["get"]["parameters"]
+    assert {
+        "name": "top_k",
+        "in": "query",
+        "required": False,
+        "schema": {"type": "integer", "default": 5, "minimum": 1, "maximum": 50},
+    } in parameters
+    assert [each["name"] for each in parameters if each["required"]] == ["session_id"]
+    path = document["paths"]["/v1/session/{session_id}/memories/{memory_hash}"]["get"]
+    assert [(each["name"], each["in"]) for each in path["parameters"]] == [
+        ("session_id", "path"),
+        ("memory_hash", "path"),
+    ]
+
+
+def test_errors_have_one_shape_and_422_the_list(document: dict[str, Any]) -> None:
+    responses = document["paths"]["/v1/run"]["post"]["responses"]
+    schemas = {
+        status: response["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+        for status, response in responses.items()
+    }
+    assert schemas.pop("200") == "Run"
+    assert schemas.pop("422") == "ValidationError"
+    assert schemas.keys() >= {"400", "401", "402", "404", "409", "413", "503", "default"}
+    assert set(schemas.values()) == {"Error"}
+
+
+def test_only_public_paths_go_without_a_token(document: dict[str, Any]) -> None:
+    open_paths = {
+        path
+        for path, methods in document["paths"].items()
+        for operation in methods.values()
+        if operation.get("security") == []
+    }
+    assert open_paths == PUBLIC
+    assert document["security"] == [{"bearer": []}, {"apiKey": []}]
+
+
+def test_a_page_documents_its_headers(document: dict[str, Any]) -> None:
+    response = document["paths"]["/v1/session/"]["get"]["responses"]["200"]
+    assert response["headers"].keys() == {"Link", "X-Next-Cursor", "X-Total-Estimate"}
+    assert response["content"]["application/json"]["schema"]["type"] == "array"
+
+
+def test_the_same_endpoints_give_the_same_document() -> None:
+    assert describe(ENDPOINTS, PUBLIC) == describe(ENDPOINTS, PUBLIC)
