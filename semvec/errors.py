@@ -1,4 +1,4 @@
-"""Domain errors: what went wrong in the caller's terms, each with the status that tells its kind."""
+"""Domain errors: what went wrong in the caller's terms, each with the status that tells it."""
 
 from collections.abc import Sequence
 from typing import ClassVar, TypedDict

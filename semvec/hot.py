@@ -5,6 +5,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Iterable
 from itertools import islice
+from typing import TypeVar
 
 from semvec.clock import Clock
 from semvec.errors import NotFound, SemvecError, Unavailable
@@ -22,12 +23,14 @@ from semvec.session.events import (
 )
 from semvec.session.lexical import terms
 from semvec.session.session import Session
-from semvec.session.turn import decide_turn
+from semvec.session.turn import Decision, decide_turn
 from semvec.store import Append, ArchivedRow, MemoryRow, Snapshot, Store, Stored
 from semvec.vectors import Vector
 
 log = logging.getLogger(__name__)
 
+Given = TypeVar("Given")
+Result = TypeVar("Result")
 Name = tuple[str, str]
 """Owner and session id."""
 
@@ -81,11 +84,16 @@ class Hot:
         return self.session.memories.vectors.size > LARGE
 
     async def cosines(self, x: Vector) -> Vector:
-        """`Memories.cosines` of the session as it is when this returns."""
+        """Those of the unit vector `x`, shape (d,), to the session's rows, shape (count,)."""
+        memories = self.session.memories
         if not self.large:
-            return self.session.memories.cosines(x)
+            return single(memories.cosines(x[None]))
         async with self.lock:
-            return await asyncio.to_thread(self.session.memories.cosines, x)
+            return single(await self.scan(memories.cosines, x[None]))
+
+    async def scan(self, work: Callable[[Given], Result], given: Given) -> Result:
+        """`work(given)`, on a thread where it would hold up the event loop; needs the lock."""
+        return await asyncio.to_thread(work, given) if self.large else work(given)
 
     def touch(self, memory_id: int, at: float) -> None:
         """Note an access; it rides in the session's next event."""
@@ -148,19 +156,19 @@ class HotSessions:
             if not self._store.shared or await self._is_current(hot):
                 return hot
 
-    async def change(self, hot: Hot, decide: Callable[[Hot], Turn]) -> tuple[Hot, Turn]:
+    async def change(self, hot: Hot, decide: Callable[[Hot], Decision]) -> tuple[Hot, Decision]:
         """Decide an event on the session as it is, commit it, apply it.
 
         `decide` is called again when another process was faster. Returns the hot copy that holds
-        the change, and the event. Raises NotFound, Unavailable.
+        the change, and the decision. Raises NotFound, Unavailable.
         """
         for _ in range(ATTEMPTS):
             async with hot.lock:
                 if hot.live:
-                    turn = await asyncio.to_thread(decide, hot) if hot.large else decide(hot)
-                    if await self._commit(hot, turn):
-                        self._apply(hot, turn)
-                        return hot, turn
+                    decision = await hot.scan(decide, hot)
+                    if await self._commit(hot, decision.turn):
+                        self._apply(hot, decision.turn)
+                        return hot, decision
                     await self._catch_up(hot)
             if not hot.live:
                 hot = await self._resident(hot.name)
@@ -308,7 +316,7 @@ class HotSessions:
             now=self._clock(),
             accessed=tuple(hot.touched.values()),
             returned=hot.returning(),
-        )
+        ).turn
         if await self._commit(hot, turn):
             self._apply(hot, turn)
 
@@ -368,6 +376,13 @@ def rebuild(name: Name, stored: Stored, now: float) -> Hot:
         session.apply(event)
     hot.nbytes = session.nbytes
     return hot
+
+
+def single(rows: Vector) -> Vector:
+    """The only row of a matrix."""
+    (row,) = rows
+    only: Vector = row
+    return only
 
 
 def memory_row(record: MemoryRecord) -> MemoryRow:

@@ -20,14 +20,13 @@ from semvec.session.events import (
     Created,
     MemoryRecord,
     Profile,
-    Turn,
     decode_memory,
 )
 from semvec.session.lexical import fold_digest, terms
 from semvec.session.memory import joined, text_of
 from semvec.session.search import Found, Query, familiar, search
 from semvec.session.session import Session, vector_of
-from semvec.session.turn import Said, decide_turn, hear
+from semvec.session.turn import Decision, Said, decide_turn, hear
 from semvec.settings import Settings
 from semvec.store import Store
 from semvec.vectors import unit_vector
@@ -170,12 +169,14 @@ class Service:
         asked, answer = said[0], said[1] if response else None
         archived = await self._search_archive(hot, asked.text)
         if learn:
-            hot, turn = await self._learn(hot, asked, answer, reset=reset_context)
-            heard = turn.heard
+            hot, decision = await self._learn(hot, asked, answer, reset=reset_context)
+            heard, cosines = decision.turn.heard, decision.cosines
+            assert cosines is not None
+            cosines = hot.session.memories.renewed(cosines, asked.vector, decision.arrivals)
         else:
             heard = hear(hot.session.drift, answer, asked, reset=reset_context)
+            cosines = await hot.cosines(asked.vector)
         session = hot.session
-        cosines = await hot.cosines(asked.vector)
         now = self._clock()
         found = search(
             session, Query(asked.text, asked.vector), cosines, CONTEXT_MEMORIES, now, archived
@@ -210,14 +211,14 @@ class Service:
     ) -> answers.Stored:
         texts = [Text("response", response, response_embedding)]
         hot, (answer,) = await self._said(owner, session_id, texts)
-        hot, turn = await self._learn(hot, None, answer, reset=False)
-        step = turn.heard[-1].step
+        hot, decision = await self._learn(hot, None, answer, reset=False)
+        step = decision.turn.heard[-1].step
         memories = hot.session.memories
         return answers.Stored(
             session_id=session_id,
             learned=True,
             withheld_by=None,
-            memory_hash=memories.content(memories.row(turn.learnt[-1].memory_id)).hash,
+            memory_hash=memories.content(memories.row(decision.turn.learnt[-1].memory_id)).hash,
             drift_score=step.score,
             drift_detected=step.detected,
             drift_phase=step.phase,
@@ -263,7 +264,7 @@ class Service:
             answers.ContextItem(
                 text=each.text if uncut else each.text[:max_text_chars],
                 relevance=each.relevance,
-                memory_hash=each.hash,
+                memory_hash=each.memory.hash,
                 truncated=not uncut and len(each.text) > max_text_chars,
             )
             for each, uncut in zip(found, whole, strict=True)
@@ -319,10 +320,10 @@ class Service:
 
     async def _learn(
         self, hot: Hot, message: Said | None, response: Said | None, *, reset: bool
-    ) -> tuple[Hot, Turn]:
+    ) -> tuple[Hot, Decision]:
         returned = await self._known_in_archive(hot, response)
 
-        def decide(current: Hot) -> Turn:
+        def decide(current: Hot) -> Decision:
             return decide_turn(
                 current.session,
                 now=self._clock(),
@@ -373,9 +374,9 @@ class Service:
 def note_access(hot: Hot, found: Sequence[Found], now: float) -> None:
     """What was recalled counts as used; what came from the archive returns from it."""
     for each in found:
-        if each.archived is not None:
-            hot.bring_back(each.archived)
-        hot.touch(each.id, now)
+        if isinstance(each.memory, MemoryRecord):
+            hot.bring_back(each.memory)
+        hot.touch(each.memory.id, now)
 
 
 def open_service(settings: Settings, clock: Clock = time.time) -> Service:

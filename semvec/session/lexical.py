@@ -185,14 +185,14 @@ class LexicalIndex:
 
     def __init__(self) -> None:
         self._postings: dict[str, array[int]] = {}
-        self._lengths: array[int] = array("i")
+        self._lengths: Scores = np.zeros(16, np.float32)
         self._size = 0
         self._total = 0
 
     def add(self, slot: int, document: Sequence[str]) -> None:
         """Index the terms of a memory in an empty slot."""
         if slot >= len(self._lengths):
-            self._lengths.extend([0] * (slot + 1 - len(self._lengths)))
+            self._lengths = np.append(self._lengths, np.zeros(slot, np.float32))
         self._lengths[slot] = len(document)
         self._size += 1
         self._total += len(document)
@@ -228,10 +228,10 @@ class LexicalIndex:
         ]
         if not known:
             return np.zeros(n, np.float32)
-        entries = np.concatenate([np.frombuffer(postings, np.int32) for postings, _ in known])
-        slots, frequencies = entries[::2], entries[1::2]
+        entries = np.frombuffer(b"".join([postings for postings, _ in known]), np.int32)
+        slots, frequencies = entries[::2].astype(np.intp), entries[1::2].astype(np.float32)
         idf = np.repeat([weight for _, weight in known], [len(p) // 2 for p, _ in known])
-        gains = idf * self._saturated(frequencies, np.frombuffer(self._lengths, np.int32)[slots])
+        gains = idf * self._saturated(frequencies, self._lengths[slots])
         return (np.bincount(slots, gains, n)[:n] / sum(weights.values())).astype(np.float32)
 
     def score_document(self, query: Sequence[str], document: Sequence[str]) -> float:
@@ -241,8 +241,8 @@ class LexicalIndex:
         if not found:
             return 0.0
         idf = np.array([weights[term] for term in found])
-        frequencies = np.array(list(found.values()), np.int32)
-        gains = idf * self._saturated(frequencies, np.int32(len(document)))
+        frequencies = np.array(list(found.values()), np.float32)
+        gains = idf * self._saturated(frequencies, np.float32(len(document)))
         return float(gains.sum() / sum(weights.values()))
 
     def archive_weights(self, query: Sequence[str]) -> dict[str, int]:
@@ -253,7 +253,7 @@ class LexicalIndex:
         return {term: self.idf(term) for term in query}
 
     def _saturated(
-        self, frequencies: npt.NDArray[np.int32], lengths: npt.NDArray[np.int32] | np.int32
-    ) -> npt.NDArray[np.float64]:
+        self, frequencies: Scores, lengths: Scores | np.float32
+    ) -> npt.NDArray[np.floating]:
         average = self._total / self._size if self._total else 1.0
         return frequencies * (K1 + 1.0) / (frequencies + K1 * (1.0 - B + B / average * lengths))

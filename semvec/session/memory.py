@@ -189,20 +189,28 @@ class Memories:
         self.touch(Access(memory_id, 1, at))
         self.importance[self._row_of[memory_id]] = importance
 
-    def cosines(self, x: Vector) -> Vector:
-        """The higher of the cosines of each row's text and question to the unit vector `x`.
+    def cosines(self, queries: Vector) -> Vector:
+        """The higher of the cosines of each row's text and question to unit vectors.
 
-        Shape (count,), float32; 0 in rows without a memory.
+        `queries` has shape (m, d), the result (m, count), float32; 0 in rows without a memory. One
+        pass over the rows serves all queries: reading them is what takes the time.
         """
-        texts: Vector = self.vectors[: self.count] @ x
+        texts: Vector = queries @ self.vectors[: self.count].T
         if self.questions is None:
             return texts
-        higher: Vector = np.maximum(texts, self.questions[: self.count] @ x)
+        higher: Vector = np.maximum(texts, queries @ self.questions[: self.count].T)
         return higher
 
-    def nearest_to(self, x: Vector) -> float:
-        """The highest cosine of any memory to the unit vector `x`, shape (d,); 0.0 without any."""
-        return float((self.vectors[: self.count] @ x).max(initial=0.0))
+    def renewed(self, cosines: Vector, x: Vector, ids: Sequence[int]) -> Vector:
+        """Cosines of `x`, shape (d,), taken before the memories `ids` came, brought up to date."""
+        renewed = np.zeros(self.count, np.float32)
+        renewed[: len(cosines)] = cosines
+        renewed[self.ids[: self.count] < 0] = 0.0
+        for row in map(self.row, ids):
+            renewed[row] = self.vectors[row] @ x
+            if self.questions is not None:
+                renewed[row] = max(renewed[row], self.questions[row] @ x)
+        return renewed
 
     def plan_moves(self, arrivals: Sequence[int], now: float) -> tuple[Move, ...]:
         """Where memories go when `arrivals` enter short_term: each tier's oldest to the next tier,

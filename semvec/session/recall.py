@@ -24,14 +24,15 @@ class Signals:
     """What is known of n memories for one query; arrays of shape (n,).
 
     `cosine` is the higher one of a memory's text and question vectors; `lexical` is None for a
-    query without words. `recency`, `importance` and `boost` (the largest single one) lie in [0, 1].
+    query without words. `recency`, `importance` and `boost` (the largest single one, None where
+    nothing boosts) lie in [0, 1].
     """
 
     cosine: Scores
     lexical: Scores | None
     recency: Scores
     importance: Scores
-    boost: Scores
+    boost: Scores | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,13 +48,15 @@ def relevance(signals: Signals, order: Order) -> Scores:
     scorers = [signals.cosine] if signals.lexical is None else [signals.cosine, signals.lexical]
     match = np.zeros(len(signals.cosine) + 1, np.float32)  # what slot -1 reads stays 0
     for scorer in scorers:
-        match[:-1] += np.clip(scorer, 0.0, 1.0)
+        match[:-1] += np.minimum(np.maximum(scorer, 0.0), 1.0)
     match /= len(scorers)
-    own = match[:-1]
-    around = PREVIOUS_SHARE * match[order.previous] + NEXT_SHARE * match[order.next]
+    around = PREVIOUS_SHARE * match.take(order.previous, mode="wrap")
+    around += NEXT_SHARE * match.take(order.next, mode="wrap")
     kept = RECENCY_SHARE * signals.recency + IMPORTANCE_SHARE * signals.importance
-    missing = (1.0 - own) * (1.0 - around) * (1.0 - kept) * (1.0 - signals.boost)
-    return np.clip(1.0 - missing, 0.0, 1.0)
+    missing = (1.0 - match[:-1]) * (1.0 - around) * (1.0 - kept)
+    if signals.boost is not None:
+        missing *= 1.0 - signals.boost
+    return np.minimum(np.maximum(1.0 - missing, 0.0), 1.0)
 
 
 def rank(relevance: Scores, ids: npt.NDArray[np.int64], k: int) -> Slots:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from semvec.session.events import MemoryRecord
 from semvec.session.lexical import agree, terms
-from semvec.session.memory import Memories, joined
+from semvec.session.memory import Content, Memories, joined
 from semvec.session.recall import Order, Scores, Signals, rank, relevance
 from semvec.session.session import Session, vector_of
 from semvec.vectors import Vector
@@ -29,13 +29,14 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """`archived` is the memory's record where it came out of the archive."""
+    """A memory, hot or out of the archive."""
 
-    id: int
-    hash: str
-    text: str
+    memory: Content | MemoryRecord
     relevance: float
-    archived: MemoryRecord | None = None
+
+    @property
+    def text(self) -> str:
+        return joined(self.memory.question, self.memory.response)
 
 
 def search(
@@ -71,10 +72,8 @@ def search(
         ids = np.append(ids, [record.id for record in candidates])
     scores = relevance(signals, order)
     return [
-        found_hot(memories, int(slot), float(scores[slot]))
-        if slot < n
-        else found_archived(candidates[slot - n], float(scores[slot]))
-        for slot in rank(scores, ids, k)
+        Found(memories.content(slot) if slot < n else candidates[slot - n], float(scores[slot]))
+        for slot in rank(scores, ids, k).tolist()
     ]
 
 
@@ -105,7 +104,7 @@ def extended(
         lexical=lexical,
         recency=np.append(signals.recency, recency(now - created)),
         importance=np.append(signals.importance, importance),
-        boost=np.append(signals.boost, policy_boost(session, vectors)),
+        boost=joined_boost(signals.boost, policy_boost(session, vectors)),
     )
 
 
@@ -129,20 +128,14 @@ def recency(age: npt.NDArray[np.float64]) -> Scores:
     return (RECENT_S / (RECENT_S + np.maximum(age, 0.0))).astype(np.float32)
 
 
-def policy_boost(session: Session, vectors: Vector) -> Scores:
+def joined_boost(hot: Scores | None, archived: Scores | None) -> Scores | None:
+    return None if hot is None or archived is None else np.append(hot, archived)
+
+
+def policy_boost(session: Session, vectors: Vector) -> Scores | None:
     """The largest boost that any policy vector gives each row, in [0, POLICY_SHARE]."""
     if not len(session.policies):
-        return np.zeros(len(vectors), np.float32)
+        return None
     pull = (vectors @ session.policies.T).max(axis=1)
     boost: Scores = POLICY_SHARE * np.clip(pull, 0.0, 1.0)
     return boost
-
-
-def found_hot(memories: Memories, row: int, score: float) -> Found:
-    content = memories.content(row)
-    return Found(content.id, content.hash, content.text, score)
-
-
-def found_archived(record: MemoryRecord, score: float) -> Found:
-    text = joined(record.question, record.response)
-    return Found(record.id, record.hash, text, score, record)

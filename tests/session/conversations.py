@@ -28,9 +28,9 @@ def new_session(*, long_term: int = 4096, dimension: int = DIMENSION) -> Session
 
 def play(session: Session, **inputs: object) -> Turn:
     """Decide and apply one turn a second after the last one."""
-    turn = decide_turn(session, now=session.used_at + 1.0, **inputs)  # type: ignore[arg-type]
-    session.apply(turn)
-    return turn
+    decision = decide_turn(session, now=session.used_at + 1.0, **inputs)  # type: ignore[arg-type]
+    session.apply(decision.turn)
+    return decision.turn
 
 
 def talk(session: Session, turns: int) -> Iterator[Turn]:

@@ -71,10 +71,10 @@ def test_cosines_take_the_nearer_of_question_and_text() -> None:
     play(session, message=said("question"))
     play(session, response=said("answer"))
     play(session, response=said("remark"))
-    cosines = session.memories.cosines(said("question").vector)
+    cosines = session.memories.cosines(said("question").vector[None])[0]
     assert cosines[0] == pytest.approx(1.0)
     assert cosines[1] == pytest.approx(float(said("remark").vector @ said("question").vector))
-    assert len(session.memories.cosines(unit(3))) == 2
+    assert session.memories.cosines(np.stack([unit(3)] * 3)).shape == (3, 2)
 
 
 def test_bytes_grow_with_rows_and_texts_and_tiers_stay_in_bounds() -> None:

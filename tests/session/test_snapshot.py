@@ -90,7 +90,7 @@ def script_of(profile: Profile, script: list[Step]) -> tuple[Session, list[bytes
             reset=step.reset,
             accessed=[Access(record.id, 1, session.used_at) for record in used],
             returned=list(archive.values())[: step.returns],
-        )
+        ).turn
         journal.append(encode_event(turn))
         for record in turn.returned:
             archive.pop(record.id)
