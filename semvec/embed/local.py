@@ -1,0 +1,234 @@
+"""The encoder inside this process: a few threads that share one model and one queue."""
+
+import asyncio
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import Empty, SimpleQueue
+
+from semvec.embed.model import Encoded, Model, join
+from semvec.embed.protocol import Encoding
+from semvec.embed.windows import Window
+from semvec.errors import Unavailable
+
+BATCH_TOKENS = 512
+"""Padded tokens of one forward pass; larger ones fall out of the processor's cache."""
+TURN_WINDOWS = 2
+"""Windows of one text encoded in one turn; other texts get in between."""
+TURN_CHARACTERS = 2_000
+"""Characters that a thread takes from the queue in one turn."""
+PENDING_CHARACTERS = 1_000_000
+"""Characters that may wait, some ten seconds of work; a lone request may bring more."""
+TEXT_COST = 50
+"""What a text costs beside its characters, in characters."""
+
+
+@dataclass(slots=True, eq=False)
+class _Text:
+    """One text on its way; the threads fill `parts`, one for each of its `count` windows."""
+
+    text: str
+    done: asyncio.Future[Encoding]
+    parts: dict[int, Encoded] = field(default_factory=dict)
+    count: int = 0
+
+    @property
+    def cost(self) -> int:
+        return TEXT_COST + len(self.text)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Piece:
+    """Windows of a text, from its `first`-th; None until the text has been cut."""
+
+    text: _Text
+    windows: Sequence[Window] | None = None
+    first: int = 0
+
+    @property
+    def cost(self) -> int:
+        return self.text.cost if self.windows is None else TURN_CHARACTERS
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Task:
+    """One window of a text."""
+
+    text: _Text
+    place: int
+    window: Window
+
+
+_Outcome = tuple[_Text, Encoding | Exception]
+
+
+class LocalEmbedder:
+    """Encodes on threads of its own, never on the event loop; one forward pass a thread at a time.
+
+    A text that arrives while a thread is idle starts at once; what arrives meanwhile waits and
+    shares the next batches.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        model_name: str | None = None,
+        sums: Mapping[str, str] | None = None,
+        threads: int | None = None,
+    ) -> None:
+        """`sums` are SHA-256 by file name; `threads` are as many as cores unless given."""
+        self._directory = directory
+        self._model_name = model_name or directory.name or str(directory)
+        self._sums = sums
+        self._count = threads or _cores()
+        self._queue: SimpleQueue[_Piece | None] = SimpleQueue()
+        self._counting = threading.Lock()
+        self._threads: list[threading.Thread] = []
+        self._model: Model | None = None
+        self._open: set[_Text] = set()
+        self._pending = 0
+        self._drained = asyncio.Event()
+        self._closed = False
+
+    @property
+    def model_name(self) -> str:
+        return self._model_name
+
+    @property
+    def dimension(self) -> int:
+        """Of the loaded model; RuntimeError before `start`."""
+        if self._model is None:
+            raise RuntimeError("the embedder has not been started")
+        return self._model.dimension
+
+    async def start(self) -> None:
+        model = await asyncio.to_thread(Model.load, self._directory, self._sums)
+        loop = asyncio.get_running_loop()
+        self._model = model
+        for number in range(self._count):
+            thread = threading.Thread(
+                target=self._work, args=(model, loop), name=f"encoder-{number}", daemon=True
+            )
+            thread.start()
+            self._threads.append(thread)
+
+    async def encode(self, texts: Sequence[str]) -> list[Encoding]:
+        """One encoding per text, in order; Unavailable if too much waits or it is not running."""
+        if self._closed or not self._threads:
+            raise Unavailable("the embedder is not running")
+        loop = asyncio.get_running_loop()
+        jobs = [_Text(text, loop.create_future()) for text in texts]
+        cost = sum(job.cost for job in jobs)
+        if self._pending and self._pending + cost > PENDING_CHARACTERS:
+            raise Unavailable("the embedder has too many texts waiting")
+        self._pending += cost
+        self._open.update(jobs)
+        for job in sorted(jobs, key=lambda job: job.cost):
+            self._queue.put(_Piece(job))
+        return await asyncio.gather(*(job.done for job in jobs))
+
+    async def close(self) -> None:
+        """Finishes what waits, refuses what comes, and ends the threads."""
+        self._closed = True
+        if self._open:
+            await self._drained.wait()
+        for _ in self._threads:
+            self._queue.put(None)
+        for thread in self._threads:
+            await asyncio.to_thread(thread.join)
+        self._threads.clear()
+
+    def _finish(self, outcomes: Sequence[_Outcome]) -> None:
+        """On the event loop: answers the waiters."""
+        for text, outcome in outcomes:
+            if text not in self._open:
+                continue
+            self._open.remove(text)
+            self._pending -= text.cost
+            if text.done.done():
+                continue
+            if isinstance(outcome, Encoding):
+                text.done.set_result(outcome)
+            else:
+                text.done.set_exception(outcome)
+        if self._closed and not self._open:
+            self._drained.set()
+
+    def _work(self, model: Model, loop: asyncio.AbstractEventLoop) -> None:
+        """One thread's life, until it takes None from the queue."""
+        while (first := self._queue.get()) is not None:
+            tasks: list[_Task] = []
+            for piece in self._take(first):
+                try:
+                    tasks += self._turn(model, piece)
+                except Exception as error:
+                    loop.call_soon_threadsafe(self._finish, [(piece.text, error)])
+            for batch in _batches(tasks):
+                loop.call_soon_threadsafe(self._finish, self._encode(model, batch))
+
+    def _take(self, first: _Piece) -> list[_Piece]:
+        """This thread's share of what waits."""
+        share = 1 + self._queue.qsize() // self._count
+        taken, cost = [first], first.cost
+        while len(taken) < share and cost < TURN_CHARACTERS:
+            try:
+                piece = self._queue.get_nowait()
+            except Empty:
+                break
+            if piece is None:
+                self._queue.put(None)  # another thread's end
+                break
+            taken.append(piece)
+            cost += piece.cost
+        return taken
+
+    def _turn(self, model: Model, piece: _Piece) -> list[_Task]:
+        """The next windows of a text; the rest goes back to the end of the queue."""
+        text, windows = piece.text, piece.windows
+        if text.done.done():
+            raise Unavailable("nobody waits for this text any more")
+        if windows is None:
+            windows = model.windows.cut(text.text)
+            text.count = len(windows)
+        if rest := windows[TURN_WINDOWS:]:
+            self._queue.put(_Piece(text, rest, piece.first + TURN_WINDOWS))
+        return [
+            _Task(text, piece.first + place, window)
+            for place, window in enumerate(windows[:TURN_WINDOWS])
+        ]
+
+    def _encode(self, model: Model, batch: Sequence[_Task]) -> list[_Outcome]:
+        """Outcomes of the texts that this forward pass completes."""
+        try:
+            encoded = model.run([task.window for task in batch])
+            complete = []
+            with self._counting:
+                for task, part in zip(batch, encoded, strict=True):
+                    task.text.parts[task.place] = part
+                    if len(task.text.parts) == task.text.count:
+                        complete.append(task.text)
+            return [(text, join([text.parts[i] for i in range(text.count)])) for text in complete]
+        except Exception as error:
+            return [(task.text, error) for task in batch]
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _batches(tasks: Sequence[_Task]) -> Iterator[list[_Task]]:
+    """Windows of similar length together, padded to at most BATCH_TOKENS unless alone."""
+    batch: list[_Task] = []
+    for task in sorted(tasks, key=lambda task: len(task.window.ids)):
+        if batch and (len(batch) + 1) * len(task.window.ids) > BATCH_TOKENS:
+            yield batch
+            batch = []
+        batch.append(task)
+    if batch:
+        yield batch

@@ -1,0 +1,71 @@
+"""Texts as token ids, in windows that fit the model."""
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+from tokenizers import Tokenizer
+
+OVERLAP = 32
+"""Tokens that two neighbouring windows share at least; each answers for the half nearer to it."""
+TOKENS_KEPT = 2048
+"""Most token vectors of one text; of a longer one every second, third, … is kept."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Window:
+    """Token ids, special ones included; `own` are the places that this window answers for."""
+
+    ids: npt.NDArray[np.int64]
+    own: slice
+
+
+class Windows:
+    """Cuts texts into windows of at most `length` tokens, special ones included."""
+
+    def __init__(self, tokenizer: Tokenizer, length: int) -> None:
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        probe = tokenizer.encode("a")
+        content = [place for place, special in enumerate(probe.special_tokens_mask) if not special]
+        if not content:
+            raise ValueError("the tokenizer gives no token for the text 'a'")
+        self._before = probe.ids[: content[0]]
+        self._after = probe.ids[content[-1] + 1 :]
+        self._room = length - len(self._before) - len(self._after)
+        if self._room <= OVERLAP:
+            raise ValueError(f"a window of {length} tokens is too small")
+        self._tokenizer = tokenizer
+
+    @classmethod
+    def load(cls, path: Path, length: int, vocabulary: int) -> Self:
+        """From a `tokenizer.json`; ValueError if damaged or with more words than the model."""
+        content = path.read_text(encoding="utf-8")
+        try:
+            tokenizer = Tokenizer.from_str(content)
+        except Exception as error:  # the library raises nothing narrower
+            raise ValueError(f"{path} is not a tokenizer: {error}") from error
+        if (known := tokenizer.get_vocab_size()) > vocabulary:
+            raise ValueError(f"{path} knows {known} tokens, the model only {vocabulary}")
+        return cls(tokenizer, length)
+
+    def cut(self, text: str) -> list[Window]:
+        """At least one window; neighbours overlap, and the last one is as full as the others."""
+        ids = self._tokenizer.encode(text, add_special_tokens=False).ids
+        last = max(0, len(ids) - self._room)
+        starts = [*range(0, last, self._room - OVERLAP), last]
+        seams = [(start + self._room + after) // 2 for start, after in pairwise(starts)]
+        bounds = pairwise([0, *seams, len(ids)])
+        every = max(1, math.ceil(len(ids) / TOKENS_KEPT))
+        windows = []
+        for start, (first, end) in zip(starts, bounds, strict=True):
+            inner = ids[start : start + self._room]
+            shift = len(self._before) - start
+            own = slice(first + -first % every + shift, end + shift, every)
+            whole = np.array([*self._before, *inner, *self._after], np.int64)
+            windows.append(Window(whole, own))
+        return windows

@@ -1,0 +1,179 @@
+import asyncio
+import socket
+import time
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from semvec.embed.local import BATCH_TOKENS, PENDING_CHARACTERS, LocalEmbedder
+from semvec.embed.model import Encoded, Model
+from semvec.embed.packaged import DIRECTORY
+from semvec.embed.windows import Window
+from semvec.errors import Unavailable
+from tests.embed.models import write_model
+
+LONG = "a boat sails " * 2_000
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    return write_model(tmp_path / "tiny")
+
+
+@pytest.fixture
+async def embedder(directory: Path) -> AsyncIterator[LocalEmbedder]:
+    embedder = LocalEmbedder(directory, threads=2)
+    await embedder.start()
+    yield embedder
+    await embedder.close()
+
+
+@pytest.fixture
+def batches(monkeypatch: pytest.MonkeyPatch) -> list[list[Window]]:
+    """Every batch that models run, as they run it."""
+    seen: list[list[Window]] = []
+    run = Model.run
+
+    def watched(model: Model, windows: Sequence[Window]) -> list[Encoded]:
+        seen.append(list(windows))
+        return run(model, windows)
+
+    monkeypatch.setattr(Model, "run", watched)
+    return seen
+
+
+async def test_texts_are_answered_in_order(embedder: LocalEmbedder) -> None:
+    texts = ["the boat " * n for n in (9, 1, 40, 2, 0, 25)]
+    together = await embedder.encode(texts)
+    for text, encoding in zip(texts, together, strict=True):
+        (alone,) = await embedder.encode([text])
+        np.testing.assert_allclose(encoding.vector, alone.vector, atol=1e-5)
+        assert alone.token_ids is not None
+        assert encoding.token_ids is not None
+        assert encoding.token_ids.tolist() == alone.token_ids.tolist() == [5, 6] * (len(text) // 9)
+
+
+async def test_nothing_to_encode_is_nothing(embedder: LocalEmbedder) -> None:
+    assert await embedder.encode([]) == []
+
+
+async def test_it_names_itself_after_its_directory(
+    embedder: LocalEmbedder, directory: Path
+) -> None:
+    assert (embedder.model_name, embedder.dimension) == (directory.name, 32)
+
+
+async def test_concurrent_requests_share_batches(
+    embedder: LocalEmbedder, batches: list[list[Window]]
+) -> None:
+    requests = [embedder.encode([f"the boat {'sails ' * (n % 7)}"]) for n in range(200)]
+    answers = await asyncio.gather(*requests)
+    assert len(answers) == sum(map(len, batches)) == 200
+    assert len(batches) < 100
+    for batch in batches:
+        longest = max(len(window.ids) for window in batch)
+        assert len(batch) * longest <= BATCH_TOKENS
+
+
+async def test_short_texts_overtake_a_long_one(embedder: LocalEmbedder) -> None:
+    long = asyncio.create_task(embedder.encode([LONG]))
+    await asyncio.sleep(0)
+    for _ in range(3):
+        await embedder.encode(["the cat"])
+    assert not long.done()
+    (encoding,) = await long
+    assert encoding.tokens is not None
+    assert len(encoding.tokens) <= 2048
+
+
+async def test_the_event_loop_goes_on_meanwhile(embedder: LocalEmbedder) -> None:
+    work = asyncio.create_task(embedder.encode([LONG] * 3))
+    longest, start = 0.0, time.perf_counter()
+    while not work.done():
+        before = time.perf_counter()
+        await asyncio.sleep(0.001)
+        longest = max(longest, time.perf_counter() - before)
+    assert longest < (time.perf_counter() - start) / 3
+
+
+async def test_a_cancelled_request_is_not_encoded(
+    embedder: LocalEmbedder, batches: list[list[Window]]
+) -> None:
+    busy = asyncio.create_task(embedder.encode([LONG]))
+    await asyncio.sleep(0)
+    left = asyncio.create_task(embedder.encode(["cat " * 61] * 40))
+    await asyncio.sleep(0)
+    left.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await left
+    await embedder.encode(["the boat"])
+    busy.cancel()
+    await embedder.close()
+    assert sum(map(len, batches)) < 100
+
+
+async def test_too_much_waiting_is_refused(embedder: LocalEmbedder) -> None:
+    huge = "a" * PENDING_CHARACTERS
+    first = asyncio.create_task(embedder.encode([huge]))
+    await asyncio.sleep(0)
+    with pytest.raises(Unavailable, match="too many texts waiting"):
+        await embedder.encode(["the boat"])
+    await first
+    assert len(await embedder.encode(["the boat"])) == 1
+
+
+async def test_closing_finishes_what_waits_and_refuses_what_comes(directory: Path) -> None:
+    embedder = LocalEmbedder(directory)
+    with pytest.raises(Unavailable, match="not running"):
+        await embedder.encode(["early"])
+    await embedder.start()
+    waiting = asyncio.gather(*(embedder.encode(["the boat"]) for _ in range(50)))
+    await asyncio.sleep(0)
+    await embedder.close()
+    assert len(await waiting) == 50
+    with pytest.raises(Unavailable, match="not running"):
+        await embedder.encode(["late"])
+    await embedder.close()
+
+
+async def test_a_failing_pass_fails_its_texts_alone(
+    embedder: LocalEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Model.run
+
+    def broken(model: Model, windows: Sequence[Window]) -> list[Encoded]:
+        if any(len(window.ids) > 10 for window in windows):
+            raise RuntimeError("out of memory")
+        return run(model, windows)
+
+    monkeypatch.setattr(Model, "run", broken)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        await embedder.encode([LONG])
+    with pytest.raises(TypeError):
+        await embedder.encode(["lone \ud800 surrogate"])
+    assert len(await embedder.encode(["the cat"])) == 1
+
+
+async def test_a_model_that_cannot_be_loaded_is_no_silent_default(tmp_path: Path) -> None:
+    embedder = LocalEmbedder(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"config\.json"):
+        await embedder.start()
+    with pytest.raises(RuntimeError, match="not been started"):
+        _ = embedder.dimension
+    await embedder.close()
+
+
+async def test_no_connection_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("a connection")
+
+    for name in ("connect", "connect_ex", "sendto"):
+        monkeypatch.setattr(socket.socket, name, refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    embedder = LocalEmbedder(DIRECTORY)
+    await embedder.start()
+    (encoding,) = await embedder.encode(["nothing is fetched"])
+    await embedder.close()
+    assert encoding.vector.shape == (384,)

@@ -1,0 +1,249 @@
+import asyncio
+import itertools
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer, unused_port
+
+from semvec.embed.remote import BATCH_TEXTS, Patience, RemoteEmbedder
+from semvec.errors import Unavailable
+
+QUICK = Patience(timeout=0.5, attempts=3, pause=0.01, longest_pause=0.05)
+Answer = Callable[[list[str]], web.StreamResponse | Awaitable[web.StreamResponse]]
+
+
+def vector(text: str) -> list[float]:
+    return [1.0, float(len(text)), -2.5]
+
+
+def openai(texts: list[str]) -> web.Response:
+    data = [{"index": i, "embedding": vector(text)} for i, text in enumerate(texts)]
+    return web.json_response({"object": "list", "data": data[::-1], "usage": {}})
+
+
+def tei(texts: list[str]) -> web.Response:
+    return web.json_response([vector(text) for text in texts])
+
+
+def raw(text: str, status: int = 200, **headers: str) -> Answer:
+    return lambda _: web.Response(text=text, status=status, headers=headers)
+
+
+def numbered(*rows: object) -> Answer:
+    data = [{"index": i, "embedding": row} for i, row in enumerate(rows)]
+    return raw(json.dumps({"data": data}))
+
+
+class Endpoint:
+    """A server on a port that answers as told: `script` first, then `usual`."""
+
+    def __init__(self) -> None:
+        self.usual: Answer = openai
+        self.script: list[Answer] = []
+        self.requests: list[tuple[str, dict[str, Any], str | None]] = []
+        application = web.Application()
+        application.router.add_post("/{path:.*}", self._answer)
+        self._server = TestServer(application)
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        self.requests.append((request.path_qs, body, request.headers.get("Authorization")))
+        answer = self.script.pop(0) if self.script else self.usual
+        response = answer(body.get("input") or body["inputs"])
+        return response if isinstance(response, web.StreamResponse) else await response
+
+    async def start(self) -> None:
+        await self._server.start_server()
+
+    async def stop(self) -> None:
+        await self._server.close()
+
+    def url(self, path: str = "") -> str:
+        return str(self._server.make_url("/")) + path
+
+
+@pytest.fixture
+async def endpoint() -> AsyncIterator[Endpoint]:
+    endpoint = Endpoint()
+    await endpoint.start()
+    yield endpoint
+    await endpoint.stop()
+
+
+@pytest.fixture
+async def embedder(endpoint: Endpoint) -> AsyncIterator[RemoteEmbedder]:
+    embedder = RemoteEmbedder(endpoint.url(), model="small", api_key="secret", patience=QUICK)
+    await embedder.start()
+    endpoint.requests.clear()
+    yield embedder
+    await embedder.close()
+
+
+def units(texts: list[str]) -> np.ndarray[Any, Any]:
+    rows = np.array([vector(text) for text in texts])
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))
+
+
+async def test_an_openai_endpoint_is_asked_in_its_own_words(
+    endpoint: Endpoint, embedder: RemoteEmbedder
+) -> None:
+    texts = ["one", "three", " "]
+    encodings = await embedder.encode(texts)
+    assert (embedder.model_name, embedder.dimension) == ("small", 3)
+    ((path, body, authorization),) = endpoint.requests
+    assert (path, authorization) == ("/v1/embeddings", "Bearer secret")
+    assert body == {"model": "small", "input": ["one", "three", "."], "encoding_format": "float"}
+    np.testing.assert_allclose([e.vector for e in encodings], units(body["input"]), rtol=1e-6)
+    assert encodings[0].vector.dtype == np.float32
+    assert encodings[0].tokens is None
+
+
+async def test_a_tei_endpoint_is_asked_in_its_own_words(endpoint: Endpoint) -> None:
+    endpoint.usual = tei
+    embedder = RemoteEmbedder(endpoint.url("embed"), patience=QUICK)
+    await embedder.start()
+    encodings = await embedder.encode(["one", "three"])
+    await embedder.close()
+    assert embedder.model_name == "127.0.0.1"
+    path, body, authorization = endpoint.requests[-1]
+    assert (path, authorization) == ("/embed", None)
+    assert body == {"inputs": ["one", "three"], "truncate": True}
+    np.testing.assert_allclose([e.vector for e in encodings], units(["one", "three"]), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        ("", "/v1/embeddings"),
+        ("v1", "/v1/embeddings"),
+        ("v1/", "/v1/embeddings"),
+        ("openai/v1/embeddings", "/openai/v1/embeddings"),
+        ("gateway?version=3", "/gateway/v1/embeddings?version=3"),
+    ],
+)
+async def test_the_path_is_completed(endpoint: Endpoint, given: str, asked: str) -> None:
+    embedder = RemoteEmbedder(endpoint.url(given), model="small", patience=QUICK)
+    await embedder.start()
+    await embedder.close()
+    assert endpoint.requests[0][0] == asked
+
+
+async def test_many_texts_go_in_batches_and_come_back_in_order(
+    endpoint: Endpoint, embedder: RemoteEmbedder
+) -> None:
+    texts = ["x" * n for n in range(1, 2 * BATCH_TEXTS + 6)]
+    encodings = await embedder.encode(texts)
+    assert sorted(len(body["input"]) for _, body, _ in endpoint.requests) == [5, 32, 32]
+    np.testing.assert_allclose([e.vector for e in encodings], units(texts), rtol=1e-5)
+
+
+async def drop(_: list[str]) -> web.StreamResponse:
+    raise asyncio.CancelledError
+
+
+async def dawdle(_: list[str]) -> web.StreamResponse:
+    await asyncio.sleep(2 * QUICK.timeout)
+    return web.Response()
+
+
+@pytest.mark.parametrize(
+    "failures",
+    [
+        [raw("", 500)],
+        [raw("", 503), raw("", 502)],
+        [raw("slow down", 429, **{"Retry-After": "0"})],
+        [raw("", 429, **{"Retry-After": "Fri, 31 Dec 1999 23:59:59 GMT"})],
+        [drop],
+        [dawdle],
+    ],
+)
+async def test_what_may_pass_is_tried_again(
+    endpoint: Endpoint, embedder: RemoteEmbedder, failures: list[Answer]
+) -> None:
+    endpoint.script = list(failures)
+    assert len(await embedder.encode(["one"])) == 1
+    assert len(endpoint.requests) == len(failures) + 1
+
+
+async def test_tries_are_bounded(endpoint: Endpoint, embedder: RemoteEmbedder) -> None:
+    endpoint.usual = raw("", 500)
+    with pytest.raises(Unavailable, match="answered 500"):
+        await embedder.encode(["one"])
+    assert len(endpoint.requests) == QUICK.attempts
+
+
+async def test_a_long_wait_is_passed_on(endpoint: Endpoint, embedder: RemoteEmbedder) -> None:
+    endpoint.usual = raw("", 429, **{"Retry-After": "17"})
+    with pytest.raises(Unavailable, match="answered 429") as caught:
+        await embedder.encode(["one"])
+    assert caught.value.retry_after == 17
+    assert len(endpoint.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (raw("no", 401), "answered 401"),
+        (raw("", 307, Location="/elsewhere"), "answered 307"),
+        (raw("<html>"), "bad reply"),
+        (raw(""), "bad reply"),
+        (raw("[]"), "bad reply"),
+        (raw('{"data": null}'), "bad reply"),
+        (numbered(), "0 embeddings of 1 texts"),
+        (numbered([1, 2, 3], [1, 2, 3]), "2 embeddings of 1 texts"),
+        (raw('{"data": [{"index": 1, "embedding": [1, 2, 3]}]}'), "not numbered one by one"),
+        (numbered([1, 2]), "2 dimensions where there were 3"),
+        (numbered([]), "bad reply"),
+        (numbered([0, 0, 0]), "zero or not finite"),
+        (numbered([1, 2, None]), "bad reply"),
+        (numbered([1, 2, "3"]), "bad reply"),
+        (raw('{"data": [{"index": 0, "embedding": [1, 2, 1e999]}]}'), "bad reply"),
+        (raw('{"data": [{"index": 0, "embedding": [1, 2, NaN]}]}'), "bad reply"),
+    ],
+)
+async def test_a_bad_answer_is_refused_at_once(
+    endpoint: Endpoint, embedder: RemoteEmbedder, answer: Answer, message: str
+) -> None:
+    endpoint.usual = answer
+    with pytest.raises(Unavailable, match=message):
+        await embedder.encode(["one"])
+    assert len(endpoint.requests) == 1
+
+
+async def test_an_endless_answer_is_cut_off(
+    endpoint: Endpoint, embedder: RemoteEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("semvec.embed.remote.REPLY_BYTES", 1000)
+    endpoint.usual = raw(" " * 1001)
+    with pytest.raises(Unavailable, match="more than 1000 bytes"):
+        await embedder.encode(["one"])
+
+
+async def test_a_start_without_an_endpoint_names_it() -> None:
+    url = f"http://127.0.0.1:{unused_port()}/embed"
+    embedder = RemoteEmbedder(url, patience=QUICK)
+    with pytest.raises(ConnectionError, match=rf"{url}: the embedder cannot be reached"):
+        await embedder.start()
+    with pytest.raises(RuntimeError, match="not been started"):
+        _ = embedder.dimension
+
+
+async def test_the_dimension_is_the_one_seen_at_the_start(endpoint: Endpoint) -> None:
+    lengths = itertools.chain([5], itertools.repeat(6))
+    endpoint.usual = lambda _: web.json_response([[1.0] * next(lengths)])
+    embedder = RemoteEmbedder(endpoint.url("embed"), patience=QUICK)
+    await embedder.start()
+    assert embedder.dimension == 5
+    with pytest.raises(Unavailable, match="6 dimensions where there were 5"):
+        await embedder.encode(["one"])
+    await embedder.close()
+
+
+async def test_a_closed_one_refuses(embedder: RemoteEmbedder) -> None:
+    await embedder.close()
+    with pytest.raises(Unavailable, match="not running"):
+        await embedder.encode(["one"])
