@@ -6,7 +6,7 @@ from collections.abc import Iterable
 BYTES_PER_TOKEN = 4
 """UTF-8 bytes that a language model's tokenizer turns into one token, about."""
 CUT = " […]"
-SMALLEST = 40
+SMALLEST = 160
 """Bytes below which the rest of the budget is left empty rather than filled with a scrap."""
 
 _SENTENCE_END = re.compile(r"[.!?…。！？](?=[\s\"'”’)\]]|$)[\"'”’)\]]*|\n")
@@ -25,12 +25,10 @@ def context_block(turns: int, memories: int, texts: Iterable[str], budget: int) 
     for text in texts:
         line = "- " + shortened(text, min(room, largest) - 3).replace("\n", "\n  ")
         size = len(line.encode()) + 1
-        if size > room:
-            break
+        if size > room or (room < SMALLEST and line.endswith(CUT)):
+            continue
         lines.append(line)
         room -= size
-        if room < SMALLEST:
-            break
     return "\n".join(lines) if len(lines) > 1 else header.partition(" Most")[0]
 
 
