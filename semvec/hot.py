@@ -44,7 +44,7 @@ RETURNS = 32
 """Archived memories that come back with one event."""
 TOGETHER = 64
 """Sessions that leave at once on shutdown, so that their snapshots share commits."""
-CLOSING_S = 5.0
+CLOSING_S = 2.5
 """What shutdown may spend on snapshots; the journal has everything anyway."""
 
 

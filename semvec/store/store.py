@@ -8,6 +8,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from semvec.errors import Unavailable
 from semvec.store import journal, migrate, reads
 from semvec.store.database import connect
 from semvec.store.errors import StoreError
@@ -141,7 +142,10 @@ class Store:
             await connection.run_sync(migrate.upgrade, migrations)
 
     async def _commit(self, operations: Sequence[Operation]) -> Sequence[Outcome]:
-        return await self._commits.run(partial(journal.write, operations=operations))
+        try:
+            return await self._commits.run(partial(journal.write, operations=operations))
+        except STORAGE_ERRORS as error:
+            raise Unavailable(f"storage cannot commit: {cause(error)}") from error
 
     async def _read(
         self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs

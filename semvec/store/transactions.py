@@ -45,16 +45,35 @@ class Commits:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._connection: AsyncConnection | None = None
+        self._committing = False
 
     async def run(self, write: Callable[[Connection], T]) -> T:
-        """Run `write` in a transaction and commit it."""
+        """Run `write` in a transaction and commit it; again if its connection was found dead.
+
+        That is safe before the commit, and only then: a transaction dies with its connection.
+        """
+        try:
+            return await self._run(write)
+        except DBAPIError as error:
+            if self._committing or not error.connection_invalidated:
+                raise
+        return await self._run(write)
+
+    async def _run(self, write: Callable[[Connection], T]) -> T:
+        self._committing = False
         if self._connection is None:
             self._connection = await self._engine.connect()
         try:
-            return await self._connection.run_sync(_commit, write)
+            return await self._connection.run_sync(self._commit, write)
         except BaseException:
             await self._discard()
             raise
+
+    def _commit(self, connection: Connection, write: Callable[[Connection], T]) -> T:
+        with connection.begin():
+            written = write(connection)
+            self._committing = True
+        return written
 
     async def close(self) -> None:
         if self._connection is not None:
@@ -69,8 +88,3 @@ class Commits:
                 await connection.invalidate()
             with contextlib.suppress(Exception):
                 await connection.close()
-
-
-def _commit(connection: Connection, write: Callable[[Connection], T]) -> T:
-    with connection.begin():
-        return write(connection)

@@ -15,7 +15,8 @@ log = logging.getLogger(__name__)
 BATCH = 256
 BOUND = 10_000
 WAIT_S = 15.0
-DRAIN_S = 8.0
+DRAIN_S = 1.5
+"""What is left of the ten seconds of a stop; the hot sessions have had theirs by then."""
 
 Op = TypeVar("Op")
 Result = TypeVar("Result")
@@ -32,7 +33,7 @@ class Writer(Generic[Op, Result]):
     """Hands operations to `commit` in batches, in the order they came.
 
     `commit` either commits a whole batch and returns its outcomes, or raises and has written
-    nothing that anyone may rely on.
+    nothing that anyone may rely on; Unavailable, whose text the callers get, for storage's faults.
     """
 
     def __init__(self, commit: Callable[[Sequence[Op]], Awaitable[Sequence[Result]]]) -> None:
@@ -60,7 +61,7 @@ class Writer(Generic[Op, Result]):
             await asyncio.wait([self._task], timeout=DRAIN_S)
             self._task.cancel()
             await asyncio.wait([self._task], timeout=1.0)
-        self._fail([*self._batch, *self._queue], "the server is closing")
+        self._fail([*self._batch, *self._queue], "storage cannot commit: the server is closing")
         self._queue.clear()
 
     async def submit(self, operation: Op) -> Result:
@@ -102,15 +103,19 @@ class Writer(Generic[Op, Result]):
     async def _write(self, batch: Sequence[Waiting[Op, Result]]) -> None:
         try:
             outcomes = await self._commit([waiting.operation for waiting in batch])
+        except Unavailable as error:
+            log.error("a batch of %d writes: %s", len(batch), error.detail)
+            self._fail(batch, error.detail)
+            return
         except Exception as error:
             log.exception("a batch of %d writes was not committed", len(batch))
-            self._fail(batch, str(error).partition("\n")[0] or type(error).__name__)
+            self._fail(batch, f"storage cannot commit: {type(error).__name__}")
             return
         for waiting, outcome in zip(batch, outcomes, strict=True):
             if not waiting.done.done():
                 waiting.done.set_result(outcome)
 
-    def _fail(self, batch: Sequence[Waiting[Op, Result]], cause: str) -> None:
+    def _fail(self, batch: Sequence[Waiting[Op, Result]], detail: str) -> None:
         for waiting in batch:
             if not waiting.done.done():
-                waiting.done.set_exception(Unavailable(f"storage cannot commit: {cause}"))
+                waiting.done.set_exception(Unavailable(detail))

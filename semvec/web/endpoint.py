@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from types import GenericAlias
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from urllib.parse import unquote_to_bytes
 
 from aiohttp import web
 from pydantic import BaseModel, ValidationError, create_model
@@ -54,6 +55,7 @@ class Endpoint:
     async def respond(self, request: web.Request) -> web.Response:
         """The aiohttp handler."""
         inputs: dict[str, Any] = {}
+        _check_utf8(request)
         if self.parts is not None:
             inputs |= vars(_from_text(self.parts, request.match_info, "path"))
         if self.query is not None:
@@ -119,6 +121,14 @@ def _reply_type(answered: Any) -> tuple[Any, bool]:
     if kind is Page:
         return GenericAlias(list, get_args(answered)), True
     return (get_args(answered)[0] if kind is Reply else answered), False
+
+
+def _check_utf8(request: web.Request) -> None:
+    """yarl takes bytes that are not UTF-8 for the text of their own escapes."""
+    try:
+        unquote_to_bytes(request.raw_path).decode()
+    except UnicodeError:
+        raise Malformed("the address is not UTF-8") from None
 
 
 def _from_text(model: type[Model], values: Mapping[str, str], place: str) -> Model:

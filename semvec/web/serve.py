@@ -20,16 +20,17 @@ from semvec.settings import Settings, StartError
 from semvec.store.errors import StoreError
 from semvec.web import create_app
 from semvec.web.connection import Connection
-from semvec.web.draining import DRAINING, let_go
+from semvec.web.draining import DRAINING, Draining, let_go
 
 BACKLOG = 1024
 """Connections the kernel may make before the server has taken them."""
 
 LAST_WORDS_S = 0.5
-"""How long open connections are still answered, and told to close, behind a closed listener."""
+"""How long open connections are still answered, and told to close, behind a closed listener; and
+what aiohttp waits for, twice, after requests in flight have had their time."""
 
 HANDLER_TIMEOUT_S = 3.0
-"""How long requests in flight may take at the end; aiohttp waits for it twice."""
+"""How long requests in flight may take at the end."""
 
 log = logging.getLogger(__name__)
 
@@ -57,10 +58,11 @@ async def _serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     with _told_in_short():
         app = create_app(settings)
-    stop = app[DRAINING] = asyncio.Event()
+    draining = app[DRAINING] = Draining()
+    stop = draining.begun
     app.middlewares.insert(0, let_go)
     _stop_on_signals(stop)
-    runner = web.AppRunner(app, shutdown_timeout=HANDLER_TIMEOUT_S)
+    runner = web.AppRunner(app, shutdown_timeout=LAST_WORDS_S)
     try:
         with _told_in_short():
             await runner.setup()
@@ -77,6 +79,8 @@ async def _serve(settings: Settings) -> None:
         server.close()
         await asyncio.gather(*late)
         await asyncio.sleep(LAST_WORDS_S)
+        with contextlib.suppress(TimeoutError):  # aiohttp's shutdown would drop what is still sent
+            await asyncio.wait_for(draining.until_idle(), HANDLER_TIMEOUT_S)
     finally:
         await runner.cleanup()
     log.info("stopped")

@@ -58,7 +58,7 @@ async def test_what_arrives_during_a_commit_shares_the_next(
 async def test_a_failed_batch_fails_all_of_it_and_nothing_else(
     writer: Writer[int, int], commits: Commits, caplog: pytest.LogCaptureFixture
 ) -> None:
-    commits.failing = OSError("No space left on device")
+    commits.failing = Unavailable("storage cannot commit: No space left on device", 3)
     commits.gate.set()
     tasks = await submit(writer, 1, 2)
     for task in tasks:
@@ -66,6 +66,18 @@ async def test_a_failed_batch_fails_all_of_it_and_nothing_else(
             await task
         assert raised.value.retry_after >= 1
     assert "No space left on device" in caplog.text
+    commits.failing = None
+    assert await writer.submit(3) == 6
+
+
+async def test_an_error_of_its_own_tells_callers_nothing_but_its_kind(
+    writer: Writer[int, int], commits: Commits, caplog: pytest.LogCaptureFixture
+) -> None:
+    commits.failing = ZeroDivisionError("secret")
+    commits.gate.set()
+    with pytest.raises(Unavailable, match=r"storage cannot commit: ZeroDivisionError$"):
+        await writer.submit(1)
+    assert "secret" in caplog.text
     commits.failing = None
     assert await writer.submit(3) == 6
 
