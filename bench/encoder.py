@@ -47,7 +47,7 @@ def sentence(words: int = 20) -> str:
 
 async def measure(rounds: int) -> Figures:
     begin = time.perf_counter()
-    from semvec.embed import open_embedder  # what is imported counts as loading
+    from semvec.embed.opening import open_embedder  # what is imported counts as loading
 
     embedder = open_embedder("local")
     assert embedder is not None

@@ -2,6 +2,7 @@
 
     python -m bench.http [--sessions 200] [--memories 500] [--seconds 5] [--json FILE]
 
+Run it with `-m`: by its path it would stand in the way of the standard library's `http`.
 The floor parses and answers the same JSON with aiohttp and orjson, and is measured right before
 each endpoint in the same run. Promise 20: CPU of `/v1/run` with `learn: false` at most 3 times the
 floor's, of what learns at most 5 times, p99 at most 10 ms at half load (an open loop).

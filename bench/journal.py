@@ -1,6 +1,8 @@
 """What an acknowledged append costs, beside the same rows written by sqlite3 itself.
 
-`python bench/journal.py [--seconds 3] [--url postgresql://…]`: without a URL a new SQLite file.
+    python -m bench.journal [--seconds 3] [--url postgresql://…]
+
+Without a URL it is a new SQLite file.
 """
 
 import argparse

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from semvec.session.drift import Phase as DriftPhase
-from semvec.session.state import Phase
+from semvec.session.state import Phase, Switch
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,7 @@ class Metrics:
     fsm_history: list[float]
     norm_history: list[float]
     phase_history: list[Phase]
+    topic_history: list[Switch]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,11 @@ from typing import TypeAlias, get_args
 from pydantic import ValidationError
 
 from semvec import __version__
-from semvec.errors import LicenseExpired, Unauthorized
+from semvec.errors import LicenseExpired, StartError, Unauthorized
 from semvec.licensing.keys import private_key, write_key_pair
 from semvec.licensing.token import Claims, Tier, segment, sign
 from semvec.licensing.verifier import Verifier, build_verifier
-from semvec.settings import SettingsError, StartError, declarations, load_settings
+from semvec.settings import SettingsError, declarations, load_settings
 
 Commands: TypeAlias = "_SubParsersAction[ArgumentParser]"
 
@@ -74,22 +74,24 @@ def _issue(key: Path, sub: str, tier: str, ttl_s: int, jti: str | None, kid: str
 
 
 def _show(token: str) -> int:
-    settings = load_settings()
     report: dict[str, object] = {"header": segment(token, 0), "claims": segment(token, 1)}
-    if settings.license_public_key is None:
+    verifier = build_verifier(load_settings())
+    fault = None
+    if verifier is None:
         report["verifies"] = "unknown: SEMVEC_LICENSE_PUBLIC_KEY is not set"
     else:
-        report["verifies"] = _verdict(build_verifier(settings.license_public_key, settings), token)
+        fault = _fault(verifier, token)
+        report["verifies"] = f"no: {fault}" if fault else "yes"
     print(json.dumps(report, indent=2))
-    return int(str(report["verifies"]).startswith("no"))
+    return 1 if fault else 0
 
 
-def _verdict(verifier: Verifier, token: str) -> str:
+def _fault(verifier: Verifier, token: str) -> str | None:
     try:
         verifier.verify(token)
     except (Unauthorized, LicenseExpired) as error:
-        return f"no: {error.detail}"
-    return "yes"
+        return error.detail
+    return None
 
 
 def _parser() -> ArgumentParser:

@@ -1,4 +1,4 @@
-"""Domain errors: what went wrong in the caller's terms, each with the status that tells it."""
+"""What went wrong in the caller's terms, with the status that tells it, or in the operator's."""
 
 from collections.abc import Sequence
 from typing import ClassVar, TypedDict
@@ -10,6 +10,10 @@ class Fault(TypedDict):
     loc: Sequence[str | int]
     msg: str
     type: str
+
+
+class StartError(Exception):
+    """The server cannot start; the text says why."""
 
 
 class SemvecError(Exception):

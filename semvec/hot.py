@@ -3,45 +3,33 @@
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from dataclasses import dataclass
 from itertools import islice
-from typing import TypeVar
 
 from semvec.clock import Clock
 from semvec.errors import NotFound, SemvecError, Unavailable
-from semvec.session import snapshot
-from semvec.session.events import (
-    Access,
-    Created,
-    MemoryRecord,
-    Tier,
-    Turn,
-    decode_event,
-    decode_memory,
-    encode_event,
-    encode_memory,
-)
-from semvec.session.lexical import terms
+from semvec.persistence import append_of, replay, restored, snapshot_of
+from semvec.session.events import Access, Created, MemoryRecord, Turn, decode_memory, encode_event
 from semvec.session.session import Session
-from semvec.session.turn import Decision, decide_turn
-from semvec.store import Append, ArchivedRow, MemoryRow, Snapshot, Store, Stored
+from semvec.session.turn import Plan, decide_turn, plan_turn
+from semvec.store import Store, Stored
 from semvec.vectors import Vector
 
 log = logging.getLogger(__name__)
 
-Given = TypeVar("Given")
-Result = TypeVar("Result")
 Name = tuple[str, str]
 """Owner and session id."""
 
 ATTEMPTS = 100
 """Conflicts with other processes that one change survives; each means that another one advanced."""
-SNAPSHOT_EVERY = 256
-"""Events after which a snapshot is taken, so that a replay stays short."""
+SNAPSHOT_EVERY = 64
+"""Events after which a snapshot is taken, so that a replay stays short; up to twice as many, by
+session, so that sessions that advance together do not take theirs together."""
 LARGE = 4_000_000
 """Numbers in a session's vectors past which scanning them takes a millisecond or more."""
 RETURNS = 32
-"""Archived memories that come back with one event."""
+"""Archived memories that come back with one event, beside those that are said again."""
 TOGETHER = 64
 """Sessions that leave at once on shutdown, so that their snapshots share commits."""
 CLOSING_S = 2.5
@@ -52,63 +40,66 @@ class Hot:
     """A session in memory, and what has happened to it that the journal need not know yet."""
 
     __slots__ = (
-        "key",
-        "leaving",
-        "live",
-        "lock",
-        "name",
-        "nbytes",
-        "returned",
-        "saved_id",
-        "saved_seq",
-        "saving",
-        "session",
-        "touched",
-        "used_at",
+        *("key", "leaving", "live", "lock", "name", "nbytes", "returned", "saved_id", "saved_seq"),
+        *("saving", "session", "touched", "used_at"),
     )
 
-    def __init__(self, name: Name, key: int, session: Session, saved_seq: int, now: float) -> None:
+    def __init__(
+        self, name: Name, key: int, session: Session, now: float, *, saved: tuple[int, int] = (0, 0)
+    ) -> None:
+        """`saved` is the seq of the session's snapshot and the highest memory id with a row."""
         self.name, self.key, self.session = name, key, session
         self.lock = asyncio.Lock()
         self.live, self.leaving, self.saving = True, False, False
-        self.saved_seq = saved_seq
-        self.saved_id = session.next_id - 1 if saved_seq else 0
+        self.saved_seq, self.saved_id = saved
         self.touched: dict[int, Access] = {}
         self.returned: dict[int, MemoryRecord] = {}
         self.used_at = now
         self.nbytes = session.nbytes
 
     @property
-    def large(self) -> bool:
-        """Whether a scan over the vectors is worth a thread, and would hold up the event loop."""
-        return self.session.memories.vectors.size > LARGE
-
-    async def cosines(self, x: Vector) -> Vector:
-        """Those of the unit vector `x`, shape (d,), to the session's rows, shape (count,)."""
-        memories = self.session.memories
-        if not self.large:
-            return single(memories.cosines(x[None]))
-        async with self.lock:
-            return single(await self.scan(memories.cosines, x[None]))
-
-    async def scan(self, work: Callable[[Given], Result], given: Given) -> Result:
-        """`work(given)`, on a thread where it would hold up the event loop; needs the lock."""
-        return await asyncio.to_thread(work, given) if self.large else work(given)
+    def overdue(self) -> bool:
+        """Whether a snapshot is."""
+        every = SNAPSHOT_EVERY + self.key % SNAPSHOT_EVERY
+        return self.session.seq - self.saved_seq >= every and not self.saving
 
     def touch(self, memory_id: int, at: float) -> None:
         """Note an access; it rides in the session's next event."""
         before = self.touched.get(memory_id)
         self.touched[memory_id] = Access(memory_id, (before.count if before else 0) + 1, at)
 
-    def bring_back(self, record: MemoryRecord) -> None:
-        """Have an archived memory return to the hot tiers with the session's next event."""
-        if len(self.returned) < RETURNS:
-            self.returned[record.id] = record
+    def bring_back(self, record: MemoryRecord) -> bool:
+        """Have an archived memory return to the hot tiers with the session's next event; False
+        where so many do already."""
+        if record.id not in self.returned and len(self.returned) >= RETURNS:
+            return False
+        self.returned[record.id] = record
+        return True
 
-    def returning(self, wanted: Iterable[MemoryRecord] = ()) -> list[MemoryRecord]:
+    def returning(self, wanted: Iterable[MemoryRecord]) -> list[MemoryRecord]:
         """Archived memories that the next event brings back, `wanted` among them."""
         records = {each.id: each for each in (*self.returned.values(), *wanted)}
         return [each for each in records.values() if each.id not in self.session.memories]
+
+    def settle(self, turn: Turn | None = None) -> None:
+        """Forget what `turn` recorded, and returns that another process's events have brought."""
+        self.returned = {
+            key: record for key, record in self.returned.items() if key not in self.session.memories
+        }
+        for access in turn.accessed if turn is not None else ():
+            later = self.touched.pop(access.memory_id)
+            if later.count > access.count:
+                left = Access(access.memory_id, later.count - access.count, later.at)
+                self.touched[access.memory_id] = left
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Changed:
+    """`cosines`, shape (m, count), are the plan's queries' to the rows as they were before."""
+
+    hot: Hot
+    turn: Turn
+    cosines: Vector
 
 
 class HotSessions:
@@ -146,7 +137,7 @@ class HotSessions:
         head = await self._store.create(*name, created.at, encode_event(created))
         if head is None:
             return False
-        self._keep(Hot(name, head.key, Session(created), 0, self._clock()))
+        self._keep(Hot(name, head.key, Session(created), self._clock()))
         return True
 
     async def get(self, name: Name) -> Hot:
@@ -156,23 +147,31 @@ class HotSessions:
             if not self._store.shared or await self._is_current(hot):
                 return hot
 
-    async def change(self, hot: Hot, decide: Callable[[Hot], Decision]) -> tuple[Hot, Decision]:
+    async def change(self, hot: Hot, plan: Callable[[Session], Plan]) -> Changed:
         """Decide an event on the session as it is, commit it, apply it.
 
-        `decide` is called again when another process was faster. Returns the hot copy that holds
-        the change, and the decision. Raises NotFound, Unavailable.
+        It is planned again when another process was faster. Raises NotFound, Unavailable.
         """
         for _ in range(ATTEMPTS):
             async with hot.lock:
                 if hot.live:
-                    decision = await hot.scan(decide, hot)
-                    if await self._commit(hot, decision.turn):
-                        self._apply(hot, decision.turn)
-                        return hot, decision
+                    changed = await self._attempt(hot, plan(hot.session))
+                    if changed is not None:
+                        return changed
                     await self._catch_up(hot)
             if not hot.live:
-                hot = await self._resident(hot.name)
+                name, key = hot.name, hot.key
+                hot = await self._resident(name)
+                if hot.key != key:
+                    raise session_not_found(name[1])
         raise Unavailable("too many writers on this session at once")
+
+    async def cosines(self, hot: Hot, x: Vector) -> Vector:
+        """Those of the unit vector `x`, shape (d,), to the session's rows, shape (count,)."""
+        if hot.session.memories.vectors.size <= LARGE:
+            return hot.session.memories.cosines(x[None]).reshape(-1)
+        async with hot.lock:
+            return (await self._scan(hot.session, x[None])).reshape(-1)
 
     async def delete(self, name: Name) -> None:
         head = await self._store.head(*name)
@@ -220,9 +219,7 @@ class HotSessions:
         stored = await self._store.load(*name)
         if stored is None:
             raise session_not_found(name[1])
-        hot = await asyncio.to_thread(rebuild, name, stored, self._clock())
-        self._keep(hot)
-        return hot
+        return self._keep(await asyncio.to_thread(rebuild, name, stored, self._clock()))
 
     async def _is_current(self, hot: Hot) -> bool:
         """Bring the copy up to what other processes committed; False where it had to be dropped."""
@@ -238,62 +235,66 @@ class HotSessions:
     async def _catch_up(self, hot: Hot) -> None:
         """Apply what others committed; drop the copy where the journal no longer says."""
         events = await self._store.tail(hot.key, hot.session.seq)
-        for seq, payload in events:
-            if seq != hot.session.seq + 1:
-                break
-            hot.session.apply(decode_event(payload))
-        else:
-            if events:
-                self._resize(hot)
-                return
-        self._drop(hot)
+        complete = False
+        try:
+            complete = bool(events) and replay(hot.session, events)
+        finally:
+            if not complete:
+                self._drop(hot)
+        if complete:
+            hot.settle()
+            self._resize(hot)
 
-    async def _commit(self, hot: Hot, turn: Turn) -> bool:
-        session = hot.session
-        fresh = sum(not learnt.reinforces for learnt in turn.learnt)
-        gone = [move.memory_id for move in turn.moves if move.tier is Tier.ARCHIVE]
-        append = Append(
-            key=hot.key,
-            seq=session.seq,
-            events=(encode_event(turn),),
-            used_at=turn.at,
-            interaction_count=session.state.interaction_count + len(turn.learnt),
-            total_memories=session.total_memories + fresh,
-            archived=tuple(archived_row(session, memory_id) for memory_id in gone),
-            returned=tuple(record.id for record in turn.returned),
+    async def _attempt(self, hot: Hot, plan: Plan) -> Changed | None:
+        """Commit and apply the plan's event; None where another process was faster."""
+        known = await self._archived(hot, [draft.fold for draft in plan.drafts])
+        cosines = await self._scan(hot.session, plan.queries)
+        turn = decide_turn(
+            hot.session,
+            plan,
+            cosines,
+            now=self._clock(),
+            accessed=tuple(hot.touched.values()),
+            returned=hot.returning(known),
         )
         try:
-            return await self._store.append(append)
+            if not await self._store.append(append_of(hot.key, hot.session, turn)):
+                return None
+            hot.session.apply(turn)
         except BaseException:
             self._drop(hot)
             raise
-
-    def _apply(self, hot: Hot, turn: Turn) -> None:
-        hot.session.apply(turn)
-        for record in turn.returned:
-            hot.returned.pop(record.id, None)
-        for access in turn.accessed:
-            later = hot.touched.pop(access.memory_id)
-            if later.count > access.count:
-                hot.touched[access.memory_id] = Access(
-                    access.memory_id, later.count - access.count, later.at
-                )
+        hot.settle(turn)
         self._resize(hot)
-        if hot.session.seq - hot.saved_seq >= SNAPSHOT_EVERY and not hot.saving:
-            hot.saving = True
+        if hot.overdue:
             self._start(self._snapshot(hot))
+        return Changed(hot, turn, cosines)
+
+    async def _archived(self, hot: Hot, folds: Sequence[bytes]) -> list[MemoryRecord]:
+        """Archived memories that say the same as what is about to be learnt."""
+        if not hot.session.archived:
+            return []
+        known = [await self._store.archived_by_fold(hot.key, fold) for fold in folds]
+        return [decode_memory(payload) for payload in known if payload is not None]
+
+    async def _scan(self, session: Session, queries: Vector) -> Vector:
+        """`Memories.cosines`, on a thread where it would hold up the loop; needs the lock."""
+        memories = session.memories
+        if memories.vectors.size <= LARGE:
+            return memories.cosines(queries)
+        return await asyncio.to_thread(memories.cosines, queries)
 
     async def _snapshot(self, hot: Hot) -> None:
         """Save the session as it is now; a failure leaves the journal as it was."""
-        session, last_id = hot.session, hot.session.next_id - 1
-        young = tuple(map(memory_row, session.memories.records_after(hot.saved_id)))
-        taken = Snapshot(hot.key, session.seq, snapshot.take(session), young)
-        hot.saving = True
+        hot.saving, last_id = True, hot.session.next_id - 1
         try:
+            taken = snapshot_of(hot.key, hot.session, hot.saved_id)
             if await self._store.save_snapshot(taken):
                 hot.saved_seq, hot.saved_id = taken.seq, last_id
         except SemvecError as error:
             log.warning("no snapshot of session %d: %s", hot.key, error)
+        except Exception:
+            log.exception("no snapshot of session %d", hot.key)
         finally:
             hot.saving = False
 
@@ -303,27 +304,27 @@ class HotSessions:
                 return
             try:
                 if hot.touched or hot.returned:
-                    await self._commit_touches(hot)
+                    await self._attempt(hot, plan_turn(hot.session))
                 if hot.session.seq > hot.saved_seq:
                     await self._snapshot(hot)
             except SemvecError as error:
                 log.warning("session %d leaves memory unsaved: %s", hot.key, error)
-            self._drop(hot)
+            except Exception:
+                log.exception("session %d leaves memory unsaved", hot.key)
+            finally:
+                self._drop(hot)
 
-    async def _commit_touches(self, hot: Hot) -> None:
-        turn = decide_turn(
-            hot.session,
-            now=self._clock(),
-            accessed=tuple(hot.touched.values()),
-            returned=hot.returning(),
-        ).turn
-        if await self._commit(hot, turn):
-            self._apply(hot, turn)
-
-    def _keep(self, hot: Hot) -> None:
+    def _keep(self, hot: Hot) -> Hot:
+        """The copy that stays: of two of a name the newer session's, of one session's the first."""
+        if (there := self._hot.get(hot.name)) is not None:
+            if there.key >= hot.key:
+                hot.live = False
+                return there
+            self._drop(there)
         self._hot[hot.name] = hot
         self._nbytes += hot.nbytes
         self._make_room()
+        return hot
 
     def _make_room(self) -> None:
         """Evict the longest idle beyond the number and the bytes that may be hot, but one."""
@@ -348,8 +349,11 @@ class HotSessions:
 
     def _resize(self, hot: Hot) -> None:
         if hot.live:
-            self._nbytes += hot.session.nbytes - hot.nbytes
-            hot.nbytes = hot.session.nbytes
+            nbytes = hot.session.nbytes
+            self._nbytes += nbytes - hot.nbytes
+            hot.nbytes = nbytes
+            if self._nbytes > self._memory_bytes:
+                self._make_room()
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
@@ -358,41 +362,11 @@ class HotSessions:
 
 
 def rebuild(name: Name, stored: Stored, now: float) -> Hot:
-    """The session out of storage: its snapshot and the events after it, or all its events."""
-    events = [(seq, decode_event(payload)) for seq, payload in stored.events]
-    if stored.snapshot is not None:
-        saved_seq, payload = stored.snapshot
-        contents = {key: decode_memory(memory) for key, memory in stored.memories.items()}
-        session = snapshot.restore(payload, contents)
-    else:
-        saved_seq = 0
-        _, created = events.pop(0)
-        assert isinstance(created, Created)
-        session = Session(created)
-    hot = Hot(name, stored.head.key, session, saved_seq, now)
-    for seq, event in events:
-        if seq != session.seq + 1:
-            raise ValueError(f"journal of session {stored.head.key}: {seq} follows {session.seq}")
-        session.apply(event)
-    hot.nbytes = session.nbytes
-    return hot
-
-
-def single(rows: Vector) -> Vector:
-    """The only row of a matrix."""
-    (row,) = rows
-    only: Vector = row
-    return only
-
-
-def memory_row(record: MemoryRecord) -> MemoryRow:
-    return MemoryRow(record.id, record.hash, record.fold, encode_memory(record))
-
-
-def archived_row(session: Session, memory_id: int) -> ArchivedRow:
-    content = session.memories.content(session.memories.row(memory_id))
-    distinct = tuple(dict.fromkeys(terms(content.text)))
-    return ArchivedRow(memory_row(session.memories.record(memory_id)), distinct)
+    """A hot copy out of storage."""
+    session, saved_seq, saved_id = restored(stored)
+    if not replay(session, stored.events):
+        raise ValueError(f"the journal of session {stored.head.key} has a gap after {session.seq}")
+    return Hot(name, stored.head.key, session, now, saved=(saved_seq, saved_id))
 
 
 def session_not_found(session_id: str) -> NotFound:

@@ -8,7 +8,7 @@ from semvec.embed.protocol import Embedder
 from semvec.errors import Invalid
 from semvec.session.events import PolicyVector, Profile
 from semvec.session.turn import Said
-from semvec.vectors import unit_vector
+from semvec.vectors import packed, unit_vector
 
 
 class Policy(TypedDict):
@@ -93,9 +93,9 @@ class Intake:
 
 
 def vector_bytes(values: list[float] | None, dimension: int, field: str) -> bytes | None:
-    return None if values is None else unit_vector(values, dimension, field).tobytes()
+    return None if values is None else packed(unit_vector(values, dimension, field))
 
 
 def policy_vector(policy: Policy, dimension: int) -> PolicyVector:
-    vector = unit_vector(policy["embedding"], dimension, "policy_vectors").tobytes()
+    vector = packed(unit_vector(policy["embedding"], dimension, "policy_vectors"))
     return PolicyVector(vector, policy.get("weight", 1.0), policy.get("label"))

@@ -1,13 +1,15 @@
 """One page of a list and the way on."""
 
 import base64
-import binascii
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from semvec.errors import Malformed
 
 Item = TypeVar("Item")
+LARGEST = 2**63 - 1
+"""What a database takes for an integer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +27,8 @@ def cursor_of(position: int) -> str:
 
 def position_of(cursor: str) -> int:
     """Raises Malformed for what `cursor_of` never gave."""
-    try:
-        data = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        data = b""
-    if len(data) != 8:
-        raise Malformed("cursor is not one that this server gave")
-    return int.from_bytes(data, "big")
+    with suppress(ValueError, OverflowError):
+        position = int.from_bytes(base64.urlsafe_b64decode(f"{cursor}="), "big")
+        if position <= LARGEST and cursor_of(position) == cursor:
+            return position
+    raise Malformed("cursor is not one that this server gave")

@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 
 from semvec import answers
 from semvec.clock import Clock
-from semvec.embed import open_embedder
+from semvec.embed.opening import open_embedder
 from semvec.embed.protocol import Embedder
 from semvec.errors import Conflict, NotFound, SemvecError, Unavailable
-from semvec.hot import Hot, HotSessions
+from semvec.hot import Changed, Hot, HotSessions
 from semvec.intake import Intake, Policy, Text
 from semvec.paging import Page, cursor_of, position_of
 from semvec.session.context import context_block
@@ -22,14 +22,14 @@ from semvec.session.events import (
     Profile,
     decode_memory,
 )
-from semvec.session.lexical import fold_digest, terms
-from semvec.session.memory import joined, text_of
-from semvec.session.search import Found, Query, familiar, search
-from semvec.session.session import Session, vector_of
-from semvec.session.turn import Decision, Said, decide_turn, hear
+from semvec.session.memory import joined
+from semvec.session.search import Found, Query, Search
+from semvec.session.session import Session
+from semvec.session.turn import Plan, Said, hear, plan_turn
+from semvec.session.words import terms
 from semvec.settings import Settings
 from semvec.store import Store
-from semvec.vectors import unit_vector
+from semvec.vectors import unit_vector, unpacked
 
 log = logging.getLogger(__name__)
 
@@ -115,10 +115,14 @@ class Service:
         )  # fmt: skip
         if session_id is None:
             return answers.Created(await self._new_session(owner, profile), created=True)
-        if await self._hot.add((owner, session_id), Created(self._clock(), profile)):
-            return answers.Created(session_id, created=True)
-        hot = await self._hot.get((owner, session_id))
-        have = hot.session.profile
+        name = owner, session_id
+        while not await self._hot.add(name, Created(self._clock(), profile)):
+            with contextlib.suppress(NotFound):  # deleted since
+                return self._exists(await self._hot.get(name), profile)
+        return answers.Created(session_id, created=True)
+
+    def _exists(self, hot: Hot, profile: Profile) -> answers.Created:
+        session_id, have = hot.name[1], hot.session.profile
         if (have.dimension, have.model) != (profile.dimension, profile.model):
             raise Conflict(
                 f"session {session_id!r} exists with dimension {have.dimension} and model "
@@ -169,21 +173,21 @@ class Service:
         asked, answer = said[0], said[1] if response else None
         archived = await self._search_archive(hot, asked.text)
         if learn:
-            hot, decision = await self._learn(hot, asked, answer, reset=reset_context)
-            heard, cosines = decision.turn.heard, decision.cosines
-            assert cosines is not None
-            cosines = hot.session.memories.renewed(cosines, asked.vector, decision.arrivals)
+            changed = await self._learn(hot, asked, answer, reset=reset_context)
+            hot, heard = changed.hot, changed.turn.heard
+            memories, arrivals = hot.session.memories, changed.turn.arrivals
+            cosines = memories.renewed(changed.cosines[-1], asked.vector, arrivals)
         else:
             heard = hear(hot.session.drift, answer, asked, reset=reset_context)
-            cosines = await hot.cosines(asked.vector)
+            cosines = await self._hot.cosines(hot, asked.vector)
         session = hot.session
         now = self._clock()
-        found = search(
-            session, Query(asked.text, asked.vector), cosines, CONTEXT_MEMORIES, now, archived
-        )
+        query = Query(asked.text, asked.vector)
+        search = Search(session, query, cosines, now, archived)
+        found = search.best(CONTEXT_MEMORIES)
+        similarity, known = search.familiar(short_circuit_threshold)
         if learn:
             note_access(hot, found, now)
-        similarity, known = familiar(session.memories, cosines, asked.text)
         return answers.Run(
             session_id=hot.name[1],
             context=context_block(
@@ -193,7 +197,7 @@ class Service:
                 self._settings.context_tokens,
             ),
             top_similarity=similarity,
-            short_circuit=known and similarity >= short_circuit_threshold,
+            short_circuit=known,
             drift_score=max(each.step.score for each in heard),
             drift_detected=any(each.step.detected for each in heard),
             drift_phase=heard[-1].step.phase,
@@ -211,14 +215,14 @@ class Service:
     ) -> answers.Stored:
         texts = [Text("response", response, response_embedding)]
         hot, (answer,) = await self._said(owner, session_id, texts)
-        hot, decision = await self._learn(hot, None, answer, reset=False)
-        step = decision.turn.heard[-1].step
-        memories = hot.session.memories
+        changed = await self._learn(hot, None, answer, reset=False)
+        step = changed.turn.heard[-1].step
+        memories = changed.hot.session.memories
         return answers.Stored(
             session_id=session_id,
             learned=True,
             withheld_by=None,
-            memory_hash=memories.content(memories.row(decision.turn.learnt[-1].memory_id)).hash,
+            memory_hash=memories.content(memories.row(changed.turn.learnt[-1].memory_id)).hash,
             drift_score=step.score,
             drift_detected=step.detected,
             drift_phase=step.phase,
@@ -226,17 +230,18 @@ class Service:
 
     async def metrics(self, owner: str, session_id: str) -> answers.Metrics:
         session = (await self._hot.get((owner, session_id))).session
-        state = session.state
+        state, updates = session.state, session.state.updates
         return answers.Metrics(
             session_id=session_id,
             phase=state.phase,
             interaction_count=state.interaction_count,
             total_memories=session.total_memories,
-            beta_history=list(state.betas),
-            similarity_history=list(state.similarities),
-            fsm_history=list(state.signals),
-            norm_history=list(state.norms),
-            phase_history=list(state.phases),
+            beta_history=[each.beta for each in updates],
+            similarity_history=[each.similarity for each in updates],
+            fsm_history=[each.signal for each in updates],
+            norm_history=[each.norm for each in updates],
+            phase_history=[each.phase for each in updates],
+            topic_history=list(state.switches),
         )
 
     async def context(
@@ -255,9 +260,9 @@ class Service:
         if query is None:
             return answers.Context(session_id, [])
         archived = await self._search_archive(hot, query.text)
-        cosines = await hot.cosines(query.vector)
+        cosines = await self._hot.cosines(hot, query.vector)
         now = self._clock()
-        found = search(hot.session, query, cosines, top_k, now, archived)
+        found = Search(hot.session, query, cosines, now, archived).best(top_k)
         note_access(hot, found, now)
         whole = [full_first and not rank for rank in range(len(found))]
         items = [
@@ -314,27 +319,17 @@ class Service:
         if embedding is not None:
             return Query(None, unit_vector(embedding, session.profile.dimension, "q_embedding"))
         if session.pending is not None:
-            return Query(session.pending.text, vector_of(session.pending.vector))
+            return Query(session.pending.text, unpacked(session.pending.vector))
         direction = session.state.direction()
         return None if direction is None else Query(None, direction)
 
     async def _learn(
         self, hot: Hot, message: Said | None, response: Said | None, *, reset: bool
-    ) -> tuple[Hot, Decision]:
-        returned = await self._known_in_archive(hot, response)
+    ) -> Changed:
+        def plan(session: Session) -> Plan:
+            return plan_turn(session, message=message, response=response, reset=reset)
 
-        def decide(current: Hot) -> Decision:
-            return decide_turn(
-                current.session,
-                now=self._clock(),
-                message=message,
-                response=response,
-                reset=reset,
-                accessed=tuple(current.touched.values()),
-                returned=current.returning(returned),
-            )
-
-        return await self._hot.change(hot, decide)
+        return await self._hot.change(hot, plan)
 
     async def _search_archive(self, hot: Hot, text: str | None) -> list[MemoryRecord]:
         """Archived memories that share words with the text."""
@@ -344,26 +339,25 @@ class Service:
         payloads = await self.database.search_archive(hot.key, weights) if weights else []
         return [decode_memory(payload) for payload in payloads]
 
-    async def _known_in_archive(self, hot: Hot, response: Said | None) -> list[MemoryRecord]:
-        """Archived memories that say the same as what is about to be learnt."""
-        if not hot.session.archived:
-            return []
-        pending = hot.session.pending
-        words = joined(text_of(pending), text_of(response))
-        known = await self.database.archived_by_fold(hot.key, fold_digest(words))
-        return [decode_memory(known)] if known is not None else []
-
     async def _expand(self, hot: Hot, memory_hash: str) -> MemoryRecord:
-        memory_id = hot.session.memories.with_hash(memory_hash)
-        if memory_id is not None:
-            hot.touch(memory_id, self._clock())
-            return hot.session.memories.record(memory_id)
+        if (record := self._hot_memory(hot, memory_hash)) is not None:
+            return record
         payload = None
         if hot.session.archived:
             payload = await self.database.archived_by_hash(hot.key, memory_hash)
-        if payload is None:
-            raise NotFound(f"memory {memory_hash!r} not found in session {hot.name[1]!r}")
-        return decode_memory(payload)
+        if payload is not None:
+            return decode_memory(payload)
+        current = await self._hot.get(hot.name)  # it may have come back meanwhile
+        if (record := self._hot_memory(current, memory_hash)) is not None:
+            return record
+        raise NotFound(f"memory {memory_hash!r} not found in session {hot.name[1]!r}")
+
+    def _hot_memory(self, hot: Hot, memory_hash: str) -> MemoryRecord | None:
+        memory_id = hot.session.memories.with_hash(memory_hash)
+        if memory_id is None:
+            return None
+        hot.touch(memory_id, self._clock())
+        return hot.session.memories.record(memory_id)
 
     async def _sweep(self) -> None:
         while True:
@@ -374,9 +368,8 @@ class Service:
 def note_access(hot: Hot, found: Sequence[Found], now: float) -> None:
     """What was recalled counts as used; what came from the archive returns from it."""
     for each in found:
-        if isinstance(each.memory, MemoryRecord):
-            hot.bring_back(each.memory)
-        hot.touch(each.memory.id, now)
+        if not isinstance(each.memory, MemoryRecord) or hot.bring_back(each.memory):
+            hot.touch(each.memory.id, now)
 
 
 def open_service(settings: Settings, clock: Clock = time.time) -> Service:

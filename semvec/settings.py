@@ -21,6 +21,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, PydanticCustomError, PydanticUndefined
 
+from semvec.errors import StartError
 from semvec.machine import free_memory
 
 Text = Annotated[str, Field(min_length=1)]
@@ -36,10 +37,6 @@ def _web_address(text: str) -> str:
 
 def _embedder(text: str) -> str:
     return text if text in ("local", "none") else _web_address(text)
-
-
-class StartError(Exception):
-    """The server cannot start; the text says why."""
 
 
 class SettingsError(StartError):

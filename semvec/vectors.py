@@ -1,6 +1,7 @@
 """Embeddings as they enter: checked, converted, normalised."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -8,6 +9,20 @@ import numpy.typing as npt
 from semvec.errors import Invalid
 
 Vector = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Encoding:
+    """One text as vectors.
+
+    `vector` is the pooled embedding, shape (d,), unit length. `tokens` are the token vectors of
+    the same forward pass, shape (n, d), unit length each, special tokens left out, and `token_ids`
+    their vocabulary ids, shape (n,); both are None where the embedder pools alone.
+    """
+
+    vector: Vector
+    tokens: Vector | None = None
+    token_ids: npt.NDArray[np.int32] | None = None
 
 
 def unit_vector(values: Sequence[float], dimension: int, field: str) -> Vector:
@@ -29,6 +44,16 @@ def unit_vector(values: Sequence[float], dimension: int, field: str) -> Vector:
     scaled = exact / largest
     unit: Vector = (scaled / np.sqrt(scaled @ scaled)).astype(np.float32)
     return unit
+
+
+def packed(x: Vector) -> bytes:
+    """Little-endian float32 bytes, as journal and snapshots keep vectors."""
+    return x.astype("<f4", copy=False).tobytes()
+
+
+def unpacked(data: bytes) -> Vector:
+    """The vector that was packed, shape (d,), read-only."""
+    return np.frombuffer(data, "<f4").astype(np.float32, copy=False)
 
 
 def blend(first: Vector, second: Vector, scale: float) -> Vector:

@@ -117,9 +117,10 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """`ready_s` is the time from the start of the process to its first 200 on readyz."""
+    """`said` is its first line; `ready_s` the time from its start to the first 200 on readyz."""
 
     process: Process
+    said: str
     url: str
     ready_s: float
     log: Path
@@ -137,7 +138,9 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(database_url: str, folder: Path, **variables: str) -> AsyncIterator[Server]:
+async def serving(
+    database_url: str, folder: Path, *flags: str, **variables: str
+) -> AsyncIterator[Server]:
     """A server that is ready, anonymous and without an embedder unless `variables` say otherwise.
 
     What it logs goes to a file in `folder`. It is killed at the end where it still runs.
@@ -146,8 +149,8 @@ async def serving(database_url: str, folder: Path, **variables: str) -> AsyncIte
     log = folder / f"{started}.log"
     with log.open("wb") as stderr:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "semvec", "serve", "--host", "127.0.0.1", "--port", "0"),
-            env=_environment(database_url, variables),
+            *command(*flags),
+            env=environment(database_url, variables),
             stdout=PIPE,
             stderr=stderr,
         )
@@ -159,14 +162,19 @@ async def serving(database_url: str, folder: Path, **variables: str) -> AsyncIte
         async with Client(url) as client:
             answer = await client.get("/v1/readyz")
         assert answer.status == 200, answer.body
-        yield Server(process, url, time.perf_counter() - started, log)
+        yield Server(process, said, url, time.perf_counter() - started, log)
     finally:
         if process.returncode is None:
             process.kill()
         await process.communicate()
 
 
-def _environment(database_url: str, variables: dict[str, str]) -> dict[str, str]:
+def command(*flags: str) -> list[str]:
+    standing = ("--host", "127.0.0.1", "--port", "0")
+    return [sys.executable, "-m", "semvec", "serve", *standing, *flags]
+
+
+def environment(database_url: str, variables: dict[str, str]) -> dict[str, str]:
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith("SEMVEC_")
     }

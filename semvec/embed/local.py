@@ -9,9 +9,9 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from semvec.embed.model import Encoded, Model, join
-from semvec.embed.protocol import Encoding
 from semvec.embed.windows import Window
 from semvec.errors import Unavailable
+from semvec.vectors import Encoding
 
 BATCH_TOKENS = 512
 """Padded tokens of one forward pass; larger ones fall out of the processor's cache."""

@@ -11,10 +11,9 @@ import onnxruntime
 
 from semvec.embed.architecture import Architecture
 from semvec.embed.graph import Graph, encoder_graph
-from semvec.embed.protocol import Encoding
 from semvec.embed.weights import Weights
 from semvec.embed.windows import Window, Windows
-from semvec.vectors import Vector
+from semvec.vectors import Encoding, Vector
 
 
 @dataclass(frozen=True, slots=True, eq=False)

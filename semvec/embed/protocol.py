@@ -1,27 +1,9 @@
 """What the server asks of an embedder."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-import numpy.typing as npt
-
-from semvec.vectors import Vector
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Encoding:
-    """One text as vectors.
-
-    `vector` is the pooled embedding, shape (d,), unit length. `tokens` are the token vectors of
-    the same forward pass, shape (n, d), unit length each, special tokens left out, and `token_ids`
-    their vocabulary ids, shape (n,); both are None where the embedder pools alone.
-    """
-
-    vector: Vector
-    tokens: Vector | None = None
-    token_ids: npt.NDArray[np.int32] | None = None
+from semvec.vectors import Encoding
 
 
 class Embedder(Protocol):

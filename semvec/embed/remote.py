@@ -10,9 +10,8 @@ import msgspec
 import numpy as np
 from yarl import URL
 
-from semvec.embed.protocol import Encoding
 from semvec.errors import Unavailable
-from semvec.vectors import Vector
+from semvec.vectors import Encoding, Vector
 
 BATCH_TEXTS = 32
 """Texts in one request; the most that TEI takes by default."""

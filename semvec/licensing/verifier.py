@@ -107,7 +107,8 @@ def open_verifier(settings: Settings, clock: Clock = time.time) -> Verifier | No
 
     Raises SettingsError where nothing is configured or a key or the server's own licence is bad.
     """
-    if settings.license_public_key is None:
+    verifier = build_verifier(settings, clock)
+    if verifier is None:
         if not settings.allow_anonymous:
             raise SettingsError(
                 "nobody could use this server: set SEMVEC_LICENSE_PUBLIC_KEY to the key that "
@@ -116,16 +117,17 @@ def open_verifier(settings: Settings, clock: Clock = time.time) -> Verifier | No
             )
         if settings.license_key:
             log.warning("SEMVEC_LICENSE_KEY goes unchecked: SEMVEC_LICENSE_PUBLIC_KEY is not set")
-        return None
-    verifier = build_verifier(settings.license_public_key, settings, clock)
-    if settings.license_key:
+    elif settings.license_key:
         _say_tier(verifier, settings.license_key)
     return verifier
 
 
-def build_verifier(public_key: str, settings: Settings, clock: Clock = time.time) -> Verifier:
+def build_verifier(settings: Settings, clock: Clock = time.time) -> Verifier | None:
+    """None without a public key; raises SettingsError for one that cannot be used."""
+    if settings.license_public_key is None:
+        return None
     try:
-        keys = public_keys(public_key)
+        keys = public_keys(settings.license_public_key)
     except (OSError, ValueError) as error:
         raise SettingsError(f"SEMVEC_LICENSE_PUBLIC_KEY: {error}") from None
     return Verifier(keys, renewal_url=settings.renewal_url, clock=clock)

@@ -23,7 +23,7 @@ def context_block(turns: int, memories: int, texts: Iterable[str], budget: int) 
     largest = max(SMALLEST, room // 2)
     lines = [header]
     for text in texts:
-        line = "- " + shortened(text, min(room, largest) - 3).replace("\n", "\n  ")
+        line = "- " + shortened(text.replace("\n", "\n  "), min(room, largest) - 3)
         size = len(line.encode()) + 1
         if size > room or (room < SMALLEST and line.endswith(CUT)):
             continue

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 from msgspec.structs import replace
 
-from semvec.vectors import Vector
+from semvec.vectors import Vector, packed, unpacked
 
 Phase = Literal["stable", "shifting", "drifted"]
 
@@ -46,8 +46,31 @@ DRIFTED_SCORE = 0.5
 HYSTERESIS = 0.1
 
 
-class Step(msgspec.Struct, frozen=True, array_like=True):
-    """What one input did to the detector: the verdict, then the levels that judge the next one.
+class Levels(msgspec.Struct, frozen=True):
+    """What the detector goes by, after an input; fields of another release are ignored, or default.
+
+    Running means: `similarity`, `distance`, `lately`. Squared lengths of rows: `context_square`,
+    `opening_square`. `segment` and `inputs` count inputs, `weight` sums the weights of the
+    session's fading row, `slide` is the cumulative test. `fading`, `forgetting` and `opens` are how
+    the input enters the rows.
+    """
+
+    segment: int = 0
+    inputs: int = 0
+    weight: float = 0.0
+    similarity: float = MEAN_SIMILARITY
+    distance: float = MEAN_DISTANCE
+    lately: float = MEAN_SIMILARITY
+    slide: float = 0.0
+    context_square: float = 0.0
+    opening_square: float = 0.0
+    fading: float = FADING
+    forgetting: float = FORGETTING
+    opens: bool = True
+
+
+class Step(msgspec.Struct, frozen=True):
+    """The verdict on one input, and the levels that judge the next one.
 
     `detected` holds on every input that opens a segment by switching, also on two in a row.
     """
@@ -55,19 +78,7 @@ class Step(msgspec.Struct, frozen=True, array_like=True):
     score: float = 0.0
     phase: Phase = "stable"
     detected: bool = False
-    segment: int = 0
-    """Inputs in the running segment."""
-    inputs: int = 0
-    weight: float = 0.0
-    """Sum of the weights in the session's fading sum."""
-    similarity: float = MEAN_SIMILARITY
-    """Running mean; `distance` likewise."""
-    distance: float = MEAN_DISTANCE
-    lately: float = MEAN_SIMILARITY
-    slide: float = 0.0
-    context_square: float = 0.0
-    """Squared length of the context row; `opening_square` likewise."""
-    opening_square: float = 0.0
+    levels: Levels = Levels()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,24 +86,25 @@ class DriftState:
     """`rows`, shape (5, d): the last two inputs, their fading sum, the sum over the session that
     forgets slowly, the sum that opened the segment.
 
-    `last` is the step that led here; its levels are those the next input is judged by.
+    `phase` and `levels` are those of the last input.
     """
 
     rows: Vector
-    last: Step
+    phase: Phase
+    levels: Levels
 
     @classmethod
     def initial(cls, dimension: int) -> "DriftState":
-        return cls(np.zeros((5, dimension), np.float32), Step())
+        return cls(np.zeros((5, dimension), np.float32), "stable", Levels())
 
 
 def observe(state: DriftState, x: Vector) -> Step:
     """Judge the unit vector `x`, shape (d,), against the state; nothing is stored."""
-    last = state.last
+    last = state.levels
     previous, before, context, session, opening = (state.rows @ x).tolist()
     weight = FORGETTING * last.weight + 1.0
     if last.segment == 0:
-        return replace(
+        first = replace(
             last,
             segment=1,
             inputs=last.inputs + 1,
@@ -100,6 +112,7 @@ def observe(state: DriftState, x: Vector) -> Step:
             context_square=1.0,
             opening_square=1.0,
         )
+        return Step(levels=first)
     similarity = (max(previous, before) + _cosine(context, last.context_square)) / 2
     closeness = session / (last.weight + SESSION_PRIOR)
     expected = FLOOR + CLOSENESS_SHARE * closeness + LATELY_SHARE * last.lately
@@ -112,10 +125,7 @@ def observe(state: DriftState, x: Vector) -> Step:
     opens = last.segment < OPENING_INPUTS
     grown = last.opening_square + (2.0 * opening + 1.0 if opens else 0.0)
     gain = max(SLOWEST_GAIN, 1.0 / (last.inputs + PRIOR_INPUTS))
-    return Step(
-        score=score,
-        phase=_phase(last.phase, score),
-        detected=detected,
+    levels = Levels(
         segment=1 if detected else last.segment + 1,
         inputs=last.inputs + 1,
         weight=weight,
@@ -125,7 +135,9 @@ def observe(state: DriftState, x: Vector) -> Step:
         slide=0.0 if detected else slide,
         context_square=1.0 + FADING * (2.0 * context + FADING * last.context_square),
         opening_square=1.0 if detected else grown,
+        opens=opens,
     )
+    return Step(score, _phase(state.phase, score), detected, levels)
 
 
 def advance(state: DriftState, step: Step, x: Vector) -> DriftState:
@@ -133,37 +145,38 @@ def advance(state: DriftState, step: Step, x: Vector) -> DriftState:
     rows = np.empty_like(state.rows)
     rows[PREVIOUS] = x
     rows[BEFORE] = state.rows[PREVIOUS]
-    rows[CONTEXT] = np.float32(FADING) * state.rows[CONTEXT] + x
-    rows[SESSION] = np.float32(FORGETTING) * state.rows[SESSION] + x
-    rows[OPENING] = x if step.segment == 1 else state.rows[OPENING]
-    if 1 < step.segment <= OPENING_INPUTS:
+    levels = step.levels
+    rows[CONTEXT] = np.float32(levels.fading) * state.rows[CONTEXT] + x
+    rows[SESSION] = np.float32(levels.forgetting) * state.rows[SESSION] + x
+    rows[OPENING] = x if levels.segment == 1 else state.rows[OPENING]
+    if levels.opens and levels.segment > 1:
         rows[OPENING] += x
-    return DriftState(rows, step)
+    return DriftState(rows, step.phase, step.levels)
 
 
 def restart(state: DriftState) -> DriftState:
     """Forget the segment, keep what is usual in this session."""
-    last = state.last
+    last = state.levels
     rows = np.zeros_like(state.rows)
     rows[SESSION] = state.rows[SESSION]
-    kept = Step(
+    kept = Levels(
         inputs=last.inputs,
         weight=last.weight,
         similarity=last.similarity,
         distance=last.distance,
         lately=last.lately,
     )
-    return DriftState(rows, kept)
+    return DriftState(rows, "stable", kept)
 
 
 def pack(state: DriftState) -> bytes:
-    return msgspec.msgpack.encode((state.last, state.rows.astype("<f4").tobytes()))
+    return msgspec.msgpack.encode((state.phase, state.levels, packed(state.rows)))
 
 
-def unpack(packed: bytes) -> DriftState:
+def unpack(data: bytes) -> DriftState:
     """What was packed, exact to the bit."""
-    last, raw = msgspec.msgpack.decode(packed, type=tuple[Step, bytes])
-    return DriftState(np.frombuffer(raw, "<f4").reshape(5, -1).astype(np.float32), last)
+    phase, levels, rows = msgspec.msgpack.decode(data, type=tuple[Phase, Levels, bytes])
+    return DriftState(unpacked(rows).reshape(5, -1), phase, levels)
 
 
 def _cosine(product: float, square: float) -> float:

@@ -2,18 +2,16 @@
 
 An event holds decisions, not commands. Applying one only stores and does elementwise arithmetic, so
 that a replay is exact to the bit and later rules never change what an old event means.
-Vectors are little-endian float32 bytes.
+Vectors are bytes, as `semvec.vectors.packed` makes them.
 """
 
 from enum import IntEnum
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 
 from semvec.session.drift import Step
 from semvec.session.state import Update
-
-Source = Literal["pair", "question", "response"]
 
 
 class Tier(IntEnum):
@@ -46,22 +44,27 @@ class Profile(msgspec.Struct, frozen=True):
 
 
 class Heard(msgspec.Struct, frozen=True):
-    """One input on arrival: its words, its embedding, what the drift detector made of it."""
+    """One input on arrival: its words, its embedding, what the drift detector made of it.
 
-    role: Literal["message", "response"]
+    One that `asks` waits for its answer from now on.
+    """
+
     text: str
     vector: bytes
     step: Step
+    asks: bool = False
 
 
 class Learnt(msgspec.Struct, frozen=True):
-    """One update: a memory made of what was heard and what was pending, or an older one reinforced.
+    """One update: a memory made of what was pending and what was heard, or an older one reinforced.
 
+    `asked` says whether the pending question is part of it, `answer` which input is, by its place.
     `scale` normalises the sum of a pair's two embeddings; `nearest` is the highest cosine to any
     memory at the time; `importance` is what the memory has from now on.
     """
 
-    source: Source
+    asked: bool
+    answer: int | None
     memory_id: int
     reinforces: bool
     hash: str
@@ -120,10 +123,16 @@ class Turn(msgspec.Struct, frozen=True, tag="turn"):
     reset: bool = False
     boost: int = 0
 
+    @property
+    def arrivals(self) -> list[int]:
+        """Ids of the memories that were not hot before."""
+        fresh = [each.memory_id for each in self.learnt if not each.reinforces]
+        return [record.id for record in self.returned] + fresh
+
 
 Event: TypeAlias = Created | Turn
 
 encode_event = msgspec.msgpack.Encoder().encode
-decode_event = msgspec.msgpack.Decoder(Created | Turn).decode
+decode_event = msgspec.msgpack.Decoder(Event).decode
 encode_memory = msgspec.msgpack.Encoder().encode
 decode_memory = msgspec.msgpack.Decoder(MemoryRecord).decode

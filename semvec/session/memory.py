@@ -1,6 +1,6 @@
 """The hot memories of one session: contents, vectors in rows, tiers, retention."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import chain
@@ -9,9 +9,10 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from semvec.session.bm25 import LexicalIndex
 from semvec.session.events import Access, MemoryRecord, Move, Tier
-from semvec.session.lexical import LexicalIndex, terms
-from semvec.vectors import Vector
+from semvec.session.words import terms
+from semvec.vectors import Vector, packed, unpacked
 
 SHORT_TERM, MEDIUM_TERM = 16, 64
 NEWEST_AGE = 1.0
@@ -64,9 +65,10 @@ class Content:
 class Memories:
     """Memories by row; a row freed by the archive is used again.
 
-    `vectors` and `questions` have shape (rows, d), float32, unit length or zero; `count` rows are
-    in use or were. Rows without a memory have id -1 and zero vectors. `previous` and `next` give
-    the rows learnt just before and after each row, -1 for none.
+    `vectors` and `questions` have shape (rows, d), float32, unit length or zero; a memory that is
+    no pair has its one vector in both. `count` rows are in use or were. Rows without a memory have
+    id -1 and zero vectors. `previous` and `next` give the rows learnt just before and after each
+    row, -1 for none.
     """
 
     def __init__(self, dimension: int, long_term: int) -> None:
@@ -102,10 +104,10 @@ class Memories:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of vectors, columns and texts."""
+        """Bytes of vectors, columns, texts and postings."""
         rows = len(self.ids) * (self.vectors.itemsize * self.vectors.shape[1] + ROW_BYTES)
         questions = 0 if self.questions is None else self.questions.nbytes
-        return rows + questions + self.text_bytes
+        return rows + questions + self.text_bytes + self.lexical.nbytes
 
     def row(self, memory_id: int) -> int:
         return self._row_of[memory_id]
@@ -130,14 +132,14 @@ class Memories:
         row, content = self._row_of[memory_id], self.content(self._row_of[memory_id])
         question_vector = None
         if self.questions is not None and content.question and content.response:
-            question_vector = self.questions[row].tobytes()
+            question_vector = packed(self.questions[row])
         return MemoryRecord(
             id=memory_id,
             hash=content.hash,
             fold=content.fold,
             question=content.question,
             response=content.response,
-            vector=self.vectors[row].tobytes(),
+            vector=packed(self.vectors[row]),
             question_vector=question_vector,
             created=float(self.created[row]),
             last_access=float(self.last_access[row]),
@@ -152,9 +154,11 @@ class Memories:
 
     def add(self, record: MemoryRecord, tier: Tier) -> None:
         row = self._free.pop() if self._free else self._append_row()
-        self.vectors[row] = np.frombuffer(record.vector, np.float32)
-        if record.question_vector is not None:
-            self._question_rows()[row] = np.frombuffer(record.question_vector, np.float32)
+        self.vectors[row] = unpacked(record.vector)
+        if record.question_vector is not None and self.questions is None:
+            self.questions = self.vectors.copy()
+        if self.questions is not None:
+            self.questions[row] = unpacked(record.question_vector or record.vector)
         self.ids[row], self.tiers[row] = record.id, tier
         self.created[row], self.last_access[row] = record.created, record.last_access
         self.accesses[row], self.importance[row] = record.access_count, record.importance
@@ -165,7 +169,7 @@ class Memories:
         self._link(row, self._row_of.get(record.id + 1, -1))
         self.lexical.add(row, terms(content.text))
         self.tier_ids[tier][record.id] = None
-        self.text_bytes += len(content.text)
+        self.text_bytes += len(content.text.encode())
         self._row_of[record.id] = row
         self._id_of_hash[record.hash] = record.id
         self._id_of_fold[record.fold] = record.id
@@ -212,9 +216,11 @@ class Memories:
                 renewed[row] = max(renewed[row], self.questions[row] @ x)
         return renewed
 
-    def plan_moves(self, arrivals: Sequence[int], now: float) -> tuple[Move, ...]:
+    def plan_moves(
+        self, arrivals: Sequence[int], now: float, kept: Collection[int] = ()
+    ) -> tuple[Move, ...]:
         """Where memories go when `arrivals` enter short_term: each tier's oldest to the next tier,
-        and from long_term to the archive what has the lowest retention."""
+        and from long_term to the archive what has the lowest retention and is not in `kept`."""
         short = overflow(chain(self.tier_ids[Tier.SHORT_TERM], arrivals), SHORT_TERM)
         medium = overflow(chain(self.tier_ids[Tier.MEDIUM_TERM], short), MEDIUM_TERM)
         surplus = len(self.tier_ids[Tier.LONG_TERM]) + len(medium) - self.long_term
@@ -222,7 +228,8 @@ class Memories:
         moves += [Move(memory_id, Tier.LONG_TERM) for memory_id in medium]
         if surplus > 0:
             moves += [
-                Move(memory_id, Tier.ARCHIVE) for memory_id in self._weakest(medium, surplus, now)
+                Move(memory_id, Tier.ARCHIVE)
+                for memory_id in self._weakest(medium, surplus, now, kept)
             ]
         return tuple(moves)
 
@@ -244,17 +251,14 @@ class Memories:
         )
         return kept
 
-    def _weakest(self, incoming: Iterable[int], number: int, now: float) -> list[int]:
+    def _weakest(
+        self, incoming: Iterable[int], number: int, now: float, kept: Collection[int]
+    ) -> list[int]:
         rows_of = self._row_of
         held = chain(self.tier_ids[Tier.LONG_TERM], incoming)
-        rows = np.fromiter((rows_of[i] for i in held if i in rows_of), np.intp)
+        rows = np.fromiter((rows_of[i] for i in held if i in rows_of and i not in kept), np.intp)
         order = np.lexsort((self.ids[rows], self.retention(rows, now)))
         return [int(memory_id) for memory_id in self.ids[rows[order[:number]]]]
-
-    def _question_rows(self) -> Vector:
-        if self.questions is None:
-            self.questions = np.zeros_like(self.vectors)
-        return self.questions
 
     def _append_row(self) -> int:
         if self.count == len(self.ids):
@@ -289,7 +293,7 @@ class Memories:
         if self.questions is not None:
             self.questions[row] = 0.0
         self.contents[row] = None
-        self.text_bytes -= len(content.text)
+        self.text_bytes -= len(content.text.encode())
         del self._row_of[content.id]
         if self._id_of_hash.get(content.hash) == content.id:
             del self._id_of_hash[content.hash]

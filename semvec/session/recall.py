@@ -23,13 +23,11 @@ IMPORTANCE_SHARE = 0.01
 class Signals:
     """What is known of n memories for one query; arrays of shape (n,).
 
-    `cosine` is the higher one of a memory's text and question vectors; `lexical` is None for a
-    query without words. `recency`, `importance` and `boost` (the largest single one, None where
-    nothing boosts) lie in [0, 1].
+    Each of `scorers` answers the query by itself, in about [0, 1]: the cosine, BM25. `recency`,
+    `importance` and `boost` (the largest single one, None where nothing boosts) lie in [0, 1].
     """
 
-    cosine: Scores
-    lexical: Scores | None
+    scorers: tuple[Scores, ...]
     recency: Scores
     importance: Scores
     boost: Scores | None
@@ -45,11 +43,10 @@ class Order:
 
 def relevance(signals: Signals, order: Order) -> Scores:
     """Relevance in [0, 1], shape (n,)."""
-    scorers = [signals.cosine] if signals.lexical is None else [signals.cosine, signals.lexical]
-    match = np.zeros(len(signals.cosine) + 1, np.float32)  # what slot -1 reads stays 0
-    for scorer in scorers:
+    match = np.zeros(len(signals.recency) + 1, np.float32)  # what slot -1 reads stays 0
+    for scorer in signals.scorers:
         match[:-1] += np.minimum(np.maximum(scorer, 0.0), 1.0)
-    match /= len(scorers)
+    match /= len(signals.scorers)
     around = PREVIOUS_SHARE * match.take(order.previous, mode="wrap")
     around += NEXT_SHARE * match.take(order.next, mode="wrap")
     kept = RECENCY_SHARE * signals.recency + IMPORTANCE_SHARE * signals.importance

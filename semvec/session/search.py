@@ -6,17 +6,22 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from semvec.session.agreement import agree
 from semvec.session.events import MemoryRecord
-from semvec.session.lexical import agree, terms
-from semvec.session.memory import Content, Memories, joined
+from semvec.session.memory import Content, joined
 from semvec.session.recall import Order, Scores, Signals, rank, relevance
-from semvec.session.session import Session, vector_of
-from semvec.vectors import Vector
+from semvec.session.session import Session
+from semvec.session.words import terms
+from semvec.vectors import Vector, unpacked
 
 POLICY_SHARE = 0.1
 """What a policy vector of weight 1 adds at most."""
 RECENT_S = 3600.0
 """Age in seconds at which a memory's recency is one half."""
+TWIN = 1e-6
+"""Difference of cosines below which two memories are equally near."""
+TWINS = 8
+"""Equally near memories that are looked at for an answer."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,103 +44,126 @@ class Found:
         return joined(self.memory.question, self.memory.response)
 
 
-def search(
-    session: Session,
-    query: Query,
-    cosines: Vector,
-    k: int,
-    now: float,
-    archived: Sequence[MemoryRecord] = (),
-) -> list[Found]:
-    """The best k by falling relevance.
+class Search:
+    """One query over a session's hot memories and candidates of its archive.
 
-    `cosines`, shape (count,), are the query's to the session's rows; `archived` are candidates from
-    the archive, scored as if they were hot.
+    Slots are the session's rows, then the candidates. Good until the session changes.
     """
-    memories, n = session.memories, session.memories.count
-    candidates = [record for record in archived if record.id not in memories]
-    words = None if query.text is None else terms(query.text)
-    lexical = None if not words else memories.lexical.scores(words, n)
-    signals = Signals(
-        cosine=cosines,
-        lexical=lexical,
-        recency=recency(now - memories.created[:n]),
-        importance=memories.importance[:n].astype(np.float32),
-        boost=policy_boost(session, memories.vectors[:n]),
-    )
-    ids = memories.ids[:n]
-    order = Order(memories.previous[:n], memories.next[:n])
-    if candidates:
-        signals = extended(signals, session, query, words, candidates, now)
-        alone = np.full(len(candidates), -1)
-        order = Order(np.append(order.previous, alone), np.append(order.next, alone))
-        ids = np.append(ids, [record.id for record in candidates])
-    scores = relevance(signals, order)
-    return [
-        Found(memories.content(slot) if slot < n else candidates[slot - n], float(scores[slot]))
-        for slot in rank(scores, ids, k).tolist()
-    ]
+
+    def __init__(
+        self,
+        session: Session,
+        query: Query,
+        cosines: Vector,
+        now: float,
+        archived: Sequence[MemoryRecord] = (),
+    ) -> None:
+        """`cosines`, shape (count,), are the query's to the session's rows."""
+        memories = session.memories
+        self._session, self._query, self._now = session, query, now
+        self._archived = [record for record in archived if record.id not in memories]
+        self._hot = memories.count
+        self._cosine, self._ids = cosines, memories.ids[: self._hot]
+        if self._archived:
+            self._cosine = np.append(cosines, archived_cosines(self._archived, query.vector))
+            self._ids = np.append(self._ids, [record.id for record in self._archived])
+
+    def best(self, k: int) -> list[Found]:
+        """At most k memories by falling relevance."""
+        scores = relevance(self._signals(), self._order())
+        return [
+            Found(self._memory(slot), float(scores[slot]))
+            for slot in rank(scores, self._ids, k).tolist()
+        ]
+
+    def familiar(self, threshold: float) -> tuple[float, bool]:
+        """The highest cosine to anything remembered, and whether that memory answers the query.
+
+        It does where the cosine reaches the threshold, the memory holds an answer, and its
+        question's numbers, dates and names are the query's.
+        """
+        cosines = np.where(self._ids >= 0, self._cosine, -np.inf)
+        highest = float(cosines.max(initial=-np.inf))
+        if highest == -np.inf:
+            return 0.0, False
+        similarity = max(-1.0, min(1.0, highest))
+        if similarity < threshold or self._query.text is None:
+            return similarity, False
+        twins = np.flatnonzero(cosines >= highest - TWIN)
+        newest = twins[np.argsort(-self._ids[twins])][:TWINS].tolist()
+        return similarity, any(answers(self._memory(slot), self._query.text) for slot in newest)
+
+    def _memory(self, slot: int) -> Content | MemoryRecord:
+        if slot < self._hot:
+            return self._session.memories.content(slot)
+        return self._archived[slot - self._hot]
+
+    def _signals(self) -> Signals:
+        memories, archived, n = self._session.memories, self._archived, self._hot
+        created, importance = memories.created[:n], memories.importance[:n]
+        if archived:
+            created = np.append(created, [record.created for record in archived])
+            importance = np.append(importance, [record.importance for record in archived])
+        lexical = self._lexical()
+        return Signals(
+            scorers=(self._cosine,) if lexical is None else (self._cosine, lexical),
+            recency=recency(self._now - created),
+            importance=importance.astype(np.float32),
+            boost=self._boost(),
+        )
+
+    def _lexical(self) -> Scores | None:
+        """BM25 of every slot; None for a query without words."""
+        words = terms(self._query.text or "")
+        if not words:
+            return None
+        index = self._session.memories.lexical
+        weights = index.weights(words)
+        scores = index.scores(weights, self._hot)
+        if not self._archived:
+            return scores
+        texts = (joined(record.question, record.response) for record in self._archived)
+        more = [index.score_document(weights, terms(text)) for text in texts]
+        return np.append(scores, np.array(more, np.float32))
+
+    def _boost(self) -> Scores | None:
+        """The largest boost of any policy vector for each slot, in [0, POLICY_SHARE]."""
+        policies = self._session.policies
+        if not len(policies):
+            return None
+        vectors = self._session.memories.vectors[: self._hot]
+        if self._archived:
+            vectors = np.concatenate([vectors, rows_of(self._archived)])
+        boost: Scores = POLICY_SHARE * np.clip((vectors @ policies.T).max(axis=1), 0.0, 1.0)
+        return boost
+
+    def _order(self) -> Order:
+        memories = self._session.memories
+        previous, following = memories.previous[: self._hot], memories.next[: self._hot]
+        if not self._archived:
+            return Order(previous, following)
+        alone = np.full(len(self._archived), -1)
+        return Order(np.append(previous, alone), np.append(following, alone))
 
 
-def extended(
-    signals: Signals,
-    session: Session,
-    query: Query,
-    words: Sequence[str] | None,
-    candidates: Sequence[MemoryRecord],
-    now: float,
-) -> Signals:
-    """The signals with those of archived candidates at the end."""
-    vectors = np.stack([vector_of(record.vector) for record in candidates])
-    questions = np.stack(
-        [vector_of(record.question_vector or record.vector) for record in candidates]
-    )
-    lexical = signals.lexical
-    if lexical is not None and words:
-        index = session.memories.lexical
-        texts = (joined(record.question, record.response) for record in candidates)
-        more = [index.score_document(words, terms(text)) for text in texts]
-        lexical = np.append(lexical, np.array(more, np.float32))
-    created = np.array([record.created for record in candidates])
-    importance = np.array([record.importance for record in candidates], np.float32)
-    cosine = np.maximum(vectors @ query.vector, questions @ query.vector)
-    return Signals(
-        cosine=np.append(signals.cosine, cosine),
-        lexical=lexical,
-        recency=np.append(signals.recency, recency(now - created)),
-        importance=np.append(signals.importance, importance),
-        boost=joined_boost(signals.boost, policy_boost(session, vectors)),
-    )
+def answers(memory: Content | MemoryRecord, question: str) -> bool:
+    """Whether a memory holds the answer to this very question."""
+    if memory.question is None or memory.response is None:
+        return False
+    return agree(question, memory.question)
 
 
-def familiar(memories: Memories, cosines: Vector, text: str) -> tuple[float, bool]:
-    """The highest cosine to anything remembered, and whether that memory answers this question.
+def archived_cosines(records: Sequence[MemoryRecord], x: Vector) -> Vector:
+    """The higher of the cosines of each record's text and question to `x`, shape (records,)."""
+    questions = np.stack([unpacked(each.question_vector or each.vector) for each in records])
+    higher: Vector = np.maximum(rows_of(records) @ x, questions @ x)
+    return higher
 
-    It does when it holds an answer and its numbers, dates and names are the question's.
-    """
-    if not len(memories):
-        return 0.0, False
-    row = int(cosines.argmax())
-    similarity = max(-1.0, min(1.0, float(cosines[row])))
-    content = memories.contents[row]
-    if content is None or content.question is None or content.response is None:
-        return similarity, False
-    return similarity, agree(text, content.question)
+
+def rows_of(records: Sequence[MemoryRecord]) -> Vector:
+    return np.stack([unpacked(record.vector) for record in records])
 
 
 def recency(age: npt.NDArray[np.float64]) -> Scores:
     """1 for an age of 0 seconds, 1/2 at RECENT_S, towards 0."""
     return (RECENT_S / (RECENT_S + np.maximum(age, 0.0))).astype(np.float32)
-
-
-def joined_boost(hot: Scores | None, archived: Scores | None) -> Scores | None:
-    return None if hot is None or archived is None else np.append(hot, archived)
-
-
-def policy_boost(session: Session, vectors: Vector) -> Scores | None:
-    """The largest boost that any policy vector gives each row, in [0, POLICY_SHARE]."""
-    if not len(session.policies):
-        return None
-    pull = (vectors @ session.policies.T).max(axis=1)
-    boost: Scores = POLICY_SHARE * np.clip(pull, 0.0, 1.0)
-    return boost

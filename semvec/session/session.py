@@ -1,6 +1,5 @@
 """One session: the fold of its events."""
 
-from collections.abc import Sequence
 from typing import assert_never
 
 import msgspec
@@ -14,13 +13,12 @@ from semvec.session.events import (
     Learnt,
     MemoryRecord,
     Profile,
-    Source,
     Tier,
     Turn,
 )
 from semvec.session.memory import Memories, text_of
 from semvec.session.state import State
-from semvec.vectors import Vector, blend
+from semvec.vectors import Vector, blend, packed, unpacked
 
 
 class Pending(msgspec.Struct, frozen=True):
@@ -39,11 +37,11 @@ class Session:
         self.created_at = created.at
         self.used_at = created.at
         self.seq = 1
-        template = None if profile.template is None else vector_of(profile.template)
+        template = None if profile.template is None else unpacked(profile.template)
         self.state = State(profile.dimension, template)
         self.drift = drift.DriftState.initial(profile.dimension)
         self.memories = Memories(profile.dimension, profile.long_term)
-        weighted = [each.weight * vector_of(each.vector) for each in profile.policies]
+        weighted = [each.weight * unpacked(each.vector) for each in profile.policies]
         self.policies = np.array(weighted, np.float32).reshape(-1, profile.dimension)
         self.pending: Pending | None = None
         self.next_id = 1
@@ -56,7 +54,11 @@ class Session:
 
     @property
     def nbytes(self) -> int:
-        return self.memories.nbytes + 40 * self.profile.dimension
+        """Bytes that a session takes: memories, vectors of state and drift, the pending question,
+        policy vectors twice."""
+        pending = 0 if self.pending is None else len(self.pending.text.encode())
+        vectors = self.state.mean.nbytes + self.drift.rows.nbytes + 2 * self.policies.nbytes
+        return self.memories.nbytes + vectors + pending
 
     def apply(self, event: Event) -> None:
         match event:
@@ -86,7 +88,8 @@ class Session:
             self._hear(heard, turn)
 
     def _learn(self, learnt: Learnt, turn: Turn) -> None:
-        question, response = sources(learnt.source, self.pending, turn.heard)
+        question = self.pending if learnt.asked else None
+        response = None if learnt.answer is None else turn.heard[learnt.answer]
         if question is not None:
             self.pending = None
         x = learnt_vector(question, response, learnt.scale)
@@ -102,7 +105,7 @@ class Session:
                 fold=learnt.fold,
                 question=text_of(question),
                 response=text_of(response),
-                vector=x.tobytes(),
+                vector=packed(x),
                 question_vector=question.vector if question and response else None,
                 created=turn.at,
                 last_access=turn.at,
@@ -114,27 +117,14 @@ class Session:
         )
 
     def _hear(self, heard: Heard, turn: Turn) -> None:
-        self.drift = drift.advance(self.drift, heard.step, vector_of(heard.vector))
+        self.drift = drift.advance(self.drift, heard.step, unpacked(heard.vector))
         if heard.step.detected and self.profile.topic_switch:
             self.state.switch(turn.at, heard.step.score, turn.boost)
-        if heard.role == "message":
+        if heard.asks:
             self.pending = Pending(heard.text, heard.vector)
-
-
-def sources(
-    source: Source, pending: Pending | None, heard: Sequence[Heard]
-) -> tuple[Pending | None, Heard | None]:
-    """The question and the response that a memory is made of."""
-    question = pending if source != "response" else None
-    response = heard[0] if source != "question" else None
-    return question, response
 
 
 def learnt_vector(question: Pending | None, response: Heard | None, scale: float) -> Vector:
     """x_t: the embedding of the one, or the normalised mean of both; shape (d,), unit length."""
-    vectors = [vector_of(part.vector) for part in (question, response) if part is not None]
+    vectors = [unpacked(part.vector) for part in (question, response) if part is not None]
     return vectors[0] if len(vectors) == 1 else blend(vectors[0], vectors[1], scale)
-
-
-def vector_of(data: bytes) -> Vector:
-    return np.frombuffer(data, np.float32)

@@ -1,6 +1,5 @@
 """A session as bytes: what changes in one small record, the memories' contents beside it."""
 
-from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy.typing as npt
 from semvec.session import drift
 from semvec.session.events import Created, MemoryRecord, Profile, Tier
 from semvec.session.session import Pending, Session
-from semvec.session.state import HISTORY, Phase, State, Switch
+from semvec.session.state import State, Switch, Update
 
 VERSION = 1
 
@@ -21,14 +20,7 @@ class StateRecord(msgspec.Struct, frozen=True):
     interaction_count: int
     prior_weight: int
     boost_remaining: int
-    phase: Phase
-    candidate: Phase
-    patience: int
-    betas: list[float]
-    similarities: list[float]
-    signals: list[float]
-    norms: list[float]
-    phases: list[Phase]
+    updates: list[Update]
     switches: list[Switch]
 
 
@@ -128,32 +120,19 @@ def restore(payload: bytes, contents: Mapping[int, MemoryRecord]) -> Session:
 
 def _take_state(state: State) -> StateRecord:
     return StateRecord(
-        mean=state.mean.tobytes(),
+        mean=state.mean.astype("<f8", copy=False).tobytes(),
         interaction_count=state.interaction_count,
         prior_weight=state.prior_weight,
         boost_remaining=state.boost_remaining,
-        phase=state.phase,
-        candidate=state.candidate,
-        patience=state.patience,
-        betas=list(state.betas),
-        similarities=list(state.similarities),
-        signals=list(state.signals),
-        norms=list(state.norms),
-        phases=list(state.phases),
+        updates=list(state.updates),
         switches=list(state.switches),
     )
 
 
 def _restore_state(state: State, record: StateRecord) -> None:
-    state.mean = np.frombuffer(record.mean, np.float64)
+    state.mean = np.frombuffer(record.mean, "<f8").astype(np.float64, copy=False)
     state.interaction_count = record.interaction_count
     state.prior_weight = record.prior_weight
     state.boost_remaining = record.boost_remaining
-    state.phase, state.candidate = record.phase, record.candidate
-    state.patience = record.patience
-    state.betas = deque(record.betas, HISTORY)
-    state.similarities = deque(record.similarities, HISTORY)
-    state.signals = deque(record.signals, HISTORY)
-    state.norms = deque(record.norms, HISTORY)
-    state.phases = deque(record.phases, HISTORY)
-    state.switches = deque(record.switches, HISTORY)
+    state.updates.extend(record.updates)
+    state.switches.extend(record.switches)

@@ -2,6 +2,7 @@
 
 from collections import deque
 from copy import deepcopy
+from dataclasses import dataclass
 from math import sqrt
 from typing import Literal
 
@@ -41,7 +42,8 @@ class Update(msgspec.Struct, frozen=True):
     patience: int
 
 
-class Switch(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Switch:
     """One change of subject: after how many updates, when (epoch seconds), how surely."""
 
     interaction_count: int
@@ -60,15 +62,12 @@ class State:
             self.mean += template
             self.prior_weight = 1
         self.boost_remaining = 0
-        self.phase: Phase = "initialization"
-        self.candidate: Phase = "initialization"
-        self.patience = 0
-        self.betas = deque[float](maxlen=HISTORY)
-        self.similarities = deque[float](maxlen=HISTORY)
-        self.signals = deque[float](maxlen=HISTORY)
-        self.norms = deque[float](maxlen=HISTORY)
-        self.phases = deque[Phase](maxlen=HISTORY)
+        self.updates = deque[Update](maxlen=HISTORY)
         self.switches = deque[Switch](maxlen=HISTORY)
+
+    @property
+    def phase(self) -> Phase:
+        return self.updates[-1].phase if self.updates else "initialization"
 
     def direction(self) -> Vector | None:
         """u_t, unit length, shape (d,); None while there is nothing to point at."""
@@ -85,26 +84,20 @@ class State:
         similarity = 0.0 if t == 1 or direction is None else cosine(x, direction)
         moved = self._moved(x, beta)
         norm = min(1.0, float(np.sqrt(moved @ moved)))
-        signal = trend([*self.similarities, similarity][-HISTORY:])
+        before = [each.similarity for each in self.updates]
+        signal = trend([*before, similarity][-HISTORY:])
         candidate = wanted_phase(t, norm, signal) or self.phase
-        patience = self.patience + 1 if candidate == self.candidate else 1
-        changes = candidate != self.phase and (
-            patience >= PHASE_PATIENCE or self.phase == "initialization"
-        )
-        phase = candidate if changes else self.phase
+        last = self.updates[-1] if self.updates else None
+        patience = last.patience + 1 if last is not None and last.candidate == candidate else 1
+        patient = patience >= PHASE_PATIENCE or self.phase == "initialization"
+        phase = candidate if patient else self.phase
         return Update(beta, similarity, signal, norm, phase, candidate, patience)
 
     def apply(self, update: Update, x: Vector) -> None:
         self.mean = self._moved(x, update.beta)
         self.interaction_count += 1
         self.boost_remaining = max(0, self.boost_remaining - 1)
-        self.phase, self.candidate = update.phase, update.candidate
-        self.patience = update.patience
-        self.betas.append(update.beta)
-        self.similarities.append(update.similarity)
-        self.signals.append(update.signal)
-        self.norms.append(update.norm)
-        self.phases.append(update.phase)
+        self.updates.append(update)
 
     def after(self, update: Update, x: Vector) -> "State":
         """A copy with the update applied."""

@@ -1,19 +1,21 @@
-"""What one request does to a session, decided before anything changes."""
+"""What one request does to a session, decided before anything changes.
+
+In three steps: `plan_turn` says which vectors have to be compared with the session's memories, the
+caller does that, `decide_turn` makes the event.
+"""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import dataclass
 
 import numpy as np
-from msgspec import structs
 
 from semvec.session import drift
-from semvec.session.events import Access, Heard, Learnt, MemoryRecord, Source, Turn
-from semvec.session.lexical import fold_digest
+from semvec.session.events import Access, Heard, Learnt, MemoryRecord, Turn
+from semvec.session.folding import fold_digest
 from semvec.session.memory import content_hash, joined, text_of
-from semvec.session.session import Pending, Session, learnt_vector, sources, vector_of
+from semvec.session.session import Pending, Session, learnt_vector
 from semvec.session.state import BOOST_UPDATES, State
-from semvec.vectors import Vector, blend_scale
+from semvec.vectors import Vector, blend_scale, packed, unpacked
 
 NEW_IMPORTANCE = 0.5
 REINFORCEMENT = 0.1
@@ -29,51 +31,74 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Decision:
-    """An event, and the message's cosines to the rows as they were before it, shape (count,)."""
+class Draft:
+    """A memory to be: of the pending question, of an input by its place, or of both.
 
-    turn: Turn
-    cosines: Vector | None
+    `x` is its unit vector, shape (d,), and `scale` what normalised it.
+    """
 
-    @property
-    def arrivals(self) -> list[int]:
-        """Ids of the memories that the event brings."""
-        fresh = [each.memory_id for each in self.turn.learnt if not each.reinforces]
-        return [record.id for record in self.turn.returned] + fresh
+    asked: bool
+    answer: int | None
+    text: str
+    fold: bytes
+    x: Vector
+    scale: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """`queries`, shape (m, d), are the drafts' vectors, then the message's if there is one."""
+
+    heard: tuple[Heard, ...]
+    drafts: tuple[Draft, ...]
+    queries: Vector
+    reset: bool
+
+
+def plan_turn(
+    session: Session,
+    *,
+    message: Said | None = None,
+    response: Said | None = None,
+    reset: bool = False,
+) -> Plan:
+    """What a run or a store brings; without inputs, nothing but what waits to be recorded."""
+    heard = hear(session.drift, response, message, reset=reset)
+    drafts = tuple(_drafts(session.pending, heard, reset=reset))
+    vectors = [draft.x for draft in drafts] + ([] if message is None else [message.vector])
+    queries = np.array(vectors, np.float32).reshape(-1, session.profile.dimension)
+    return Plan(heard, drafts, queries, reset)
 
 
 def decide_turn(
     session: Session,
+    plan: Plan,
+    cosines: Vector,
     *,
     now: float,
-    message: Said | None = None,
-    response: Said | None = None,
-    reset: bool = False,
     accessed: Sequence[Access] = (),
     returned: Sequence[MemoryRecord] = (),
-) -> Decision:
-    """The event of one run or store; without inputs, one that only records accesses and returns.
+) -> Turn:
+    """The event of a plan.
 
-    `returned` are memories of the archive that come back to the hot tiers.
+    `cosines`, shape (m, count), are those of the plan's queries to the session's rows. `returned`
+    are memories of the archive that come back to the hot tiers.
     """
-    heard = hear(session.drift, response, message, reset=reset)
-    drafts = draft(session.pending, heard, reset=reset)
-    queries = [each.x for each in drafts] + ([] if message is None else [message.vector])
-    cosines = session.memories.cosines(np.stack(queries)) if queries else None
-    nearest = [] if cosines is None else cosines.max(axis=1, initial=0.0).tolist()
-    switched = session.profile.topic_switch and any(each.step.detected for each in heard)
-    turn = Turn(
+    nearest = cosines.max(axis=1, initial=0.0).tolist()
+    learnt = tuple(_learn(session, plan.drafts, nearest, returned))
+    arrivals = [record.id for record in returned]
+    arrivals += [each.memory_id for each in learnt if not each.reinforces]
+    switched = session.profile.topic_switch and any(each.step.detected for each in plan.heard)
+    return Turn(
         at=now,
-        heard=heard,
-        learnt=tuple(_learn(session, drafts, nearest, returned)),
+        heard=plan.heard,
+        learnt=learnt,
+        moves=session.memories.plan_moves(arrivals, now, {each.memory_id for each in learnt}),
         accessed=tuple(accessed),
         returned=tuple(returned),
-        reset=reset,
+        reset=plan.reset,
         boost=BOOST_UPDATES if switched else 0,
     )
-    decision = Decision(turn, None if cosines is None or message is None else cosines[-1])
-    moves = session.memories.plan_moves(decision.arrivals, now)
-    return replace(decision, turn=structs.replace(turn, moves=moves)) if moves else decision
 
 
 def hear(
@@ -83,44 +108,34 @@ def hear(
     if reset:
         state = drift.restart(state)
     heard: list[Heard] = []
-    inputs: tuple[tuple[Literal["response", "message"], Said | None], ...] = (
-        ("response", response),
-        ("message", message),
-    )
-    for role, said in inputs:
+    for said, asks in ((response, False), (message, True)):
         if said is not None:
             step = drift.observe(state, said.vector)
             state = drift.advance(state, step, said.vector)
-            heard.append(Heard(role, said.text, said.vector.tobytes(), step))
+            heard.append(Heard(said.text, packed(said.vector), step, asks))
     return tuple(heard)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Draft:
-    """A memory to be: what it is made of, its text and its unit vector `x`, shape (d,)."""
-
-    source: Source
-    text: str
-    x: Vector
-    scale: float
-
-
-def draft(pending: Pending | None, heard: Sequence[Heard], *, reset: bool) -> list[Draft]:
+def _drafts(pending: Pending | None, heard: Sequence[Heard], *, reset: bool) -> Iterator[Draft]:
     """What is to be learnt of the pending question and the response, in order."""
-    answered = any(each.role == "response" for each in heard)
-    if answered and pending is not None and not reset:
-        return [_draft("pair", pending, heard)]
-    alone = [_draft("question", pending, heard)] if pending is not None and heard else []
-    return [*alone, _draft("response", pending, heard)] if answered else alone
+    answers = [place for place, each in enumerate(heard) if not each.asks]
+    if answers and pending is not None and not reset:
+        yield _draft(pending, answers[0], heard)
+        return
+    if pending is not None and heard:
+        yield _draft(pending, None, heard)
+    for place in answers:
+        yield _draft(None, place, heard)
 
 
-def _draft(source: Source, pending: Pending | None, heard: Sequence[Heard]) -> Draft:
-    question, response = sources(source, pending, heard)
+def _draft(question: Pending | None, answer: int | None, heard: Sequence[Heard]) -> Draft:
+    response = None if answer is None else heard[answer]
     scale = 1.0
     if question is not None and response is not None:
-        scale = blend_scale(vector_of(question.vector), vector_of(response.vector))
+        scale = blend_scale(unpacked(question.vector), unpacked(response.vector))
     text = joined(text_of(question), text_of(response))
-    return Draft(source, text, learnt_vector(question, response, scale), scale)
+    x = learnt_vector(question, response, scale)
+    return Draft(question is not None, answer, text, fold_digest(text), x, scale)
 
 
 def _learn(
@@ -132,25 +147,25 @@ def _learn(
     state: State = session.state
     known = {record.fold: (record.id, record.importance) for record in returned}
     next_id = session.next_id
-    for each, cosine in zip(drafts, nearest, strict=False):
-        fold = fold_digest(each.text)
-        older = session.memories.with_fold(fold) or known.get(fold)
+    for draft, cosine in zip(drafts, nearest, strict=False):
+        older = session.memories.with_fold(draft.fold) or known.get(draft.fold)
         memory_id, importance = older or (next_id, NEW_IMPORTANCE)
         if older is not None:
             importance = min(1.0, importance + REINFORCEMENT)
-        known[fold] = memory_id, importance
+        known[draft.fold] = memory_id, importance
         next_id = max(next_id, memory_id + 1)
-        update = state.decide(each.x)
+        update = state.decide(draft.x)
         yield Learnt(
-            source=each.source,
+            asked=draft.asked,
+            answer=draft.answer,
             memory_id=memory_id,
             reinforces=older is not None,
-            hash=content_hash(each.text),
-            fold=fold,
+            hash=content_hash(draft.text),
+            fold=draft.fold,
             importance=importance,
             nearest=cosine,
-            scale=each.scale,
+            scale=draft.scale,
             update=update,
         )
-        if each is not drafts[-1]:
-            state = state.after(update, each.x)
+        if draft is not drafts[-1]:
+            state = state.after(update, draft.x)

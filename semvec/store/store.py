@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from semvec.errors import Unavailable
 from semvec.store import journal, migrate, reads
-from semvec.store.database import connect
+from semvec.store.connect import connect
 from semvec.store.errors import StoreError
 from semvec.store.records import (
     Append,

@@ -6,8 +6,7 @@ from aiohttp import web
 
 from semvec.licensing.token import Caller
 from semvec.service import Service
-from semvec.web.caller import CALLER
-from semvec.web.keys import SERVICE
+from semvec.web.keys import CALLER, SERVICE
 
 
 @dataclass(frozen=True, slots=True)

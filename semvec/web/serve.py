@@ -15,8 +15,8 @@ from aiohttp import web
 from yarl import URL
 
 from semvec import __version__
-from semvec.errors import SemvecError
-from semvec.settings import Settings, StartError
+from semvec.errors import SemvecError, StartError
+from semvec.settings import Settings
 from semvec.store.errors import StoreError
 from semvec.web import create_app
 from semvec.web.connection import Connection

@@ -9,8 +9,8 @@ from semvec.hot import rebuild
 from semvec.session.memory import text_of
 from semvec.session.session import Session
 from semvec.store import Store
-from tests.crash.writers import DIMENSION, embedding
 from tests.servers import Client, Cut, Refused, Server, serving
+from tests.services import DIMENSION, embedding
 
 CLIENTS = 8
 CHANGES = 30
@@ -92,8 +92,10 @@ async def check(url: str, speakers: list[Speaker], *servers: Server) -> None:
         async with server.client() as client:
             metrics = (await client.get("/v1/metrics/shared")).json()
         assert metrics["interaction_count"] == session.state.interaction_count
-        assert metrics["norm_history"] == list(session.state.norms)
-        assert metrics["similarity_history"] == list(session.state.similarities)
+        assert metrics["norm_history"] == [update.norm for update in session.state.updates]
+        assert metrics["similarity_history"] == [
+            update.similarity for update in session.state.updates
+        ]
 
 
 async def test_promise_5_one_session_on_two_servers(postgres_url: str, tmp_path: Path) -> None:

@@ -16,8 +16,9 @@ from semvec.settings import Settings
 from semvec.store import Stored
 from semvec.web import create_app
 from semvec.web.keys import SERVICE
-from tests.crash.writers import Held, Writer, embedding
+from tests.crash.writers import Held, Writer
 from tests.servers import Client
+from tests.services import embedding
 from tests.store.faults import Fault, Faults
 
 OWNER = "anonymous"
@@ -114,8 +115,10 @@ class Script(Writer):
         assert session.state.interaction_count == session.total_memories == learnt
         assert stored.head.interaction_count == stored.head.total_memories == learnt
         metrics = (await self.read(self._client, f"/v1/metrics/{session_id}")).json()
-        assert metrics["norm_history"] == list(session.state.norms)
-        assert metrics["similarity_history"] == list(session.state.similarities)
+        assert metrics["norm_history"] == [update.norm for update in session.state.updates]
+        assert metrics["similarity_history"] == [
+            update.similarity for update in session.state.updates
+        ]
 
     def held(self, session_id: str) -> Held:
         (state,) = self.states[session_id]

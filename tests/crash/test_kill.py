@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.writers import DIMENSION, Writer
+from tests.crash.writers import Writer
 from tests.servers import Client, Cut, Refused, Server, serving
+from tests.services import DIMENSION
 
 CLIENTS = 16
 KILLS = int(os.environ.get("SEMVEC_TEST_KILLS", "50"))

@@ -10,8 +10,9 @@ import pytest
 from sqlalchemy import text
 
 from semvec.store import Store
-from tests.crash.writers import Writer, embedding
+from tests.crash.writers import Writer
 from tests.servers import Client, Cut, Refused, Server, serving
+from tests.services import embedding
 
 CLIENTS = 16
 EXIT_S = 10.0
@@ -113,7 +114,7 @@ async def test_promise_3_a_second_signal_exits_at_once(sqlite_url: str, tmp_path
         server.process.send_signal(signal.SIGTERM)
         await becomes_unready(client)
         server.process.send_signal(signal.SIGTERM)
-        assert await server.exit_status(1) != 0
+        assert await server.exit_status(1) == 128 + signal.SIGTERM
     async with serving(sqlite_url, tmp_path) as server, server.client() as client:
         await writer.check(client)
 

@@ -5,22 +5,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import count
 
-import numpy as np
-
 from semvec.session.memory import content_hash, joined
 from tests.servers import Answer, Client, Cut
+from tests.services import DIMENSION, embedding
 
-DIMENSION = 16
 SESSIONS = 4
 LONG_TERM = 1
 """So few hot memories that sessions soon have an archive."""
-
-
-def embedding(text: str) -> list[float]:
-    """A vector that depends on nothing but the text; rounded, for it travels as JSON."""
-    seed = int.from_bytes(text.encode()[-8:], "big") + len(text)
-    numbers: list[float] = np.random.default_rng(seed).standard_normal(DIMENSION).round(4).tolist()
-    return numbers
 
 
 @dataclass(frozen=True, slots=True)

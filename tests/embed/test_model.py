@@ -7,7 +7,7 @@ import pytest
 
 from semvec.embed.model import Encoded, Model, join
 from semvec.embed.packaged import DIRECTORY, SHA256
-from semvec.embed.protocol import Encoding
+from semvec.vectors import Encoding
 from tests.embed.models import write_model
 from tests.embed.reference import SENTENCES, Reference
 

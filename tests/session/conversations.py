@@ -1,12 +1,13 @@
 """Sessions for tests: seeded vectors, scripted turns."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
-from semvec.session.events import Created, Profile, Turn
+from semvec.session.events import Access, Created, MemoryRecord, Profile, Turn
 from semvec.session.session import Session
-from semvec.session.turn import Said, decide_turn
+from semvec.session.turn import Said, decide_turn, plan_turn
 from semvec.vectors import Vector
 
 DIMENSION = 12
@@ -26,11 +27,27 @@ def new_session(*, long_term: int = 4096, dimension: int = DIMENSION) -> Session
     return Session(Created(at=1000.0, profile=Profile(dimension, None, long_term)))
 
 
-def play(session: Session, **inputs: object) -> Turn:
+def decided(
+    session: Session,
+    *,
+    now: float,
+    message: Said | None = None,
+    response: Said | None = None,
+    reset: bool = False,
+    accessed: Sequence[Access] = (),
+    returned: Sequence[MemoryRecord] = (),
+) -> Turn:
+    """The event that these inputs make."""
+    plan = plan_turn(session, message=message, response=response, reset=reset)
+    cosines = session.memories.cosines(plan.queries)
+    return decide_turn(session, plan, cosines, now=now, accessed=accessed, returned=returned)
+
+
+def play(session: Session, **inputs: Any) -> Turn:
     """Decide and apply one turn a second after the last one."""
-    decision = decide_turn(session, now=session.used_at + 1.0, **inputs)  # type: ignore[arg-type]
-    session.apply(decision.turn)
-    return decision.turn
+    turn = decided(session, now=session.used_at + 1.0, **inputs)
+    session.apply(turn)
+    return turn
 
 
 def talk(session: Session, turns: int) -> Iterator[Turn]:

@@ -31,11 +31,10 @@ def signals(
 ) -> Signals:
     none = np.zeros(len(cosine), np.float32)
     return Signals(
-        cosine,
-        lexical,
+        (cosine,) if lexical is None else (cosine, lexical),
         none if recency is None else recency,
         none if importance is None else importance,
-        none if boost is None else boost,
+        boost,
     )
 
 
@@ -44,8 +43,8 @@ def test_relevance_is_a_number_between_0_and_1(data: st.DataObject, n: int) -> N
     cosine = data.draw(hnp.arrays(np.float32, n, elements=st.floats(-1, 1, width=32)))
     lexical = data.draw(hnp.arrays(np.float32, n, elements=st.floats(0, 3, width=32)))
     rest = [data.draw(hnp.arrays(np.float32, n, elements=shares)) for _ in range(3)]
-    for words in (lexical, None):
-        found = relevance(Signals(cosine, words, *rest), in_a_row(n))
+    for scorers in ((cosine, lexical), (cosine,)):
+        found = relevance(Signals(scorers, *rest), in_a_row(n))
         assert found.shape == (n,)
         assert found.dtype == np.float32
         assert bool(((found >= 0) & (found <= 1)).all())
@@ -86,9 +85,9 @@ def test_everything_else_only_raises_relevance() -> None:
 def test_arguments_stay_as_they_were() -> None:
     given_signals = signals(column(0.5, -0.5), column(2.0, 0.0))
     relevance(given_signals, in_a_row(2))
-    assert given_signals.cosine.tolist() == [0.5, -0.5]
-    assert given_signals.lexical is not None
-    assert given_signals.lexical.tolist() == [2.0, 0.0]
+    cosine, lexical = given_signals.scorers
+    assert cosine.tolist() == [0.5, -0.5]
+    assert lexical.tolist() == [2.0, 0.0]
 
 
 def test_ties_break_by_newest() -> None:

@@ -23,8 +23,8 @@ from semvec.session.events import (
     encode_memory,
 )
 from semvec.session.session import Session
-from semvec.session.turn import Said, decide_turn
-from tests.session.conversations import DIMENSION, new_session, said, talk, unit
+from semvec.session.turn import Said
+from tests.session.conversations import DIMENSION, decided, new_session, talk, unit
 
 texts = st.one_of(
     st.sampled_from(["Where is Ada?", "In Turin.", "where is ada", "Call 5 at 9:30", "Ω ok 東京"]),
@@ -82,7 +82,7 @@ def script_of(profile: Profile, script: list[Step]) -> tuple[Session, list[bytes
     for number, step in enumerate(script):
         known = list(session.memories.records_after(0))
         used = known[step.use % len(known) :][:1] if step.use and known else []
-        turn = decide_turn(
+        turn = decided(
             session,
             now=session.used_at + step.pause,
             message=vector_said(step.message, 2 * number),
@@ -90,7 +90,7 @@ def script_of(profile: Profile, script: list[Step]) -> tuple[Session, list[bytes
             reset=step.reset,
             accessed=[Access(record.id, 1, session.used_at) for record in used],
             returned=list(archive.values())[: step.returns],
-        ).turn
+        )
         journal.append(encode_event(turn))
         for record in turn.returned:
             archive.pop(record.id)
@@ -171,7 +171,3 @@ def test_a_snapshot_without_a_memory_is_refused() -> None:
     known.pop(1)
     with pytest.raises(KeyError):
         snapshot.restore(snapshot.take(session), known)
-
-
-def test_vectors_said_by_text_are_stable() -> None:
-    assert said("a").vector.tobytes() == said("a").vector.tobytes()

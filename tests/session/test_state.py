@@ -22,11 +22,15 @@ def learn(state: State, *vectors: Vector) -> None:
         state.apply(state.decide(x), x)
 
 
+def history(state: State, name: str) -> list[float]:
+    return [getattr(update, name) for update in state.updates]
+
+
 def test_the_state_is_a_true_mean_at_first() -> None:
     state, vectors = State(DIMENSION), [unit(seed) for seed in range(20)]
     learn(state, *vectors)
     np.testing.assert_allclose(state.mean, np.mean(vectors, axis=0), atol=1e-6)
-    assert list(state.betas) == pytest.approx([1 / t for t in range(1, 21)])
+    assert history(state, "beta") == pytest.approx([1 / t for t in range(1, 21)])
 
 
 def test_then_an_exponentially_weighted_one() -> None:
@@ -42,22 +46,22 @@ def test_a_template_counts_as_one_update() -> None:
     state = State(DIMENSION, template)
     learn(state, x)
     np.testing.assert_allclose(state.mean, (template + x) / 2, atol=1e-7)
-    assert state.betas[0] == 0.5
+    assert state.updates[0].beta == 0.5
 
 
 def test_similarity_is_measured_against_the_state_before() -> None:
     state = State(DIMENSION)
     learn(state, unit(1), unit(2))
-    assert list(state.similarities) == pytest.approx([0.0, float(unit(2) @ unit(1))], abs=1e-6)
+    assert history(state, "similarity") == pytest.approx([0.0, float(unit(2) @ unit(1))], abs=1e-6)
 
 
 def test_the_norm_is_the_mean_resultant_length() -> None:
     steady, scattered = State(DIMENSION), State(DIMENSION)
     learn(steady, *[unit(1)] * 30)
     learn(scattered, *(unit(seed) for seed in range(30)))
-    assert steady.norms[-1] == pytest.approx(1.0)
-    assert scattered.norms[-1] < 0.5
-    assert scattered.norms[-1] == pytest.approx(float(np.linalg.norm(scattered.mean)))
+    assert steady.updates[-1].norm == pytest.approx(1.0)
+    assert scattered.updates[-1].norm < 0.5
+    assert scattered.updates[-1].norm == pytest.approx(float(np.linalg.norm(scattered.mean)))
 
 
 def test_a_switch_raises_the_gain_for_so_many_updates() -> None:
@@ -65,7 +69,7 @@ def test_a_switch_raises_the_gain_for_so_many_updates() -> None:
     learn(state, *(unit(seed) for seed in range(40)))
     state.switch(at=7.0, score=0.9, boost=3)
     learn(state, *(unit(seed) for seed in range(4)))
-    assert list(state.betas)[-4:] == [BOOSTED_GAIN] * 3 + [BASE_GAIN]
+    assert history(state, "beta")[-4:] == [BOOSTED_GAIN] * 3 + [BASE_GAIN]
     assert [(each.interaction_count, each.at) for each in state.switches] == [(40, 7.0)]
 
 
@@ -84,7 +88,7 @@ def test_phases_begin_with_initialization_and_need_patience() -> None:
 def test_the_first_phase_lasts_as_long_as_the_warm_up() -> None:
     state = State(DIMENSION)
     learn(state, *[unit(1)] * (WARM_UP + 1))
-    assert list(state.phases)[:WARM_UP] == ["initialization"] * WARM_UP
+    assert [each.phase for each in state.updates][:WARM_UP] == ["initialization"] * WARM_UP
     assert state.phase != "initialization"
 
 
@@ -112,4 +116,4 @@ def test_the_trend_rises_and_falls() -> None:
 def test_the_norm_never_leaves_the_unit_interval(seeds: list[int]) -> None:
     state = State(DIMENSION)
     learn(state, *map(unit, seeds))
-    assert all(0.0 <= norm <= 1.0 for norm in state.norms)
+    assert all(0.0 <= norm <= 1.0 for norm in history(state, "norm"))

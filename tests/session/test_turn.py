@@ -2,11 +2,10 @@ from msgspec.structs import replace
 
 from semvec.session import snapshot
 from semvec.session.events import Tier
-from semvec.session.lexical import fold_digest
+from semvec.session.folding import fold_digest
 from semvec.session.memory import MEDIUM_TERM, SHORT_TERM
 from semvec.session.session import Session
-from semvec.session.turn import decide_turn
-from tests.session.conversations import new_session, play, said, talk
+from tests.session.conversations import decided, new_session, play, said, talk
 
 
 def texts_of(session: Session) -> list[str]:
@@ -99,5 +98,5 @@ def test_deciding_changes_nothing() -> None:
     session = new_session()
     list(talk(session, 5))
     before = snapshot.take(session)
-    decide_turn(session, now=9e9, message=said("a"), response=said("b"), reset=True)
+    decided(session, now=9e9, message=said("a"), response=said("b"), reset=True)
     assert snapshot.take(session) == before

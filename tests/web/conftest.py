@@ -79,7 +79,7 @@ class RecordingService:
     async def metrics(self, owner: str, session_id: str) -> answers.Metrics:
         self._note("metrics", {"owner": owner, "session_id": session_id})
         return answers.Metrics(
-            session_id, "initialization", 1, 1, [1.0], [0.0], [0.0], [1.0], ["initialization"]
+            session_id, "initialization", 1, 1, [1.0], [0.0], [0.0], [1.0], ["initialization"], []
         )
 
     async def context(self, owner: str, **given: Any) -> answers.Context:

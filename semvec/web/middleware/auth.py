@@ -6,7 +6,7 @@ from aiohttp.typedefs import Handler, Middleware
 from semvec.errors import Unauthorized
 from semvec.licensing.token import ANONYMOUS, Caller
 from semvec.licensing.verifier import Verifier
-from semvec.web.caller import CALLER
+from semvec.web.keys import CALLER
 
 PUBLIC = frozenset({"/v1/health", "/v1/livez", "/v1/readyz"})
 """Path templates that answer without a token, below whatever prefix the app is mounted."""

@@ -11,7 +11,7 @@ class PolicyVector(Body):
     """A standing anchor."""
 
     embedding: Embedding
-    weight: Annotated[float, Field(ge=0.0)] = 1.0
+    weight: Annotated[float, Field(ge=0.0, le=1e6)] = 1.0
     label: Text | None = None
 
 

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from semvec.licensing.keys import PublicKey
 from semvec.licensing.verifier import Verifier
-from semvec.web.caller import CALLER
+from semvec.web.keys import CALLER
 from semvec.web.middleware.auth import authenticate
 from semvec.web.middleware.errors import answer_errors
 from semvec.web.middleware.request_id import identify

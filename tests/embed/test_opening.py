@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from semvec.embed import open_embedder
+from semvec.embed.opening import open_embedder
 from semvec.embed.remote import RemoteEmbedder
 from tests.embed.models import write_model
 
