@@ -11,6 +11,7 @@ floor's, of what learns at most 5 times, p99 at most 10 ms at half load (an open
 import argparse
 import asyncio
 import contextlib
+import itertools
 import os
 import random
 import subprocess
@@ -29,7 +30,10 @@ from bench.load import Connection, Sample, closed_loop, open_loop, request
 
 CLIENTS = 16
 DIMENSION = 384
-WORDS = Path(__file__).with_name("words.txt").read_text().split()
+SYLLABLES = "ba ce di fo gu ha je ki lo mu na pe ri so tu va we xi zo ya"
+CONTENT = ["".join(parts) for parts in itertools.product(SYLLABLES.split(), repeat=3)]
+ZIPF = list(itertools.accumulate(1 / rank for rank in range(1, len(CONTENT) + 1)))
+FUNCTION = "the of and to in a is that it for was on with as at by from this be have"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +130,11 @@ def serve_floor(answer: bytes) -> None:
 
 
 def text(chance: random.Random, words: int = 20) -> str:
-    return " ".join(chance.choices(WORDS, k=words))
+    """Half function words, half content words with Zipf's frequencies, as in natural text."""
+    content = chance.choices(CONTENT, cum_weights=ZIPF, k=words // 2)
+    return " ".join(
+        chance.sample([*content, *chance.choices(FUNCTION, k=words - words // 2)], words)
+    )
 
 
 def vector(chance: random.Random) -> list[float]:

@@ -186,16 +186,17 @@ class Service:
         search = Search(session, query, cosines, now, archived)
         found = search.best(CONTEXT_MEMORIES)
         similarity, known = search.familiar(short_circuit_threshold)
+        block = context_block(
+            session.state.interaction_count,
+            session.total_memories,
+            (each.text for each in found),
+            self._settings.context_tokens,
+        )
         if learn:
-            note_access(hot, found, now)
+            note_access(hot, [found[place] for place in block.shown], now)
         return answers.Run(
             session_id=hot.name[1],
-            context=context_block(
-                session.state.interaction_count,
-                session.total_memories,
-                (each.text for each in found),
-                self._settings.context_tokens,
-            ),
+            context=block.text,
             top_similarity=similarity,
             short_circuit=known,
             drift_score=max(each.step.score for each in heard),

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 BYTES_PER_TOKEN = 4
 """UTF-8 bytes that a language model's tokenizer turns into one token, about."""
@@ -12,24 +13,35 @@ SMALLEST = 160
 _SENTENCE_END = re.compile(r"[.!?…。！？](?=[\s\"'”’)\]]|$)[\"'”’)\]]*|\n")
 
 
-def context_block(turns: int, memories: int, texts: Iterable[str], budget: int) -> str:
+@dataclass(frozen=True, slots=True)
+class Block:
+    """`shown` are the places of the texts that found room."""
+
+    text: str
+    shown: list[int]
+
+
+def context_block(turns: int, memories: int, texts: Iterable[str], budget: int) -> Block:
     """A header line, then `texts` best first, in at most about `budget` tokens.
 
     What does not fit whole is cut at the end of a sentence and marked; no text takes more than half
     of the budget, so that one long memory does not push out all others.
     """
-    header = f"Memory of this conversation: {turns} turns, {memories} memories. Most relevant:"
-    room = budget * BYTES_PER_TOKEN - len(header)
+    header = f"Memory of this conversation: {turns} turns, {memories} memories."
+    opening = f"{header} Most relevant:"
+    room = budget * BYTES_PER_TOKEN - len(opening)
     largest = max(SMALLEST, room // 2)
-    lines = [header]
-    for text in texts:
+    lines: list[str] = []
+    shown: list[int] = []
+    for place, text in enumerate(texts):
         line = "- " + shortened(text.replace("\n", "\n  "), min(room, largest) - 3)
         size = len(line.encode()) + 1
         if size > room or (room < SMALLEST and line.endswith(CUT)):
             continue
         lines.append(line)
+        shown.append(place)
         room -= size
-    return "\n".join(lines) if len(lines) > 1 else header.partition(" Most")[0]
+    return Block("\n".join([opening, *lines]) if lines else header, shown)
 
 
 def shortened(text: str, limit: int) -> str:

@@ -39,3 +39,25 @@ def test_what_says_something_else_stays_apart(one: str, other: str) -> None:
 def test_folding_twice_changes_nothing(text: str) -> None:
     assert folded(folded(text)) == folded(text)
     assert len(fold_digest(text)) == 16
+
+
+MEGABYTE = 1_000_000
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    ("text", "dressed"),
+    [
+        ("." * MEGABYTE, " {} "),
+        ("1 " * (MEGABYTE // 2), "({})"),
+        ("1." * (MEGABYTE // 2) + "1", "{}."),
+        ("a" + "\u0316" * (MEGABYTE // 4) + "\u0301" * (MEGABYTE // 4), "“{}”"),
+        ("\ufdfa " * (MEGABYTE // 4), "{}!"),
+        ("。" * (MEGABYTE // 3) + "x", "{}…"),
+    ],
+    ids=["points", "numbers", "decimals", "marks", "ligatures", "ideographic points"],
+)
+def test_hostile_text_is_folded_in_bounded_time(text: str, dressed: str) -> None:
+    digest = fold_digest(text)
+    assert fold_digest(dressed.format(text)) == digest
+    assert fold_digest(text + " y") != digest
