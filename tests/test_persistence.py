@@ -68,6 +68,7 @@ def test_a_snapshot_brings_the_memories_that_have_no_row() -> None:
 def test_an_append_says_what_the_session_will_count_and_archive() -> None:
     session = new_session(long_term=1)
     list(talk(session, 90))
+    play(session, response=said("what waits has its answer"))
     for remark in ("a remark about zebras", "A remark about zebras!"):
         turn = decided(session, now=session.used_at + 1.0, response=said(remark))
         append, seq = append_of(7, session, turn), session.seq

@@ -20,8 +20,6 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 CONVERSATION = json.loads((ROOT / "scripts/demo/conversation.json").read_text(encoding="utf-8"))
-pytestmark = pytest.mark.xdist_group("scripts/try")
-"""Each looks at all servers that `scripts/try` has started: never two at once."""
 
 
 def run_try(*flags: str, **environ: str) -> subprocess.CompletedProcess[str]:
