@@ -1,5 +1,7 @@
 """Sessions as storage keeps them, and back."""
 
+from msgspec.structs import replace
+
 from semvec.session import snapshot
 from semvec.session.events import (
     Created,
@@ -28,7 +30,7 @@ def append_of(key: int, session: Session, turn: Turn) -> Append:
         used_at=turn.at,
         interaction_count=session.state.interaction_count + len(turn.learnt),
         total_memories=session.total_memories + fresh,
-        archived=tuple(archived_row(session.memories.record(memory_id)) for memory_id in gone),
+        archived=tuple(archived_row(accessed(session.memories.record(i), turn)) for i in gone),
         returned=tuple(record.id for record in turn.returned),
     )
 
@@ -61,6 +63,18 @@ def replay(session: Session, events: tuple[tuple[int, bytes], ...]) -> bool:
             return False
         session.apply(decode_event(payload))
     return True
+
+
+def accessed(record: MemoryRecord, turn: Turn) -> MemoryRecord:
+    """The record with the accesses that `turn` notes."""
+    for access in turn.accessed:
+        if access.memory_id == record.id:
+            return replace(
+                record,
+                access_count=record.access_count + access.count,
+                last_access=max(record.last_access, access.at),
+            )
+    return record
 
 
 def memory_row(record: MemoryRecord) -> MemoryRow:

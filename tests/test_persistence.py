@@ -1,6 +1,6 @@
 from semvec.persistence import append_of, replay, restored, snapshot_of
 from semvec.session import snapshot
-from semvec.session.events import Created, Profile, Tier, encode_event
+from semvec.session.events import Access, Created, Profile, Tier, decode_memory, encode_event
 from semvec.session.session import Session
 from semvec.store import Head, Stored
 from tests.session.conversations import DIMENSION, decided, new_session, play, said, talk
@@ -79,3 +79,18 @@ def test_an_append_says_what_the_session_will_count_and_archive() -> None:
         gone = [move.memory_id for move in turn.moves if move.tier is Tier.ARCHIVE]
         assert [each.row.id for each in append.archived] == gone
         assert all({"number", "answer"} <= set(each.terms) for each in append.archived)
+
+
+def test_the_archive_keeps_the_accesses_of_the_event_that_fills_it() -> None:
+    session = new_session(long_term=1)
+    for number in range(16 + 64 + 1):
+        play(session, response=said(f"remark {number}"))
+    turn = decided(
+        session,
+        now=1e9,
+        response=said("one more"),
+        accessed=[Access(each, 5, 5e8) for each in session.memories.tier_ids[Tier.LONG_TERM]],
+    )
+    (archived,) = append_of(7, session, turn).archived
+    record = decode_memory(archived.row.payload)
+    assert (record.access_count, record.last_access) == (5, 5e8)

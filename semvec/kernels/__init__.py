@@ -1,0 +1,1 @@
+"""The maths over many vectors at once."""

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from semvec.kernels.numpy_ import cosines, nearer_cosines
 from semvec.session.bm25 import LexicalIndex
 from semvec.session.events import Access, MemoryRecord, Move, Tier
 from semvec.session.words import terms
@@ -196,19 +197,17 @@ class Memories:
     def cosines(self, queries: Vector) -> Vector:
         """The higher of the cosines of each row's text and question to unit vectors.
 
-        `queries` has shape (m, d), the result (m, count), float32; 0 in rows without a memory. One
-        pass over the rows serves all queries: reading them is what takes the time.
+        `queries` has shape (m, d), the result (m, count), float32; 0 in rows without a memory.
         """
-        texts: Vector = queries @ self.vectors[: self.count].T
+        texts = self.vectors[: self.count]
         if self.questions is None:
-            return texts
-        higher: Vector = np.maximum(texts, queries @ self.questions[: self.count].T)
-        return higher
+            return cosines(queries, texts)
+        return nearer_cosines(queries, texts, self.questions[: self.count])
 
-    def renewed(self, cosines: Vector, x: Vector, ids: Sequence[int]) -> Vector:
+    def renewed(self, before: Vector, x: Vector, ids: Sequence[int]) -> Vector:
         """Cosines of `x`, shape (d,), taken before the memories `ids` came, brought up to date."""
         renewed = np.zeros(self.count, np.float32)
-        renewed[: len(cosines)] = cosines
+        renewed[: len(before)] = before
         renewed[self.ids[: self.count] < 0] = 0.0
         for row in map(self.row, ids):
             renewed[row] = self.vectors[row] @ x

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from semvec.kernels.numpy_ import nearer_cosines
 from semvec.session.agreement import agree
 from semvec.session.events import MemoryRecord
 from semvec.session.memory import Content, joined
@@ -156,8 +157,7 @@ def answers(memory: Content | MemoryRecord, question: str) -> bool:
 def archived_cosines(records: Sequence[MemoryRecord], x: Vector) -> Vector:
     """The higher of the cosines of each record's text and question to `x`, shape (records,)."""
     questions = np.stack([unpacked(each.question_vector or each.vector) for each in records])
-    higher: Vector = np.maximum(rows_of(records) @ x, questions @ x)
-    return higher
+    return nearer_cosines(x[None], rows_of(records), questions).reshape(-1)
 
 
 def rows_of(records: Sequence[MemoryRecord]) -> Vector:

@@ -42,7 +42,7 @@ LONG_RUN = re.compile(f"([{NON_STARTERS}]{{30}})(?=[{NON_STARTERS}])")
 def composed(text: str) -> str:
     """NFKC in linear time: a run of more than 30 marks, which is quadratic to put in order, is
     broken by U+034F (the stream-safe format of Unicode Standard Annex 15)."""
-    if text.isascii():
+    if text.isascii() or unicodedata.is_normalized("NFKC", text):
         return text
     return unicodedata.normalize("NFKC", LONG_RUN.sub("\\1\u034f", text))
 
