@@ -4,9 +4,9 @@ Okapi BM25 with the idf of Lucene, ln(1 + (N - df + 0.5) / (df + 0.5)).
 """
 
 import math
-from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from struct import Struct
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,9 @@ from semvec.session.recall import Scores
 
 K1 = 0.9
 B = 0.4
+POSTING = Struct("=ii")
+"""Slot and frequency. Packed, because the garbage collector walks over arrays, and there are
+thousands of postings in a session."""
 TERM_BYTES = 150
 """Bytes that a term costs beside its postings, about."""
 
@@ -25,7 +28,7 @@ class LexicalIndex:
     __slots__ = ("_entries", "_lengths", "_postings", "_size", "_total")
 
     def __init__(self) -> None:
-        self._postings: dict[str, array[int]] = {}
+        self._postings: dict[str, bytearray] = {}
         self._lengths: Scores = np.zeros(16, np.float32)
         self._size = 0
         self._total = 0
@@ -34,7 +37,9 @@ class LexicalIndex:
     @property
     def nbytes(self) -> int:
         """Bytes of postings and lengths, the dictionary's own by estimate."""
-        return 8 * self._entries + TERM_BYTES * len(self._postings) + self._lengths.nbytes
+        return (
+            POSTING.size * self._entries + TERM_BYTES * len(self._postings) + self._lengths.nbytes
+        )
 
     def add(self, slot: int, document: Sequence[str]) -> None:
         """Index the terms of a memory in an empty slot."""
@@ -46,7 +51,8 @@ class LexicalIndex:
         frequencies = Counter(document)
         self._entries += len(frequencies)
         for term, frequency in frequencies.items():
-            self._postings.setdefault(term, array("i")).extend((slot, frequency))
+            postings = self._postings.setdefault(term, bytearray())
+            postings += POSTING.pack(slot, frequency)
 
     def remove(self, slot: int, document: Sequence[str]) -> None:
         """Empty a slot; `document` is what was added there."""
@@ -57,14 +63,15 @@ class LexicalIndex:
         self._entries -= len(distinct)
         for term in distinct:
             postings = self._postings[term]
-            place = 2 * postings[::2].index(slot)
-            postings[place : place + 2] = postings[-2:]
-            del postings[-2:]
+            slots = np.frombuffer(bytes(postings), np.int32)[::2]
+            place = POSTING.size * int(np.flatnonzero(slots == slot)[0])
+            postings[place : place + POSTING.size] = postings[-POSTING.size :]
+            del postings[-POSTING.size :]
             if not postings:
                 del self._postings[term]
 
     def idf(self, term: str) -> float:
-        frequency = len(self._postings.get(term, ())) // 2
+        frequency = len(self._postings.get(term, b"")) // POSTING.size
         return math.log(1.0 + (self._size - frequency + 0.5) / (frequency + 0.5))
 
     def weights(self, query: Sequence[str]) -> dict[str, float]:
@@ -84,7 +91,7 @@ class LexicalIndex:
             return np.zeros(n, np.float32)
         entries = np.frombuffer(b"".join([postings for postings, _ in known]), np.int32)
         slots, frequencies = entries[::2].astype(np.intp), entries[1::2].astype(np.float32)
-        idf = np.repeat([weight for _, weight in known], [len(p) // 2 for p, _ in known])
+        idf = np.repeat([weight for _, weight in known], [len(p) // POSTING.size for p, _ in known])
         gains = idf * self._saturated(frequencies, self._lengths[slots])
         return (np.bincount(slots, gains, n)[:n] / sum(weights.values())).astype(np.float32)
 

@@ -46,7 +46,7 @@ DRIFTED_SCORE = 0.5
 HYSTERESIS = 0.1
 
 
-class Levels(msgspec.Struct, frozen=True):
+class Levels(msgspec.Struct, frozen=True, gc=False):
     """What the detector goes by, after an input; fields of another release are ignored, or default.
 
     Running means: `similarity`, `distance`, `lately`. Squared lengths of rows: `context_square`,
@@ -69,7 +69,7 @@ class Levels(msgspec.Struct, frozen=True):
     opens: bool = True
 
 
-class Step(msgspec.Struct, frozen=True):
+class Step(msgspec.Struct, frozen=True, gc=False):
     """The verdict on one input, and the levels that judge the next one.
 
     `detected` holds on every input that opens a segment by switching, also on two in a row.

@@ -21,7 +21,7 @@ class Tier(IntEnum):
     ARCHIVE = 3
 
 
-class PolicyVector(msgspec.Struct, frozen=True):
+class PolicyVector(msgspec.Struct, frozen=True, gc=False):
     """A standing anchor of a session: unit vector, weight, what it stands for."""
 
     vector: bytes
@@ -29,7 +29,7 @@ class PolicyVector(msgspec.Struct, frozen=True):
     label: str | None = None
 
 
-class Profile(msgspec.Struct, frozen=True):
+class Profile(msgspec.Struct, frozen=True, gc=False):
     """What a session is made with and keeps for life.
 
     `model` names the embedder whose vectors it holds; None where the client brings all vectors.
@@ -43,7 +43,7 @@ class Profile(msgspec.Struct, frozen=True):
     policies: tuple[PolicyVector, ...] = ()
 
 
-class Heard(msgspec.Struct, frozen=True):
+class Heard(msgspec.Struct, frozen=True, gc=False):
     """One input on arrival: its words, its embedding, what the drift detector made of it.
 
     One that `asks` waits for its answer from now on.
@@ -55,7 +55,7 @@ class Heard(msgspec.Struct, frozen=True):
     asks: bool = False
 
 
-class Learnt(msgspec.Struct, frozen=True):
+class Learnt(msgspec.Struct, frozen=True, gc=False):
     """One update: a memory made of what was pending and what was heard, or an older one reinforced.
 
     `asked` says whether the pending question is part of it, `answer` which input is, by its place.
@@ -75,18 +75,18 @@ class Learnt(msgspec.Struct, frozen=True):
     update: Update
 
 
-class Move(msgspec.Struct, frozen=True):
+class Move(msgspec.Struct, frozen=True, gc=False):
     memory_id: int
     tier: Tier
 
 
-class Access(msgspec.Struct, frozen=True):
+class Access(msgspec.Struct, frozen=True, gc=False):
     memory_id: int
     count: int
     at: float
 
 
-class MemoryRecord(msgspec.Struct, frozen=True):
+class MemoryRecord(msgspec.Struct, frozen=True, gc=False):
     """A memory, whole, as it lies in storage. `fold` identifies its words without form."""
 
     id: int
@@ -108,7 +108,7 @@ class Created(msgspec.Struct, frozen=True, tag="created"):
     profile: Profile
 
 
-class Turn(msgspec.Struct, frozen=True, tag="turn"):
+class Turn(msgspec.Struct, frozen=True, gc=False, tag="turn"):
     """One request's changes; without `heard`, only accesses and returns from the archive.
 
     `boost` is the number of further updates that weigh more because the subject changed.

@@ -1,13 +1,13 @@
 """The hot memories of one session: contents, vectors in rows, tiers, retention."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from itertools import chain
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from semvec.kernels.numpy_ import cosines, nearer_cosines
 from semvec.session.bm25 import LexicalIndex
@@ -48,8 +48,7 @@ def joined(question: str | None, response: str | None) -> str:
     return "\n".join(part for part in (question, response) if part is not None)
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(Struct, frozen=True, gc=False):
     """The words of a memory; what changes about it lies in the columns."""
 
     id: int

@@ -21,7 +21,7 @@ from semvec.session.state import State
 from semvec.vectors import Vector, blend, packed, unpacked
 
 
-class Pending(msgspec.Struct, frozen=True):
+class Pending(msgspec.Struct, frozen=True, gc=False):
     """A question that waits for its answer."""
 
     text: str

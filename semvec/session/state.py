@@ -30,7 +30,7 @@ SCATTERED, FOCUSED = 0.45, 0.6
 """Mean resultant lengths below and above which the talk counts as scattered and as focused."""
 
 
-class Update(msgspec.Struct, frozen=True):
+class Update(msgspec.Struct, frozen=True, gc=False):
     """What one memory learnt does to the state, decided; applying it only stores."""
 
     beta: float

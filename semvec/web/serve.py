@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+import gc
 import ipaddress
 import logging
 import os
@@ -70,6 +71,7 @@ async def _serve(settings: Settings) -> None:
         assert runner.server
         connection = functools.partial(Connection, runner.server, loop=loop)
         server = await loop.create_server(connection, sock=listener, backlog=BACKLOG)
+        gc.freeze()  # modules and the application are for life: collections need not walk them
         print(f"semvec {__version__} listening on {_address(listener)}", flush=True)
         await stop.wait()
         log.info("stopping")
