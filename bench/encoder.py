@@ -21,9 +21,11 @@ from pathlib import Path
 
 import psutil
 
+from bench.text import text
+
 BATCH = 64
 BATCHES = 8
-WORDS = Path(__file__).with_name("words.txt").read_text().split()
+CHANCE = random.Random(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +43,6 @@ class Figures:
     resident_mb: float
 
 
-def sentence(words: int = 20) -> str:
-    return " ".join(random.choices(WORDS, k=words))
-
-
 async def measure(rounds: int) -> Figures:
     begin = time.perf_counter()
     from semvec.embed.opening import open_embedder  # what is imported counts as loading
@@ -57,7 +55,7 @@ async def measure(rounds: int) -> Figures:
     singles: list[float] = []
     for _ in range(40 * rounds):
         begin = time.perf_counter()
-        (encoding,) = await embedder.encode([sentence()])
+        (encoding,) = await embedder.encode([text(CHANCE)])
         singles.append(time.perf_counter() - begin)
         assert encoding.token_ids is not None
         tokens.append(len(encoding.token_ids) + 2)
@@ -65,7 +63,7 @@ async def measure(rounds: int) -> Figures:
     for _ in range(rounds):
         begin = time.perf_counter()
         for _ in range(BATCHES):
-            await embedder.encode([sentence() for _ in range(BATCH)])
+            await embedder.encode([text(CHANCE) for _ in range(BATCH)])
         rates.append(BATCH * BATCHES / (time.perf_counter() - begin))
     cpu = time.process_time() - cpu
     resident = psutil.Process().memory_info().rss / 1e6
@@ -140,7 +138,6 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    random.seed(1)
     figures = asyncio.run(measure(args.rounds))
     for name, value in asdict(figures).items():
         print(f"{name.replace('_', ' '):<24}{value:>10.1f}")

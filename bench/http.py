@@ -11,7 +11,6 @@ floor's, of what learns at most 5 times, p99 at most 10 ms at half load (an open
 import argparse
 import asyncio
 import contextlib
-import itertools
 import os
 import random
 import subprocess
@@ -27,13 +26,10 @@ import psutil
 from aiohttp import web
 
 from bench.load import Connection, Sample, closed_loop, open_loop, request
+from bench.text import text
 
 CLIENTS = 16
 DIMENSION = 384
-SYLLABLES = "ba ce di fo gu ha je ki lo mu na pe ri so tu va we xi zo ya"
-CONTENT = ["".join(parts) for parts in itertools.product(SYLLABLES.split(), repeat=3)]
-ZIPF = list(itertools.accumulate(1 / rank for rank in range(1, len(CONTENT) + 1)))
-FUNCTION = "the of and to in a is that it for was on with as at by from this be have"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,14 +123,6 @@ def serve_floor(answer: bytes) -> None:
 
     with contextlib.suppress(KeyboardInterrupt):
         uvloop.run(main())
-
-
-def text(chance: random.Random, words: int = 20) -> str:
-    """Half function words, half content words with Zipf's frequencies, as in natural text."""
-    content = chance.choices(CONTENT, cum_weights=ZIPF, k=words // 2)
-    return " ".join(
-        chance.sample([*content, *chance.choices(FUNCTION, k=words - words // 2)], words)
-    )
 
 
 def vector(chance: random.Random) -> list[float]:
