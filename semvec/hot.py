@@ -174,13 +174,19 @@ class HotSessions:
             return (await self._scan(hot.session, x[None])).reshape(-1)
 
     async def delete(self, name: Name) -> None:
+        """Erase a session. Where nobody can tell whether that took effect, no hot copy stays."""
         head = await self._store.head(*name)
-        if head is None or not await self._store.delete(head.key):
+        if head is None:
             raise session_not_found(name[1])
-        if (loading := self._loading.get(name)) is not None:
-            await asyncio.wait([loading])
-        if self.is_resident(name, head.key):
-            self._drop(self._hot[name])
+        try:
+            deleted = await self._store.delete(head.key)
+        finally:
+            if (loading := self._loading.get(name)) is not None:
+                await asyncio.wait([loading])
+            if self.is_resident(name, head.key):
+                self._drop(self._hot[name])
+        if not deleted:
+            raise session_not_found(name[1])
 
     def sweep(self) -> None:
         """Start the eviction of sessions that are idle, or too many, or too large together."""

@@ -288,3 +288,21 @@ async def test_a_question_that_waits_counts_as_memory(database_url: str) -> None
         await sessions.change(hot, lambda session: plan_turn(session, message=question))
         assert hot.nbytes - before >= 100_000
         assert accounted(sessions)
+
+
+async def test_after_a_delete_of_unknown_outcome_the_database_is_asked(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(sqlite_url) as (store, sessions):
+        await add(sessions)
+        delete = store.delete
+
+        async def lost_answer(key: int) -> bool:
+            await delete(key)
+            raise Unavailable("the connection was lost")
+
+        monkeypatch.setattr(store, "delete", lost_answer)
+        with pytest.raises(Unavailable):
+            await sessions.delete(NAME)
+        with pytest.raises(NotFound):
+            await sessions.get(NAME)
