@@ -15,6 +15,8 @@ from semvec.embed.weights import Weights
 from semvec.embed.windows import Window, Windows
 from semvec.vectors import Encoding, Vector
 
+CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Encoded:
@@ -43,11 +45,16 @@ class Model:
 
         OSError if a file cannot be read, ValueError if it is damaged or of an unknown kind.
         """
+        missing = [
+            name for name in (CONFIG, WEIGHTS, TOKENIZER) if not (directory / name).is_file()
+        ]
+        if missing:
+            raise FileNotFoundError(f"{directory} is no model directory: no {', '.join(missing)}")
         for name, expected in (sums or {}).items():
             _verify(directory / name, expected)
         shape = Architecture.read(directory)
-        weights = Weights.load(directory / "model.safetensors")
-        windows = Windows.load(directory / "tokenizer.json", shape.window, shape.vocabulary)
+        weights = Weights.load(directory / WEIGHTS)
+        windows = Windows.load(directory / TOKENIZER, shape.window, shape.vocabulary)
         return cls(shape.hidden, windows, open_session(encoder_graph(shape, weights)))
 
     def run(self, windows: Sequence[Window]) -> list[Encoded]:

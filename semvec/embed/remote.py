@@ -67,7 +67,7 @@ class RemoteEmbedder:
         """ValueError for a URL that cannot be used, or if OpenAI's form lacks a model's name."""
         self._url, self._tei = _endpoint(URL(url))
         if model is None and not self._tei:
-            raise ValueError(f"{self._url} needs the name of a model")
+            raise ValueError(f"{self._url} needs the name of a model: SEMVEC_EMBED_MODEL")
         self._model = model
         self._headers = {"Content-Type": "application/json"}
         if api_key:

@@ -119,3 +119,9 @@ def test_weights_that_do_not_fit_the_configuration_are_refused(tmp_path: Path) -
     (directory / "config.json").write_text(json.dumps(config | {"intermediate_size": 128}))
     with pytest.raises(ValueError, match=r"intermediate.dense.weight has shape \(64, 32\)"):
         Model.load(directory)
+
+
+def test_a_folder_that_is_no_model_says_what_it_lacks(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(FileNotFoundError, match=r"no model\.safetensors, tokenizer\.json"):
+        Model.load(tmp_path)
