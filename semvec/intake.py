@@ -45,7 +45,10 @@ class Intake:
         loaded = self._embedder
         if dimension is None:
             if loaded is None:
-                raise Invalid.field("dimension", "dimension is required: no embedder is configured")
+                raise Invalid.field(
+                    "dimension",
+                    "no embedder is configured: give the dimension, or send an embedding",
+                )
             dimension = loaded.dimension
         ours = loaded is not None and loaded.dimension == dimension
         model = loaded.model_name if loaded is not None and ours else None

@@ -11,7 +11,7 @@ from semvec import answers
 from semvec.clock import Clock
 from semvec.embed.opening import open_embedder
 from semvec.embed.protocol import Embedder
-from semvec.errors import Conflict, NotFound, SemvecError, Unavailable
+from semvec.errors import Conflict, Invalid, NotFound, SemvecError, Unavailable
 from semvec.hot import Changed, Hot, HotSessions
 from semvec.intake import Intake, Policy, Text
 from semvec.paging import Page, cursor_of, position_of
@@ -125,8 +125,9 @@ class Service:
         session_id, have = hot.name[1], hot.session.profile
         if (have.dimension, have.model) != (profile.dimension, profile.model):
             raise Conflict(
-                f"session {session_id!r} exists with dimension {have.dimension} and model "
-                f"{have.model}; asked for were {profile.dimension} and {profile.model}"
+                f"session {session_id!r} exists with dimension {have.dimension} and "
+                f"{have.model or 'vectors of its client'}; asked for were {profile.dimension} and "
+                f"{profile.model or 'vectors of a client'}"
             )
         return answers.Created(session_id, created=False)
 
@@ -304,6 +305,12 @@ class Service:
             hot = await self._hot.get((owner, session_id))
             return hot, await self._intake.said(hot.session.profile, texts)
         given = texts[0].embedding
+        if given is None and self._embedder is None:
+            raise Invalid.field(
+                f"{texts[0].field}_embedding",
+                f"no embedder is configured: send {texts[0].field}_embedding",
+                "missing",
+            )
         dimension = len(given) if given is not None and self._embedder is None else None
         profile = self._intake.profile(dimension, None, True, None, None, None)
         said = await self._intake.said(profile, texts)

@@ -36,7 +36,11 @@ def _web_address(text: str) -> str:
 
 
 def _embedder(text: str) -> str:
-    return text if text in ("local", "none") else _web_address(text)
+    if text in ("local", "none"):
+        return text
+    if not text.startswith(("http://", "https://")):
+        raise PydanticCustomError("setting", "must be local, none, or an http(s):// address")
+    return _web_address(text)
 
 
 class SettingsError(StartError):
@@ -149,6 +153,10 @@ class Settings(BaseModel):
         dialect = scheme.split("+")[0]
         if not separator or dialect not in ("sqlite", "postgresql"):
             raise PydanticCustomError("setting", "must start with sqlite:// or postgresql://")
+        if dialect == "postgresql" and not url.partition("://")[2].partition("?")[0].strip("/"):
+            raise PydanticCustomError(
+                "setting", "must name a host and a database: postgresql://USER:PASSWORD@HOST/NAME"
+            )
         if dialect == "postgresql" and importlib.util.find_spec("asyncpg") is None:
             raise PydanticCustomError(
                 "setting", "PostgreSQL needs asyncpg: pip install 'semvec[postgres]'"

@@ -27,7 +27,8 @@ def context_block(turns: int, memories: int, texts: Iterable[str], budget: int) 
     What does not fit whole is cut at the end of a sentence and marked; no text takes more than half
     of the budget, so that one long memory does not push out all others.
     """
-    header = f"Memory of this conversation: {turns} turns, {memories} memories."
+    header = f"Memory of this conversation: {_count(turns, 'turn', 'turns')}, "
+    header += f"{_count(memories, 'memory', 'memories')}."
     opening = f"{header} Most relevant:"
     room = budget * BYTES_PER_TOKEN - len(opening)
     largest = max(SMALLEST, room // 2)
@@ -42,6 +43,10 @@ def context_block(turns: int, memories: int, texts: Iterable[str], budget: int) 
         shown.append(place)
         room -= size
     return Block("\n".join([opening, *lines]) if lines else header, shown)
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
 
 
 def shortened(text: str, limit: int) -> str:

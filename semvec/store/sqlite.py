@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from errno import EACCES
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -178,6 +179,8 @@ def _claim(path: Path, shared: bool) -> Callable[[], None]:
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, OWNER_ONLY)
         with suppress(FileExistsError):  # SQLite gives the files beside it the same mode
             os.close(os.open(path, os.O_CREAT | os.O_EXCL, OWNER_ONLY))
+        if not path.is_dir() and not os.access(path, os.W_OK):
+            raise PermissionError(EACCES, os.strerror(EACCES))
     except OSError as error:
         raise StoreError(
             f"cannot open {path}: {lock}: {error.strerror}; the server has to be allowed to write "

@@ -62,8 +62,9 @@ class Endpoint:
             inputs["query"] = _from_text(self.query, request.query, "query")
         if self.body is not None:
             content = await read_body(request, request.app[SETTINGS].max_body_bytes)
-            if not content and not self.body_required:
-                content = b"{}"
+            if not content and self.body_required:
+                raise Malformed("the body is empty: send a JSON object")
+            content = content or b"{}"
             inputs["body"] = _from_json(self.body, content)
         result = await self.handle(Call(request), **inputs)
         if isinstance(result, Page):

@@ -103,7 +103,10 @@ def _listen(host: str, port: int) -> socket.socket:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.create_server(address[:2], family=family)
     except OSError as error:
-        raise StartError(f"cannot listen on {host}, port {port}: {error.strerror}") from error
+        reason = (error.strerror or str(error)).partition(" (while")[0]
+        raise StartError(
+            f"cannot listen on {host}, port {port}: {reason}; choose others with --host and --port"
+        ) from error
     listener.setblocking(False)
     return listener
 
