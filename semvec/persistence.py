@@ -13,7 +13,6 @@ from semvec.session.events import (
     encode_event,
     encode_memory,
 )
-from semvec.session.memory import joined
 from semvec.session.session import Session
 from semvec.session.words import terms
 from semvec.store import Append, ArchivedRow, MemoryRow, Snapshot, Stored
@@ -82,5 +81,5 @@ def memory_row(record: MemoryRecord) -> MemoryRow:
 
 
 def archived_row(record: MemoryRecord) -> ArchivedRow:
-    distinct = dict.fromkeys(terms(joined(record.question, record.response)))
+    distinct = dict.fromkeys(terms(record.text))
     return ArchivedRow(memory_row(record), tuple(distinct))

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import logging
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -22,7 +21,6 @@ from semvec.session.events import (
     Profile,
     decode_memory,
 )
-from semvec.session.memory import joined
 from semvec.session.search import Found, Query, Search
 from semvec.session.session import Session
 from semvec.session.turn import Plan, Said, hear, plan_turn
@@ -30,8 +28,6 @@ from semvec.session.words import terms
 from semvec.settings import Settings
 from semvec.store import Store
 from semvec.vectors import unit_vector, unpacked
-
-log = logging.getLogger(__name__)
 
 CONTEXT_MEMORIES = 10
 """Memories that a context block chooses from."""
@@ -284,7 +280,7 @@ class Service:
         return answers.ExpandedMemory(
             session_id=session_id,
             memory_hash=memory_hash,
-            text=joined(record.question, record.response),
+            text=record.text,
             truncated=False,
             importance=record.importance,
             access_count=record.access_count,

@@ -149,11 +149,11 @@ class Settings(BaseModel):
     @field_validator("database_url")
     @classmethod
     def _known_database(cls, url: str) -> str:
-        scheme, separator, _ = url.partition("://")
+        scheme, separator, place = url.partition("://")
         dialect = scheme.split("+")[0]
         if not separator or dialect not in ("sqlite", "postgresql"):
             raise PydanticCustomError("setting", "must start with sqlite:// or postgresql://")
-        if dialect == "postgresql" and not url.partition("://")[2].partition("?")[0].strip("/"):
+        if dialect == "postgresql" and not place.partition("?")[0].strip("/"):
             raise PydanticCustomError(
                 "setting", "must name a host and a database: postgresql://USER:PASSWORD@HOST/NAME"
             )

@@ -14,6 +14,11 @@ from semvec.session.drift import Step
 from semvec.session.state import Update
 
 
+def joined(question: str | None, response: str | None) -> str:
+    """A memory's text: the question, the response, or both on lines of their own."""
+    return "\n".join(part for part in (question, response) if part is not None)
+
+
 class Tier(IntEnum):
     SHORT_TERM = 0
     MEDIUM_TERM = 1
@@ -101,6 +106,10 @@ class MemoryRecord(msgspec.Struct, frozen=True, gc=False):
     access_count: int
     importance: float
     nearest: float
+
+    @property
+    def text(self) -> str:
+        return joined(self.question, self.response)
 
 
 class Created(msgspec.Struct, frozen=True, tag="created"):

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from semvec.kernels.numpy_ import cosines, nearer_cosines
 from semvec.session.bm25 import LexicalIndex
-from semvec.session.events import Access, MemoryRecord, Move, Tier
+from semvec.session.events import Access, MemoryRecord, Move, Tier, joined
 from semvec.session.words import terms
 from semvec.vectors import Vector, packed, unpacked
 
@@ -41,11 +41,6 @@ class Worded(Protocol):
 
 def text_of(said: Worded | None) -> str | None:
     return None if said is None else said.text
-
-
-def joined(question: str | None, response: str | None) -> str:
-    """A memory's text: the question, the response, or both on lines of their own."""
-    return "\n".join(part for part in (question, response) if part is not None)
 
 
 class Content(Struct, frozen=True, gc=False):

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from semvec.kernels.numpy_ import nearer_cosines
 from semvec.session.agreement import agree
 from semvec.session.events import MemoryRecord
-from semvec.session.memory import Content, joined
+from semvec.session.memory import Content
 from semvec.session.recall import Order, Scores, Signals, rank, relevance
 from semvec.session.session import Session
 from semvec.session.words import terms
@@ -42,7 +42,7 @@ class Found:
 
     @property
     def text(self) -> str:
-        return joined(self.memory.question, self.memory.response)
+        return self.memory.text
 
 
 class Search:
@@ -123,8 +123,7 @@ class Search:
         scores = index.scores(weights, self._hot)
         if not self._archived:
             return scores
-        texts = (joined(record.question, record.response) for record in self._archived)
-        more = [index.score_document(weights, terms(text)) for text in texts]
+        more = [index.score_document(weights, terms(each.text)) for each in self._archived]
         return np.append(scores, np.array(more, np.float32))
 
     def _boost(self) -> Scores | None:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from semvec.session import drift
-from semvec.session.events import Access, Heard, Learnt, MemoryRecord, Turn
+from semvec.session.events import Access, Heard, Learnt, MemoryRecord, Turn, joined
 from semvec.session.folding import fold_digest
-from semvec.session.memory import content_hash, joined, text_of
+from semvec.session.memory import content_hash, text_of
 from semvec.session.session import Pending, Session, learnt_vector
 from semvec.session.state import BOOST_UPDATES, State
 from semvec.vectors import Vector, blend_scale, packed, unpacked

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import count
 
-from semvec.session.memory import content_hash, joined
+from semvec.session.events import joined
+from semvec.session.memory import content_hash
 from tests.servers import Answer, Client, Cut
 from tests.services import DIMENSION, embedding
 
