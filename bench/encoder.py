@@ -57,8 +57,8 @@ async def measure(rounds: int) -> Figures:
         begin = time.perf_counter()
         (encoding,) = await embedder.encode([text(CHANCE)])
         singles.append(time.perf_counter() - begin)
-        assert encoding.token_ids is not None
-        tokens.append(len(encoding.token_ids) + 2)
+        assert encoding.tokens is not None
+        tokens.append(len(encoding.tokens.words) + 2)
     rates, cpu = [], time.process_time()
     for _ in range(rounds):
         begin = time.perf_counter()

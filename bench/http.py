@@ -80,6 +80,7 @@ def semvec(embedder: str) -> Iterator[Server]:
         server = Server(
             [sys.executable, "-m", "semvec", "serve", "--host", "127.0.0.1", "--port", "0"],
             SEMVEC_ALLOW_ANONYMOUS="1",
+            SEMVEC_RATE_LIMIT="off",
             SEMVEC_EMBEDDER=embedder,
             DATABASE_URL=f"sqlite:///{folder}/bench.db",
         )

@@ -1,9 +1,11 @@
 """What the service answers; these dataclasses are the bodies that go over the wire."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from semvec.session.drift import Phase as DriftPhase
 from semvec.session.state import Phase, Switch
+from semvec.session.verify import Check
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,30 @@ class SessionId:
 
 
 @dataclass(frozen=True, slots=True)
+class Exported:
+    """`checksum` is the one in `state_dict`; docs/export.md describes that."""
+
+    session_id: str
+    state_dict: dict[str, Any]
+    checksum: str
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    session_id: str
+    imported: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """`consistent` where every check is."""
+
+    session_id: str
+    consistent: bool
+    checks: list[Check]
+
+
+@dataclass(frozen=True, slots=True)
 class SessionItem:
     session_id: str
     created_at: float
@@ -42,7 +68,8 @@ class SessionItem:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """`learned` says whether the inputs entered the session; if not, `withheld_by` says why not."""
+    """`learned` says whether all inputs entered the session; if not, `withheld_by` says what kept
+    any of them out: `request`, `filter`, `quarantine` or `lockdown`."""
 
     session_id: str
     context: str
@@ -103,3 +130,86 @@ class ExpandedMemory:
     importance: float
     access_count: int
     timestamp: float
+
+
+@dataclass(frozen=True, slots=True)
+class Triggers:
+    session_id: str
+    trigger_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Anchors:
+    """`anchor_count` includes the session's policy vectors."""
+
+    session_id: str
+    anchor_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorScore:
+    session_id: str
+    anchor_score: float
+    anchor_count: int
+    drift_threshold: float
+    realignment_remaining: int
+
+
+@dataclass(frozen=True, slots=True)
+class Isolated:
+    session_id: str
+    level: str
+    held_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    session_id: str
+    released_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Injected:
+    """`tier` is where the memory lies, or would lie if it had not been withheld."""
+
+    session_id: str
+    tier: str
+    total_memories: int
+    learned: bool
+    withheld_by: str | None
+    memory_hash: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EntityStored:
+    """`size` counts the entities of the session."""
+
+    session_id: str
+    key: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class EntityItem:
+    key: str
+    kind: str
+    value: str
+    context: str
+    importance: float
+    access_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entities:
+    """`total` counts all that match, also beyond those listed."""
+
+    session_id: str
+    entities: list[EntityItem]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class EntityRemoved:
+    session_id: str
+    key: str
+    removed: bool

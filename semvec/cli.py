@@ -17,6 +17,7 @@ from semvec.errors import LicenseExpired, StartError, Unauthorized
 from semvec.licensing.keys import private_key, write_key_pair
 from semvec.licensing.token import Claims, Tier, segment, sign
 from semvec.licensing.verifier import Verifier, build_verifier
+from semvec.session_cli import Refused, add_session_commands
 from semvec.settings import SettingsError, declarations, load_settings
 
 Commands: TypeAlias = "_SubParsersAction[ArgumentParser]"
@@ -35,6 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(error, 2)
     except expected as error:
         return _fail(error, 1)
+    except Refused as error:
+        return _fail(error, 3)
 
 
 def _fail(error: Exception, status: int) -> int:
@@ -107,6 +110,7 @@ def _parser() -> ArgumentParser:
     show = license_.add_parser("show", help="what a token says, and whether it verifies")
     show.add_argument("token", metavar="TOKEN")
     show.set_defaults(command=_show)
+    add_session_commands(commands)
     return parser
 
 

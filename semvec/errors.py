@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from typing import ClassVar, TypedDict
 
+LONGEST = 1000
+"""Characters of what a caller is told; it may quote something as large as a body."""
+
 
 class Fault(TypedDict):
     """One thing wrong with one field of a request."""
@@ -23,7 +26,7 @@ class SemvecError(Exception):
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
-        self.detail = detail
+        self.detail = detail if len(detail) <= LONGEST else f"{detail[:LONGEST]} […]"
 
 
 class Malformed(SemvecError):
@@ -50,6 +53,12 @@ class NotFound(SemvecError):
     status = 404
 
 
+class TooSlow(SemvecError):
+    """The request does not arrive."""
+
+    status = 408
+
+
 class Conflict(SemvecError):
     """The state of things does not allow this."""
 
@@ -72,8 +81,22 @@ class Invalid(SemvecError):
         self.faults = faults
 
     @classmethod
-    def field(cls, name: str, msg: str, kind: str = "value_error") -> "Invalid":
-        return cls({"loc": ["body", name], "msg": msg, "type": kind})
+    def field(
+        cls, name: str, msg: str, kind: str = "value_error", *, place: int | None = None
+    ) -> "Invalid":
+        """One field of a body; `place` is that of an item of its list."""
+        inner = [] if place is None else [place]
+        return cls({"loc": ["body", name, *inner], "msg": msg, "type": kind})
+
+
+class TooManyRequests(SemvecError):
+    """Over a limit; `retry_after` seconds from now there is room for one more."""
+
+    status = 429
+
+    def __init__(self, detail: str, retry_after: int) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
 
 
 class Unavailable(SemvecError):

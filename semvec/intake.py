@@ -8,7 +8,9 @@ from semvec.embed.protocol import Embedder
 from semvec.errors import Invalid
 from semvec.session.events import PolicyVector, Profile
 from semvec.session.turn import Said
-from semvec.vectors import packed, unit_vector
+from semvec.vectors import Encoding, packed, unit_vector
+
+LARGEST_DIMENSION = 16_384
 
 
 class Policy(TypedDict):
@@ -28,21 +30,25 @@ class Text:
     embedding: list[float] | None
 
 
+@dataclass(frozen=True, slots=True)
+class NewSession:
+    """What a client may wish of a session; None leaves it to the server."""
+
+    dimension: int | None = None
+    model_name: str | None = None
+    enable_topic_switch: bool = True
+    template_embedding: list[float] | None = None
+    policy_vectors: Sequence[Policy] | None = None
+    long_term_memories: int | None = None
+
+
 class Intake:
     def __init__(self, embedder: Embedder | None, long_term: int) -> None:
         self._embedder, self._long_term = embedder, long_term
 
-    def profile(
-        self,
-        dimension: int | None,
-        model_name: str | None,
-        topic_switch: bool,
-        template: list[float] | None,
-        policies: Sequence[Policy] | None,
-        long_term: int | None,
-    ) -> Profile:
+    def profile(self, wanted: NewSession) -> Profile:
         """What a new session is made with; the embedder's model unless the dimension is another."""
-        loaded = self._embedder
+        loaded, dimension = self._embedder, wanted.dimension
         if dimension is None:
             if loaded is None:
                 raise Invalid.field(
@@ -52,15 +58,41 @@ class Intake:
             dimension = loaded.dimension
         ours = loaded is not None and loaded.dimension == dimension
         model = loaded.model_name if loaded is not None and ours else None
-        if model_name is not None and model_name != model:
-            raise Invalid.field("model_name", f"model_name is {model_name!r}, loaded is {model!r}")
+        if wanted.model_name is not None and wanted.model_name != model:
+            raise Invalid.field(
+                "model_name", f"model_name is {wanted.model_name!r}, loaded is {model!r}"
+            )
+        policies = enumerate(wanted.policy_vectors or ())
         return Profile(
             dimension=dimension,
             model=model,
-            long_term=long_term or self._long_term,
-            topic_switch=topic_switch,
-            template=vector_bytes(template, dimension, "template_embedding"),
-            policies=tuple(policy_vector(each, dimension) for each in policies or ()),
+            long_term=wanted.long_term_memories or self._long_term,
+            topic_switch=wanted.enable_topic_switch,
+            template=vector_bytes(wanted.template_embedding, dimension, "template_embedding"),
+            policies=tuple(policy_vector(each, dimension, place) for place, each in policies),
+            token_dimension=loaded.token_dimension if loaded is not None and ours else 0,
+        )
+
+    def profile_of(self, first: Text) -> Profile:
+        """What a session is made with that begins with this text; raises Invalid where neither an
+        embedder nor the text's vector says its dimension."""
+        if self._embedder is not None:
+            return self.profile(NewSession())
+        if first.embedding is None:
+            raise unencodable(first.field, f"send {first.field}_embedding")
+        field = f"{first.field}_embedding"
+        if not 0 < len(first.embedding) <= LARGEST_DIMENSION:
+            raise Invalid.field(
+                field, f"{field} has {len(first.embedding)} numbers, not 1 to {LARGEST_DIMENSION}"
+            )
+        return self.profile(NewSession(dimension=len(first.embedding)))
+
+    def encodes(self, profile: Profile) -> bool:
+        """Whether the embedder gives vectors such as the session holds."""
+        loaded = self._embedder
+        return loaded is not None and (loaded.model_name, loaded.dimension) == (
+            profile.model,
+            profile.dimension,
         )
 
     async def said(self, profile: Profile, texts: Sequence[Text]) -> list[Said]:
@@ -73,20 +105,37 @@ class Intake:
             for each in texts
             if each.embedding is not None
         }
-        words = [each.words for each in texts if each.field not in given]
-        if words and self._embedder is not None:
-            encodings = iter(await self._embedder.encode(words))
+        encoded = {each.field: each.words for each in texts if each.field not in given}
+        encodings = await self._encode(profile, list(encoded.values())) if encoded else []
+        found = dict(zip(encoded, encodings, strict=True))
+        found |= {field: Encoding(vector) for field, vector in given.items()}
         return [
-            Said(each.words, given[each.field] if each.field in given else next(encodings).vector)
-            for each in texts
+            Said(each.words, found[each.field].vector, found[each.field].tokens) for each in texts
         ]
+
+    async def injected(self, profile: Profile, text: str, embedding: list[float]) -> Said:
+        """A text with the vector that its memory is to have, and token vectors where the embedder
+        gives such as the session holds."""
+        vector = unit_vector(embedding, profile.dimension, "embedding")
+        if not self.encodes(profile) or not profile.token_dimension:
+            return Said(text, vector)
+        (encoding,) = await self._encode(profile, [text])
+        return Said(text, vector, encoding.tokens)
+
+    async def _encode(self, profile: Profile, words: list[str]) -> list[Encoding]:
+        """Without token vectors where the session does not hold such as the embedder gives."""
+        assert self._embedder is not None
+        encodings = await self._embedder.encode(words)
+        if self._embedder.token_dimension == profile.token_dimension:
+            return encodings
+        return [Encoding(each.vector) for each in encodings]
 
     def _check_model(self, profile: Profile, field: str) -> None:
         """Raises Invalid where the embedder cannot give this session's vectors."""
         wants = f"send {field}_embedding with {profile.dimension} numbers"
         if self._embedder is None:
-            raise Invalid.field(field, f"{field} is text, and no embedder is configured: {wants}")
-        if profile.model != self._embedder.model_name:
+            raise unencodable(field, wants)
+        if not self.encodes(profile):
             raise Invalid.field(
                 field,
                 f"{field} is text; the embedder {self._embedder.model_name} gives "
@@ -99,6 +148,10 @@ def vector_bytes(values: list[float] | None, dimension: int, field: str) -> byte
     return None if values is None else packed(unit_vector(values, dimension, field))
 
 
-def policy_vector(policy: Policy, dimension: int) -> PolicyVector:
-    vector = packed(unit_vector(policy["embedding"], dimension, "policy_vectors"))
+def policy_vector(policy: Policy, dimension: int, place: int) -> PolicyVector:
+    vector = packed(unit_vector(policy["embedding"], dimension, "policy_vectors", place))
     return PolicyVector(vector, policy.get("weight", 1.0), policy.get("label"))
+
+
+def unencodable(field: str, remedy: str) -> Invalid:
+    return Invalid.field(field, f"{field} is text, and no embedder is configured: {remedy}")

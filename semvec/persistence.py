@@ -1,56 +1,121 @@
 """Sessions as storage keeps them, and back."""
 
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
 from msgspec.structs import replace
 
 from semvec.session import snapshot
 from semvec.session.events import (
+    Consolidated,
     Created,
     MemoryRecord,
     Tier,
     Turn,
     decode_event,
     decode_memory,
+    decode_piece,
     encode_event,
     encode_memory,
+    encode_piece,
 )
 from semvec.session.session import Session
-from semvec.session.words import terms
-from semvec.store import Append, ArchivedRow, MemoryRow, Snapshot, Stored
+from semvec.store import Append, ArchivedRow, MemoryRow, PieceRow, Snapshot, Stored
+from semvec.words import terms
 
 
-def append_of(key: int, session: Session, turn: Turn) -> Append:
-    """The write that makes `turn`, decided on `session`, its next event."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Saved:
+    """What storage has of a session beside its journal: a snapshot as of `seq`, 0 for none, rows
+    of memories up to `memory_id` and of `pieces`, all with ids below `next_piece`."""
+
+    seq: int
+    memory_id: int
+    pieces: npt.NDArray[np.int64]
+    next_piece: int
+
+
+NOTHING_SAVED = Saved(0, 0, np.zeros(0, np.int64), 1)
+
+
+def append_of(key: int, session: Session, event: Turn | Consolidated) -> Append:
+    """The write that makes `event`, decided on `session`, its next one."""
+    if isinstance(event, Turn):
+        return _turn_append(key, session, event)
+    return Append(
+        key=key,
+        seq=session.seq,
+        events=(encode_event(event),),
+        used_at=session.used_at,
+        interaction_count=session.state.interaction_count,
+        total_memories=session.total_memories,
+    )
+
+
+def _turn_append(key: int, session: Session, turn: Turn) -> Append:
     gone = [move.memory_id for move in turn.moves if move.tier is Tier.ARCHIVE]
     fresh = sum(not learnt.reinforces for learnt in turn.learnt)
+    updates = sum(learnt.update is not None for learnt in turn.learnt)
     return Append(
         key=key,
         seq=session.seq,
         events=(encode_event(turn),),
         used_at=turn.at,
-        interaction_count=session.state.interaction_count + len(turn.learnt),
+        interaction_count=session.state.interaction_count + updates,
         total_memories=session.total_memories + fresh,
         archived=tuple(archived_row(accessed(session.memories.record(i), turn)) for i in gone),
         returned=tuple(record.id for record in turn.returned),
     )
 
 
-def snapshot_of(key: int, session: Session, saved_id: int) -> Snapshot:
-    """A snapshot as of now, with the contents of hot memories learnt after `saved_id`."""
-    young = tuple(map(memory_row, session.memories.records_after(saved_id)))
-    return Snapshot(key, session.seq, snapshot.take(session), young)
+def snapshot_of(key: int, session: Session, saved: Saved) -> Snapshot:
+    """A snapshot as of now, with the rows that it needs beside what is `saved`."""
+    young = tuple(map(memory_row, session.memories.records_after(saved.memory_id)))
+    added = session.pieces_from(saved.next_piece)
+    since = np.arange(saved.next_piece, session.next_piece)
+    known = np.concatenate([saved.pieces, since])
+    return Snapshot(
+        key=key,
+        seq=session.seq,
+        payload=snapshot.take(session),
+        memories=young,
+        pieces=tuple(PieceRow(piece.id, encode_piece(piece)) for piece in added),
+        dropped=tuple(np.setdiff1d(known, snapshot.piece_ids(session), True).tolist()),
+    )
 
 
-def restored(stored: Stored) -> tuple[Session, int, int]:
-    """A session as of its snapshot, or of its creation, the seq of that snapshot, or 0, and the
-    highest id of a memory that has a row by then."""
+def saved_with(session: Session) -> Saved:
+    """What storage has once a snapshot of the session as it is now is there."""
+    pieces = snapshot.piece_ids(session)
+    return Saved(session.seq, session.next_id - 1, pieces, session.next_piece)
+
+
+def restored(stored: Stored) -> tuple[Session, Saved]:
+    """A session as of its snapshot, or of its creation, and what storage has of it."""
     if stored.snapshot is None:
         created = decode_event(stored.events[0][1])
         assert isinstance(created, Created)
-        return Session(created), 0, 0
-    seq, payload = stored.snapshot
+        return Session(created), NOTHING_SAVED
     contents = {key: decode_memory(memory) for key, memory in stored.memories.items()}
-    session = snapshot.restore(payload, contents)
-    return session, seq, session.next_id - 1
+    pieces = {key: decode_piece(piece) for key, piece in stored.pieces.items()}
+    seq, payload = stored.snapshot
+    session = snapshot.restore(payload, contents, pieces)
+    session.seq = seq  # that of an import is given when it commits
+    return session, saved_with(session)
+
+
+def rebuilt(stored: Stored) -> tuple[Session, Saved]:
+    """A session as of its last event. Raises whatever damaged rows make of themselves."""
+    session, saved = restored(stored)
+    if not replay(session, stored.events):
+        raise ValueError(f"the journal of session {stored.head.key} has a gap after {session.seq}")
+    if session.seq != stored.head.seq:
+        raise ValueError(
+            f"the journal of session {stored.head.key} ends at {session.seq}, its head is at "
+            f"{stored.head.seq}"
+        )
+    return session, saved
 
 
 def replay(session: Session, events: tuple[tuple[int, bytes], ...]) -> bool:

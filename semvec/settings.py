@@ -1,17 +1,21 @@
 """Every setting, one frozen object; the environment and the flags are read once, here."""
 
+import difflib
 import importlib.util
+import logging
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
+    AliasChoices,
     AliasGenerator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     FiniteFloat,
@@ -21,8 +25,18 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, PydanticCustomError, PydanticUndefined
 
+from semvec.addresses import Networks
 from semvec.errors import StartError
+from semvec.limits.rate import Rate
 from semvec.machine import free_memory
+
+FOREIGN = re.compile(r"SEMVEC_(TEST_.*|SERVICE_(HOST|PORT).*|PORT(_.*)?)")
+"""What tests read, and what Kubernetes sets for a service of this name."""
+
+ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s]+")
+DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+
+log = logging.getLogger(__name__)
 
 Text = Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -41,6 +55,43 @@ def _embedder(text: str) -> str:
     if not text.startswith(("http://", "https://")):
         raise PydanticCustomError("setting", "must be local, none, or an http(s):// address")
     return _web_address(text)
+
+
+def _read_by(parse: Callable[[str], object]) -> BeforeValidator:
+    """Text goes through `parse`, whose ValueError says what is wrong with it."""
+
+    def read(value: object) -> object:
+        try:
+            return parse(value) if isinstance(value, str) else value
+        except ValueError as error:
+            raise PydanticCustomError("setting", "{reason}", {"reason": str(error)}) from None
+
+    return BeforeValidator(read)
+
+
+def _redis(url: str) -> str:
+    if not re.fullmatch(r"(redis|valkey)s?://\S+", url):
+        raise PydanticCustomError("setting", "must be a redis:// or valkey:// address")
+    if importlib.util.find_spec("redis") is None:
+        raise PydanticCustomError(
+            "setting", "shared limits need redis: pip install 'semvec[redis]'"
+        )
+    return url
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    return tuple(_origin(part.strip()) for part in text.split(","))
+
+
+def _origin(text: str) -> str:
+    """As browsers send it: in lower case, without the port that goes without saying."""
+    origin = text.lower().removesuffix("/")
+    if origin != "*" and not ORIGIN.fullmatch(origin):
+        raise ValueError("must be origins such as https://app.example, or *")
+    return origin.removesuffix(DEFAULT_PORTS.get(origin.partition(":")[0], ""))
+
+
+RateOrNone = Annotated[Rate | None, _read_by(Rate.parse)]
 
 
 class SettingsError(StartError):
@@ -108,6 +159,41 @@ class Settings(BaseModel):
         default="https://www.semvec.io",
         description="where a caller with an expired licence is sent",
     )
+    cors_origins: Annotated[tuple[str, ...], _read_by(_origins)] = Field(
+        default=(),
+        validation_alias=AliasChoices("CORS_ORIGINS", "CORS_ALLOW_ORIGINS"),
+        description="origins whose pages may use this server, comma-separated, or *; "
+        "also read from CORS_ALLOW_ORIGINS",
+    )
+    trusted_proxies: Annotated[Networks, _read_by(Networks.parse)] = Field(
+        default=Networks.parse("127.0.0.0/8,::1"),
+        description="networks whose X-Forwarded-For or X-Real-IP is believed; none: nobody's",
+    )
+
+    rate_limit: bool = Field(
+        default=True, description="off: no limits at all (a gateway in front has them, benchmarks)"
+    )
+    limit_ip: RateOrNone = Field(
+        default=Rate(500, 1000),
+        description="requests of one address (IPv6: of one /64), per second / at once; none: no "
+        "limit",
+    )
+    limit_preauth: RateOrNone = Field(
+        default=Rate(10, 50), description="refused logins of one address, in the same form"
+    )
+    limit_community: RateOrNone = Field(
+        default=Rate(5, 50), description="requests of one licence subject of the community tier"
+    )
+    limit_pro: RateOrNone = Field(default=Rate(200, 2000), description="the same of the pro tier")
+    limit_enterprise: RateOrNone = Field(
+        default=None, description="the same of the enterprise tier; unset: no limit"
+    )
+    rate_limit_url: Annotated[str, AfterValidator(_redis)] | None = Field(
+        default=None,
+        repr=False,
+        description="redis://, rediss:// or valkey:// address of what shares the limits between "
+        "servers",
+    )
 
     embedder: Annotated[str, AfterValidator(_embedder)] = Field(
         default="local",
@@ -128,7 +214,7 @@ class Settings(BaseModel):
     )
     memory_bytes: Count = Field(
         default_factory=lambda: free_memory() // 2,
-        description="vectors of all hot sessions together",
+        description="bytes that hot sessions may take together",
     )
     max_sessions: Count = Field(
         default=10_000,
@@ -142,6 +228,15 @@ class Settings(BaseModel):
     )
     context_tokens: Count = Field(default=350, description="token budget of a context block")
     max_body_bytes: Count = Field(default=1 << 20, description="largest request body")
+    max_import_bytes: Count = Field(
+        default=1 << 30, description="largest body of an import, in place of that"
+    )
+    request_deadline_s: Seconds = Field(
+        default=10, description="time a request has to arrive, head and body"
+    )
+    max_connections_per_ip: Count = Field(
+        default=2048, description="open connections of one address (IPv6: of one /64)"
+    )
     drain_delay_s: Annotated[FiniteFloat, Field(ge=0)] = Field(
         default=0, description="time between readiness turning 503 and the listener closing"
     )
@@ -186,11 +281,12 @@ class Declaration:
 def load_settings(environ: Mapping[str, str] = os.environ, /, **flags: object) -> Settings:
     """Settings from `environ`, where an empty variable counts as unset, and from flags by name.
 
-    Raises SettingsError, a line for each variable or flag at fault.
+    Raises SettingsError, a line for each variable or flag at fault. Warns of unknown variables.
     """
-    aliases = {_alias(name): name for name in Settings.model_fields}
-    values: dict[str, object] = {name: environ[name] for name in aliases if environ.get(name)}
-    values |= {_alias(name): value for name, value in flags.items()}
+    _warn_of_unknown(environ)
+    given = (_given(environ, name) for name in Settings.model_fields)
+    values: dict[str, object] = {alias: environ[alias] for alias in given if alias}
+    values |= {_aliases(name)[0]: value for name, value in flags.items()}
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
@@ -198,19 +294,37 @@ def load_settings(environ: Mapping[str, str] = os.environ, /, **flags: object) -
         raise SettingsError("\n".join(map(_line, faults))) from None
 
 
+def _warn_of_unknown(environ: Mapping[str, str]) -> None:
+    known = {alias for name in Settings.model_fields for alias in _aliases(name)}
+    for name in sorted(environ):
+        if name.startswith("SEMVEC_") and name not in known and not FOREIGN.fullmatch(name):
+            nearest = difflib.get_close_matches(name, known, 1, cutoff=0.8)
+            hint = f": did you mean {nearest[0]}?" if nearest else ""
+            log.warning("%s is no setting of this server and is ignored%s", name, hint)
+
+
+def _given(environ: Mapping[str, str], name: str) -> str | None:
+    """The variable that gives a field its value."""
+    return next((alias for alias in _aliases(name) if environ.get(alias)), None)
+
+
 def declarations() -> Iterator[Declaration]:
     for name, field in Settings.model_fields.items():
         default = "half of what is free" if field.default is PydanticUndefined else field.default
-        yield Declaration(_alias(name), _plain(default), field.description or "")
+        yield Declaration(_aliases(name)[0], _plain(default), field.description or "")
 
 
-def _alias(name: str) -> str:
-    return str(Settings.model_fields[name].validation_alias)
+def _aliases(name: str) -> list[str]:
+    match Settings.model_fields[name].validation_alias:
+        case AliasChoices(choices=choices):
+            return [*map(str, choices)]
+        case alias:
+            return [str(alias)]
 
 
 def _plain(default: object) -> str:
     match default:
-        case None:
+        case None | ():
             return "unset"
         case bool():
             return "on" if default else "off"

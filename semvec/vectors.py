@@ -7,43 +7,71 @@ import numpy as np
 import numpy.typing as npt
 
 from semvec.errors import Invalid
+from semvec.kernels.numpy_ import normalised as normalised
+from semvec.kernels.numpy_ import quantise
 
 Vector = npt.NDArray[np.float32]
+
+ROUNDING = 1e-6
+"""What two cosines of unit vectors may differ by and still be equal."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tokens:
+    """The token vectors of one text, special tokens left out.
+
+    `vectors` have shape (n, p), unit length each, and `words` are the words that the n tokens are
+    parts of: what a query needs. `kept` are the same vectors pooled to k of them, as int8 codes
+    (k, p) in a row of bytes: what a memory keeps.
+    """
+
+    vectors: Vector
+    words: tuple[str, ...]
+    kept: bytes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Encoding:
     """One text as vectors.
 
-    `vector` is the pooled embedding, shape (d,), unit length. `tokens` are the token vectors of
-    the same forward pass, shape (n, d), unit length each, special tokens left out, and `token_ids`
-    their vocabulary ids, shape (n,); both are None where the embedder pools alone.
+    `vector` is the pooled embedding, shape (d,), unit length; `tokens` are None where the embedder
+    pools alone.
     """
 
     vector: Vector
-    tokens: Vector | None = None
-    token_ids: npt.NDArray[np.int32] | None = None
+    tokens: Tokens | None = None
 
 
-def unit_vector(values: Sequence[float], dimension: int, field: str) -> Vector:
+def unit_vector(
+    values: Sequence[float], dimension: int, field: str, place: int | None = None
+) -> Vector:
     """The L2-normalised `values`, float32, shape (dimension,).
 
-    Raises Invalid, naming the field, for another length, a zero vector or a number that is not
-    finite. Scaling by the largest component first keeps 1e300 and 1e-300 from over- and underflow.
+    Raises Invalid, naming the field and the place in its list, for another length, a zero vector or
+    a number that is not finite. Scaling by the largest component first keeps 1e300 and 1e-300 from
+    over- and underflow.
     """
+    name = field if place is None else f"{field}[{place}]"
     if len(values) != dimension:
-        raise Invalid.field(
-            field, f"{field} has {len(values)} numbers, the session's dimension is {dimension}"
-        )
+        wrong = f"{name} has {len(values)} numbers, the session's dimension is {dimension}"
+        raise Invalid.field(field, wrong, place=place)
     exact = np.asarray(values, dtype=np.float64)
     largest = np.abs(exact).max()
     if not np.isfinite(largest):
-        raise Invalid.field(field, f"{field} holds a number that is not finite", "finite_number")
+        infinite = f"{name} holds a number that is not finite"
+        raise Invalid.field(field, infinite, "finite_number", place=place)
     if largest == 0.0:
-        raise Invalid.field(field, f"{field} is a zero vector, which has no direction")
+        zero = f"{name} is a zero vector, which has no direction"
+        raise Invalid.field(field, zero, place=place)
     scaled = exact / largest
     unit: Vector = (scaled / np.sqrt(scaled @ scaled)).astype(np.float32)
     return unit
+
+
+def unit_vectors(rows: Sequence[Sequence[float]], dimension: int, field: str) -> Vector:
+    """Each of `rows` normalised, shape (len(rows), dimension). Raises Invalid as `unit_vector`."""
+    units = [unit_vector(row, dimension, field, place) for place, row in enumerate(rows)]
+    return np.array(units, np.float32).reshape(-1, dimension)
 
 
 def packed(x: Vector) -> bytes:
@@ -54,6 +82,11 @@ def packed(x: Vector) -> bytes:
 def unpacked(data: bytes) -> Vector:
     """The vector that was packed, shape (d,), read-only."""
     return np.frombuffer(data, "<f4").astype(np.float32, copy=False)
+
+
+def codes(x: Vector) -> bytes:
+    """int8 codes of the direction of `x`, shape (d,), as memories keep vectors."""
+    return quantise(x[None]).tobytes()
 
 
 def blend(first: Vector, second: Vector, scale: float) -> Vector:

@@ -12,6 +12,8 @@ import blockbuster
 import pytest
 from sqlalchemy.engine import make_url
 
+from tests.redis_process import RedisProcess, running_redis
+
 LOCAL_SERVERS = tuple(
     f"postgresql://{user}@127.0.0.1:5432/postgres" for user in ("root", "postgres")
 )
@@ -90,3 +92,10 @@ def database_url(request: pytest.FixtureRequest) -> str:
         "sqlite_url" if request.param == "sqlite" else "postgres_url"
     )
     return url
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[RedisProcess]:
+    """A Redis that holds nothing yet."""
+    with running_redis(tmp_path) as process:
+        yield process

@@ -46,10 +46,11 @@ class Cut(Exception):
 class Client:
     """One connection, kept until the server says that it closes it; nothing is ever sent twice."""
 
-    def __init__(self, url: str, token: str | None = None) -> None:
+    def __init__(self, url: str, token: str | None = None, **headers: str) -> None:
         address = urlsplit(url)
         self._host, self._port = address.hostname, address.port
         self._standing = f"Host: {address.netloc}\r\n"
+        self._standing += "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         if token is not None:
             self._standing += f"Authorization: Bearer {token}\r\n"
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
@@ -70,6 +71,9 @@ class Client:
 
     async def post(self, path: str, **fields: object) -> Answer:
         return await self.request("POST", path, json.dumps(fields).encode())
+
+    async def put(self, path: str, **fields: object) -> Answer:
+        return await self.request("PUT", path, json.dumps(fields).encode())
 
     async def delete(self, path: str) -> Answer:
         return await self.request("DELETE", path)
@@ -125,8 +129,8 @@ class Server:
     ready_s: float
     log: Path
 
-    def client(self, token: str | None = None) -> Client:
-        return Client(self.url, token)
+    def client(self, token: str | None = None, **headers: str) -> Client:
+        return Client(self.url, token, **headers)
 
     async def kill(self) -> None:
         self.process.kill()
@@ -141,7 +145,7 @@ class Server:
 async def serving(
     database_url: str, folder: Path, *flags: str, **variables: str
 ) -> AsyncIterator[Server]:
-    """A server that is ready, anonymous and without an embedder unless `variables` say otherwise.
+    """A server that is ready, anonymous, without embedder and limits unless `variables` say so.
 
     What it logs goes to a file in `folder`. It is killed at the end where it still runs.
     """
@@ -178,7 +182,11 @@ def environment(database_url: str, variables: dict[str, str]) -> dict[str, str]:
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith("SEMVEC_")
     }
-    ours = {"DATABASE_URL": database_url, "SEMVEC_EMBEDDER": "none"}
+    ours = {
+        "DATABASE_URL": database_url,
+        "SEMVEC_EMBEDDER": "none",
+        "SEMVEC_RATE_LIMIT": "off",
+    }
     if "SEMVEC_LICENSE_PUBLIC_KEY" not in variables:
         ours["SEMVEC_ALLOW_ANONYMOUS"] = "1"
     return inherited | ours | variables

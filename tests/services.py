@@ -1,14 +1,19 @@
 """Services for tests that bring their own vectors, and a clock that stands still."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import count
 from typing import Any
 
 import numpy as np
+import sqlalchemy
 
 from semvec import answers
+from semvec.embed.protocol import Embedder
+from semvec.intake import NewSession
 from semvec.service import Service
+from semvec.session.events import Level, Tier
 from semvec.settings import Settings
 from semvec.store import Store
 
@@ -35,14 +40,19 @@ def embedding(text: str) -> list[float]:
 
 @asynccontextmanager
 async def running(
-    url: str, clock: HeldClock | None = None, *, shared: bool | None = None, **settings: Any
+    url: str,
+    clock: HeldClock | None = None,
+    *,
+    shared: bool | None = None,
+    embedder: Embedder | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Service]:
-    """A service without an embedder on this database."""
+    """A service on this database, without an embedder unless one is given."""
     chosen = Settings(**{"memory_bytes": 1 << 30, **settings}, database_url=url, embedder="none")
     ids = count(1)
     service = Service(
         Store(url, shared=shared),
-        None,
+        embedder,
         chosen,
         clock or HeldClock(),
         lambda: f"made-{id(ids)}-{next(ids)}",
@@ -55,21 +65,14 @@ async def running(
 
 
 async def create(service: Service, session_id: str = "s", owner: str = OWNER, **more: Any) -> None:
-    fields: dict[str, Any] = {
-        "dimension": DIMENSION,
-        "model_name": None,
-        "enable_topic_switch": True,
-        "template_embedding": None,
-        "policy_vectors": None,
-        "long_term_memories": None,
-    }
-    await service.create(owner, session_id=session_id, **{**fields, **more})
+    wanted = NewSession(**{"dimension": DIMENSION, **more})
+    await service.sessions.create(owner, session_id, wanted)
 
 
 async def store(
     service: Service, text: str, session_id: str = "s", owner: str = OWNER
 ) -> answers.Stored:
-    return await service.store(
+    return await service.conversation.store(
         owner, session_id=session_id, response=text, response_embedding=embedding(text)
     )
 
@@ -84,7 +87,7 @@ async def run(
     learn: bool = True,
     reset: bool = False,
 ) -> answers.Run:
-    return await service.run(
+    return await service.conversation.run(
         owner,
         message=message,
         session_id=session_id,
@@ -100,7 +103,7 @@ async def run(
 async def recall(
     service: Service, q: str | None, session_id: str = "s", owner: str = OWNER, top_k: int = 5
 ) -> list[answers.ContextItem]:
-    context = await service.context(
+    context = await service.recall.context(
         owner,
         session_id=session_id,
         q=q,
@@ -110,3 +113,71 @@ async def recall(
         max_text_chars=500,
     )
     return context.context
+
+
+async def isolate(
+    service: Service,
+    level: Level,
+    excluded: tuple[str, ...] = (),
+    allowed: tuple[str, ...] = (),
+    **more: Any,
+) -> None:
+    fields: dict[str, Any] = {
+        "level": level,
+        "exclusion_embeddings": [embedding(each) for each in excluded],
+        "allowlist_embeddings": [embedding(each) for each in allowed],
+        "similarity_threshold": 0.99,
+    }
+    await service.control.isolate(OWNER, "s", **{**fields, **more})
+
+
+async def inject(
+    service: Service, words: str, tier: Tier = Tier.SHORT_TERM, owner: str = OWNER
+) -> Any:
+    return await service.control.inject(
+        owner,
+        "s",
+        embedding=embedding(words),
+        text=words,
+        tier=tier,
+        importance=0.75,
+        access_count=2,
+    )
+
+
+async def trigger(
+    service: Service,
+    keyword: str | None = "refund",
+    vector: list[float] | None = None,
+    owner: str = OWNER,
+) -> int:
+    answer = await service.control.set_trigger(
+        owner, "s", keyword=keyword, embedding=vector, threshold=0.8
+    )
+    return answer.trigger_count
+
+
+async def put(service: Service, key: str, value: str = "v", owner: str = OWNER) -> int:
+    answer = await service.literals.put(
+        owner, "s", key=key, kind="path", value=value, context="", importance=1.0
+    )
+    return answer.size
+
+
+async def find(service: Service, q: str = "", owner: str = OWNER) -> list[tuple[str, str, int]]:
+    found = await service.literals.find(owner, "s", q=q, max_results=1000)
+    return [(each.key, each.value, each.access_count) for each in found.entities]
+
+
+async def evicted(service: Service, clock: HeldClock) -> None:
+    """Let every session grow idle and leave memory."""
+    clock.now += 10_000
+    service.sweep()
+    async with asyncio.timeout(10):
+        while service.resident:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+
+
+async def rows(service: Service, table: str) -> list[Any]:
+    async with service.database.engine.connect() as connection:
+        return list((await connection.execute(sqlalchemy.text(f"SELECT * FROM {table}"))).all())

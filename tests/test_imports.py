@@ -13,27 +13,38 @@ import semvec
 
 ROOT = Path(semvec.__file__).parent
 LOWER: dict[str, set[str]] = {
+    "addresses": set(),
     "answers": {"session"},
+    "canonical": set(),
     "clock": set(),
-    "embed": {"embed", "kernels", "vectors"},
+    "document": {"canonical", "jsonstream", "session"},
+    "embed": {"embed", "kernels", "tokens", "vectors"},
     "errors": set(),
-    "hot": {"persistence", "session", "store", "vectors", "clock"},
+    "hot": {"hot", "persistence", "session", "store", "vectors", "clock"},
     "intake": {"session", "embed.protocol", "vectors"},
+    "jsonstream": {"canonical"},
     "kernels": {"kernels"},
     "licensing": {"licensing", "settings", "clock"},
+    "limits": {"limits", "licensing.token", "settings", "clock"},
     "machine": set(),
     "paging": set(),
-    "persistence": {"session", "store"},
-    "session": {"session", "kernels", "vectors"},
-    "settings": {"machine"},
+    "persistence": {"session", "store", "words"},
+    "session": {"session", "canonical", "kernels", "tokens", "vectors", "words"},
+    "settings": {"addresses", "limits.rate", "machine"},
     "store": {"store"},
-    "vectors": set(),
+    "tokens": {"kernels", "vectors", "words"},
+    "vectors": {"kernels"},
+    "words": set(),
 }
 MAY_IMPORT = {
     **LOWER,
-    "service": {*LOWER},
-    "web": {"web", "service", "answers", "paging", "licensing", "settings", "store.errors"},
-    "cli": {"web", "licensing", "settings"},
+    "service": {"service", *LOWER},
+    "web": {
+        *("web", "service", "answers", "paging", "licensing", "settings", "store.errors"),
+        *("intake", "session.events", "addresses", "limits"),
+    },
+    "cli": {"web", "licensing", "session_cli", "settings"},
+    "session_cli": {"document", "settings"},
     "__main__": {"cli"},
     "__init__": set(),
 }
@@ -50,6 +61,24 @@ def test_a_session_needs_no_server_no_database_and_no_device() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+def test_kernels_need_numpy_alone() -> None:
+    code = (
+        "import sys, importlib\n"
+        "importlib.import_module('semvec.kernels.numpy_')\n"
+        "importlib.import_module('semvec.kernels.device_ragged')\n"
+        "importlib.import_module('semvec.kernels.device_groups')\n"
+        "print(*{name.partition('.')[0] for name in sys.modules} - sys.stdlib_module_names)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert {"numpy", "semvec"} <= set(done.stdout.split())
+    assert not {"cupy", "aiohttp", "sqlalchemy", "msgspec"} & set(done.stdout.split())
+
+
+def test_the_card_needs_cupy_beside_it() -> None:
+    imported = {name.partition(".")[0] for name in _names(ROOT / "kernels" / "cupy_.py")}
+    assert imported - sys.stdlib_module_names == {"cupy", "numpy", "semvec"}
 
 
 @pytest.mark.parametrize("room", ROOMS)

@@ -1,10 +1,12 @@
 from collections.abc import Sequence
 
 import pytest
+from msgspec.structs import replace
 
 from semvec.errors import Invalid
-from semvec.intake import Intake, Policy, Text
+from semvec.intake import LARGEST_DIMENSION, Intake, NewSession, Policy, Text
 from semvec.session.events import Profile
+from semvec.tokens import tokens_of
 from semvec.vectors import Encoding, unit_vector, unpacked
 
 
@@ -12,6 +14,7 @@ class Letters:
     """An embedder of 4 numbers that counts the letters a to d."""
 
     model_name, dimension = "letters", 4
+    token_dimension = 4
 
     def __init__(self) -> None:
         self.calls: list[list[str]] = []
@@ -23,7 +26,10 @@ class Letters:
     async def encode(self, texts: Sequence[str]) -> list[Encoding]:
         self.calls.append(list(texts))
         counts = [[text.count(letter) for letter in "abcd"] for text in texts]
-        return [Encoding(unit_vector(each, self.dimension, "text")) for each in counts]
+        vectors = [unit_vector(each, self.dimension, "text") for each in counts]
+        return [
+            Encoding(x, tokens_of(x[None], [text])) for x, text in zip(vectors, texts, strict=True)
+        ]
 
 
 def profile(
@@ -33,7 +39,9 @@ def profile(
     template: list[float] | None = None,
     policies: list[Policy] | None = None,
 ) -> Profile:
-    return intake.profile(dimension, model, True, template, policies, None)
+    return intake.profile(
+        NewSession(dimension, model, template_embedding=template, policy_vectors=policies)
+    )
 
 
 def fields(error: Invalid) -> list[str | int]:
@@ -66,7 +74,7 @@ def test_a_vector_of_another_length_is_refused_by_name() -> None:
     intake = Intake(Letters(), 7)
     with pytest.raises(Invalid, match="has 3 numbers, the session's dimension is 4") as refused:
         profile(intake, policies=[{"embedding": [1, 0, 0, 0]}, {"embedding": [1, 0, 0]}])
-    assert fields(refused.value) == ["policy_vectors"]
+    assert refused.value.faults[0]["loc"] == ["body", "policy_vectors", 1]
     with pytest.raises(Invalid, match="has 5 numbers, the session's dimension is 4") as refused:
         profile(intake, template=[1, 0, 0, 0, 0])
     assert fields(refused.value) == ["template_embedding"]
@@ -90,6 +98,14 @@ async def test_text_for_a_session_of_another_dimension_is_refused() -> None:
     assert embedder.calls == []
 
 
+async def test_text_for_a_session_of_the_same_model_with_other_vectors_is_refused() -> None:
+    intake = Intake(Letters(), 7)
+    wider = replace(profile(intake), dimension=5)
+    with pytest.raises(Invalid, match=r"letters gives 4 numbers.* holds 5 of letters"):
+        await intake.said(wider, [Text("q", "abc", None)])
+    assert (await intake.injected(wider, "abc", [1.0] * 5)).tokens is None
+
+
 async def test_only_texts_that_come_without_vectors_are_encoded() -> None:
     embedder = Letters()
     intake = Intake(embedder, 7)
@@ -102,3 +118,45 @@ async def test_only_texts_that_come_without_vectors_are_encoded() -> None:
     assert [each.text for each in found] == ["aaa", "bbb", "ddd"]
     assert [each.vector.argmax() for each in found] == [0, 2, 3]
     assert embedder.calls == [["aaa", "ddd"]]
+    assert [each.tokens is not None for each in found] == [True, False, True]
+
+
+async def test_a_session_made_without_token_vectors_gets_none() -> None:
+    """Also where the embedder has learnt to give them, or gives others, since."""
+    intake = Intake(Letters(), 7)
+    made = profile(intake)
+    assert made.token_dimension == 4
+    for other in (0, 3):
+        (said,) = await intake.said(replace(made, token_dimension=other), [Text("q", "a", None)])
+        assert said.tokens is None
+
+
+async def test_what_is_injected_keeps_its_vector_and_gets_token_vectors() -> None:
+    intake = Intake(Letters(), 7)
+    made = profile(intake)
+    said = await intake.injected(made, "aab", [0, 0, 0, 2])
+    assert said.vector.tolist() == [0, 0, 0, 1]
+    assert said.tokens is not None
+    for other in (replace(made, model="digits"), replace(made, token_dimension=0)):
+        assert (await intake.injected(other, "aab", [0, 0, 0, 2])).tokens is None
+
+
+def test_a_first_text_with_a_vector_says_the_dimension_where_no_embedder_does() -> None:
+    intake = Intake(None, 7)
+    assert intake.profile_of(Text("message", "abc", [1.0, 2.0])).dimension == 2
+    assert Intake(Letters(), 7).profile_of(Text("message", "abc", [1.0, 2.0])).dimension == 4
+    for embedding in ([], [1.0] * (LARGEST_DIMENSION + 1)):
+        with pytest.raises(Invalid, match=f"has {len(embedding)} numbers") as refused:
+            intake.profile_of(Text("message", "abc", embedding))
+        assert fields(refused.value) == ["message_embedding"]
+    with pytest.raises(Invalid, match="no embedder is configured: send message_embedding"):
+        intake.profile_of(Text("message", "abc", None))
+
+
+async def test_an_injected_text_takes_the_vector_that_comes_with_it() -> None:
+    intake = Intake(Letters(), 7)
+    said = await intake.injected(profile(intake), "aaa", [0, 0, 2, 0])
+    assert (said.text, said.vector.tolist()) == ("aaa", [0, 0, 1, 0])
+    with pytest.raises(Invalid, match="embedding has 2 numbers") as refused:
+        await intake.injected(profile(intake), "aaa", [1, 0])
+    assert fields(refused.value) == ["embedding"]

@@ -1,4 +1,11 @@
-from semvec.persistence import append_of, replay, restored, snapshot_of
+from semvec.persistence import (
+    NOTHING_SAVED,
+    Saved,
+    append_of,
+    replay,
+    restored,
+    snapshot_of,
+)
 from semvec.session import snapshot
 from semvec.session.events import Access, Created, Profile, Tier, decode_memory, encode_event
 from semvec.session.session import Session
@@ -39,30 +46,30 @@ def test_replay_stops_at_a_gap() -> None:
 
 def test_without_a_snapshot_a_session_is_restored_as_created() -> None:
     live, events = journalled(5)
-    session, saved_seq, saved_id = restored(Stored(head(live), None, {}, events))
-    assert (session.seq, saved_seq, saved_id) == (1, 0, 0)
+    session, saved = restored(Stored(head(live), None, {}, events))
+    assert session.seq == 1
+    assert saved is NOTHING_SAVED
     assert replay(session, events)
     assert snapshot.take(session) == snapshot.take(live)
 
 
 def test_a_session_is_restored_as_of_its_snapshot() -> None:
     live, _ = journalled(9)
-    taken = snapshot_of(7, live, 0)
+    taken = snapshot_of(7, live, NOTHING_SAVED)
     memories = {row.id: row.payload for row in taken.memories}
     turn = play(live, message=said("one more question"), response=said("one more answer"))
     later = ((live.seq, encode_event(turn)),)
-    session, saved_seq, saved_id = restored(
-        Stored(head(live), (taken.seq, taken.payload), memories, later)
-    )
-    assert (session.seq, saved_seq, saved_id) == (live.seq - 1, live.seq - 1, max(memories))
+    session, saved = restored(Stored(head(live), (taken.seq, taken.payload), memories, later))
+    assert (session.seq, saved.seq, saved.memory_id) == (live.seq - 1, live.seq - 1, max(memories))
     assert replay(session, later)
     assert snapshot.take(session) == snapshot.take(live)
-    assert session.next_id == saved_id + 2
+    assert session.next_id == saved.memory_id + 2
 
 
 def test_a_snapshot_brings_the_memories_that_have_no_row() -> None:
     live, _ = journalled(9)
-    assert [row.id for row in snapshot_of(7, live, 5).memories] == [6, 7, 8]
+    saved = Saved(1, 5, NOTHING_SAVED.pieces, 1)
+    assert [row.id for row in snapshot_of(7, live, saved).memories] == [6, 7, 8]
 
 
 def test_an_append_says_what_the_session_will_count_and_archive() -> None:

@@ -11,6 +11,7 @@ from queue import Empty, SimpleQueue
 from semvec.embed.model import Encoded, Model, join
 from semvec.embed.windows import Window
 from semvec.errors import Unavailable
+from semvec.tokens import projection
 from semvec.vectors import Encoding
 
 BATCH_TOKENS = 512
@@ -103,6 +104,10 @@ class LocalEmbedder:
         if self._model is None:
             raise RuntimeError("the embedder has not been started")
         return self._model.dimension
+
+    @property
+    def token_dimension(self) -> int:
+        return int(projection(self.dimension).shape[1])
 
     async def start(self) -> None:
         model = await asyncio.to_thread(Model.load, self._directory, self._sums)

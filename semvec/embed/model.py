@@ -13,6 +13,7 @@ from semvec.embed.architecture import Architecture
 from semvec.embed.graph import Graph, encoder_graph
 from semvec.embed.weights import Weights
 from semvec.embed.windows import Window, Windows
+from semvec.tokens import tokens_of
 from semvec.vectors import Encoding, Vector
 
 CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
@@ -92,8 +93,7 @@ def join(parts: Sequence[Encoded]) -> Encoding:
         total = np.sum([part.vector for part in parts], axis=0)
         vector = total / np.linalg.norm(total)
     tokens = np.concatenate([part.tokens for part in parts])
-    ids = np.concatenate([part.window.ids[part.window.own] for part in parts])
-    return Encoding(vector, tokens, ids.astype(np.int32))
+    return Encoding(vector, tokens_of(tokens, [w for part in parts for w in part.window.words]))
 
 
 def _verify(path: Path, expected: str) -> None:

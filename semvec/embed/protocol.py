@@ -15,6 +15,10 @@ class Embedder(Protocol):
     @property
     def dimension(self) -> int: ...
 
+    @property
+    def token_dimension(self) -> int:
+        """Numbers of a token vector; 0 where there are none."""
+
     async def start(self) -> None:
         """Load and check the model; raises OSError or ValueError that name the cause."""
 

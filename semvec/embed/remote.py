@@ -88,6 +88,10 @@ class RemoteEmbedder:
             raise RuntimeError("the embedder has not been started")
         return self._dimension
 
+    @property
+    def token_dimension(self) -> int:
+        return 0
+
     async def start(self) -> None:
         timeout = aiohttp.ClientTimeout(total=self._patience.timeout)
         self._session = aiohttp.ClientSession(timeout=timeout, headers=self._headers)

@@ -8,20 +8,26 @@ from typing import Self
 
 import numpy as np
 import numpy.typing as npt
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 OVERLAP = 32
 """Tokens that two neighbouring windows share at least; each answers for the half nearer to it."""
 TOKENS_KEPT = 2048
 """Most token vectors of one text; of a longer one every second, third, … is kept."""
+LONGEST_WORD = 128
+"""Characters of a word past which its tokens stand for themselves."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Window:
-    """Token ids, special ones included; `own` are the places that this window answers for."""
+    """Token ids, special ones included; `own` are the places that this window answers for.
+
+    `words` are the words that these own tokens are parts of, one each.
+    """
 
     ids: npt.NDArray[np.int64]
     own: slice
+    words: tuple[str, ...]
 
 
 class Windows:
@@ -55,7 +61,10 @@ class Windows:
 
     def cut(self, text: str) -> list[Window]:
         """At least one window; neighbours overlap, and the last one is as full as the others."""
-        ids = self._tokenizer.encode(text, add_special_tokens=False).ids
+        # `encode` would keep the interpreter to itself, for seconds where the text is long.
+        (encoding,) = self._tokenizer.encode_batch([text], add_special_tokens=False)
+        ids = encoding.ids
+        words = Words(text, encoding)
         last = max(0, len(ids) - self._room)
         starts = [*range(0, last, self._room - OVERLAP), last]
         seams = [(start + self._room + after) // 2 for start, after in pairwise(starts)]
@@ -65,7 +74,33 @@ class Windows:
         for start, (first, end) in zip(starts, bounds, strict=True):
             inner = ids[start : start + self._room]
             shift = len(self._before) - start
-            own = slice(first + -first % every + shift, end + shift, every)
+            kept = range(first + -first % every, end, every)
+            own = slice(kept.start + shift, kept.stop + shift, every)
             whole = np.array([*self._before, *inner, *self._after], np.int64)
-            windows.append(Window(whole, own))
+            windows.append(Window(whole, own, tuple(words.of(token) for token in kept)))
         return windows
+
+
+class Words:
+    """The word that each token of a text is part of, as it stands in the text."""
+
+    def __init__(self, text: str, encoding: Encoding) -> None:
+        self._text, self._encoding = text, encoding
+        numbers = np.array([-1 if word is None else word for word in encoding.word_ids], np.int64)
+        begins = np.append(True, numbers[1:] != numbers[:-1])[: len(numbers)]
+        self._word = np.cumsum(begins) - 1
+        self._firsts = np.append(np.flatnonzero(begins), len(numbers))
+
+    def of(self, token: int) -> str:
+        """The word; of a very long one, as where nothing stands between words, the token alone."""
+        word = self._word[token]
+        start, _ = self._span(self._firsts[word])
+        _, end = self._span(self._firsts[word + 1] - 1)
+        if end - start > LONGEST_WORD:
+            start, end = self._span(token)
+        return self._text[start:end].strip()
+
+    def _span(self, token: int) -> tuple[int, int]:
+        """Where the token stands in the text."""
+        span: tuple[int, int] | None = self._encoding.token_to_chars(int(token))
+        return (0, 0) if span is None else span

@@ -1,28 +1,66 @@
 """Every vector operation in NumPy: the definition, and the path without a GPU.
 
-float64 in, float64 out gives the reference for every other path.
+float64 in, float64 out gives the reference for every other path. What each operation takes and
+answers is said in `protocol.Kernels`, which this module is one of.
 """
 
-from typing import TypeVar
-
 import numpy as np
-import numpy.typing as npt
 
-Real = TypeVar("Real", np.float32, np.float64)
+from semvec.kernels.groups import attention_means, near_across, near_pairs, weighted_means
+from semvec.kernels.protocol import Host, Kernels
+from semvec.kernels.ragged import (
+    cosine_top,
+    match_top,
+    maxsim_top,
+    ragged_cosines,
+    ragged_maxima,
+)
+from semvec.kernels.rows import (
+    Codes,
+    Places,
+    Scales,
+    cosines,
+    dequantise,
+    nearest,
+    normalised,
+    quantise,
+    ragged_rows,
+    spread,
+    token_maxima,
+    unit_scales,
+)
+
+__all__ = [
+    "Codes",
+    "Kernels",
+    "Places",
+    "Scales",
+    "attention_means",
+    "cosine_top",
+    "cosines",
+    "dequantise",
+    "fetch",
+    "match_top",
+    "maxsim_top",
+    "near_across",
+    "near_pairs",
+    "nearest",
+    "normalised",
+    "place",
+    "quantise",
+    "ragged_cosines",
+    "ragged_maxima",
+    "ragged_rows",
+    "spread",
+    "token_maxima",
+    "unit_scales",
+    "weighted_means",
+]
 
 
-def cosines(queries: npt.NDArray[Real], rows: npt.NDArray[Real]) -> npt.NDArray[Real]:
-    """Cosines of unit vectors, shape (m, n), of queries (m, d) to rows (n, d); 0 for zero rows.
-
-    One pass over the rows serves all queries: reading them is what takes the time.
-    """
-    products: npt.NDArray[Real] = queries @ rows.T
-    return products
+def place(array: Host) -> Host:
+    return np.asarray(array)
 
 
-def nearer_cosines(
-    queries: npt.NDArray[Real], texts: npt.NDArray[Real], questions: npt.NDArray[Real]
-) -> npt.NDArray[Real]:
-    """The higher of the cosines to each row's text and question, both (n, d); shape (m, n)."""
-    higher: npt.NDArray[Real] = np.maximum(cosines(queries, texts), cosines(queries, questions))
-    return higher
+def fetch(array: Host) -> Host:
+    return array

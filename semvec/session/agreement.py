@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import Stemmer
 
 from semvec.session.folding import fold_digest
-from semvec.session.words import MARKS, STOP_WORDS, UNSPACED, composed, listed
+from semvec.words import MARKS, STOP_WORDS, UNSPACED, composed, listed
 
 COMPARED = 4_000
 """Characters of both texts together past which only the same words agree."""

@@ -35,7 +35,8 @@ def context_block(turns: int, memories: int, texts: Iterable[str], budget: int) 
     lines: list[str] = []
     shown: list[int] = []
     for place, text in enumerate(texts):
-        line = "- " + shortened(text.replace("\n", "\n  "), min(room, largest) - 3)
+        indented = text[:largest].replace("\n", "\n  ")  # of what is longer no more can stay
+        line = "- " + shortened(indented, min(room, largest) - 3)
         size = len(line.encode()) + 1
         if size > room or (room < SMALLEST and line.endswith(CUT)):
             continue

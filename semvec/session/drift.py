@@ -1,19 +1,15 @@
-"""Causal detection of topic switches in a stream of unit vectors.
+"""What the drift detector remembers of a stream of inputs, and how an input enters it.
 
-An input is a switch when it is less similar to what was just said than its own closeness to the
-whole session lets expect, and clearly less than is usual in this session. A cumulative test on the
-distance from the segment's opening finds a slide that no single input shows. Figures and
-alternatives: docs/drift.md.
+Levels and verdicts are decisions of `semvec.session.detector`; storing them is elementwise.
 """
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
 import numpy as np
-from msgspec.structs import replace
 
+from semvec.session.cues import HEARD, Stems
 from semvec.vectors import Vector, packed, unpacked
 
 Phase = Literal["stable", "shifting", "drifted"]
@@ -22,43 +18,27 @@ PREVIOUS, BEFORE, CONTEXT, SESSION, OPENING = range(5)
 
 FADING = 0.3
 FORGETTING = 0.97
-SESSION_PRIOR = 2.0
-OPENING_INPUTS = 4
 
 MEAN_SIMILARITY = 0.38
+MEAN_DEVIATION = 0.12
 MEAN_DISTANCE = 0.4
-PRIOR_INPUTS = 8
-SLOWEST_GAIN = 0.01
-LATELY_GAIN = 0.3
-
-FLOOR = 0.06
-CLOSENESS_SHARE = 0.5
-LATELY_SHARE = 0.3
-MARGIN = 0.1
-SPREAD = 0.05
-
-SLACK = 0.2
-SLIDE_LIMIT = 0.5
-SLIDE_SPREAD = 0.125
-
-SHIFTING_SCORE = 0.3
-DRIFTED_SCORE = 0.5
-HYSTERESIS = 0.1
 
 
 class Levels(msgspec.Struct, frozen=True, gc=False):
     """What the detector goes by, after an input; fields of another release are ignored, or default.
 
-    Running means: `similarity`, `distance`, `lately`. Squared lengths of rows: `context_square`,
+    Running means: `similarity` and its mean `deviation`, `distance`, `lately`. Squared lengths of
+    rows: `context_square`,
     `opening_square`. `segment` and `inputs` count inputs, `weight` sums the weights of the
-    session's fading row, `slide` is the cumulative test. `fading`, `forgetting` and `opens` are how
-    the input enters the rows.
+    session's fading row, `slide` is the cumulative test, `questioned` says that the input left a
+    question open. `fading`, `forgetting` and `opens` are how the input enters the rows.
     """
 
     segment: int = 0
     inputs: int = 0
     weight: float = 0.0
     similarity: float = MEAN_SIMILARITY
+    deviation: float = MEAN_DEVIATION
     distance: float = MEAN_DISTANCE
     lately: float = MEAN_SIMILARITY
     slide: float = 0.0
@@ -67,77 +47,54 @@ class Levels(msgspec.Struct, frozen=True, gc=False):
     fading: float = FADING
     forgetting: float = FORGETTING
     opens: bool = True
+    questioned: bool = False
 
 
 class Step(msgspec.Struct, frozen=True, gc=False):
     """The verdict on one input, and the levels that judge the next one.
 
     `detected` holds on every input that opens a segment by switching, also on two in a row.
+    `stems` are the input's own, uint32, little-endian.
     """
 
     score: float = 0.0
     phase: Phase = "stable"
     detected: bool = False
     levels: Levels = Levels()
+    stems: bytes = b""
+
+
+class Packed(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """A state as bytes; earlier releases kept no `heard`."""
+
+    phase: Phase
+    levels: Levels
+    rows: bytes
+    heard: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DriftState:
     """`rows`, shape (5, d): the last two inputs, their fading sum, the sum over the session that
-    forgets slowly, the sum that opened the segment.
+    forgets slowly, the sum that opened the segment. `heard`, at most HEARD: the session's last
+    stems, each once.
 
     `phase` and `levels` are those of the last input.
     """
 
     rows: Vector
+    heard: Stems
     phase: Phase
     levels: Levels
 
     @classmethod
     def initial(cls, dimension: int) -> "DriftState":
-        return cls(np.zeros((5, dimension), np.float32), "stable", Levels())
+        rows = np.zeros((5, dimension), np.float32)
+        return cls(rows, np.zeros(0, np.uint32), "stable", Levels())
 
-
-def observe(state: DriftState, x: Vector) -> Step:
-    """Judge the unit vector `x`, shape (d,), against the state; nothing is stored."""
-    last = state.levels
-    previous, before, context, session, opening = (state.rows @ x).tolist()
-    weight = FORGETTING * last.weight + 1.0
-    if last.segment == 0:
-        first = replace(
-            last,
-            segment=1,
-            inputs=last.inputs + 1,
-            weight=weight,
-            context_square=1.0,
-            opening_square=1.0,
-        )
-        return Step(levels=first)
-    similarity = (max(previous, before) + _cosine(context, last.context_square)) / 2
-    closeness = session / (last.weight + SESSION_PRIOR)
-    expected = FLOOR + CLOSENESS_SHARE * closeness + LATELY_SHARE * last.lately
-    least = min(expected, last.similarity - MARGIN)
-    distance = 1.0 - _cosine(opening, last.opening_square)
-    slide = max(0.0, last.slide + distance - last.distance - SLACK)
-    surprise = max((least - similarity) / SPREAD, (slide - SLIDE_LIMIT) / SLIDE_SPREAD)
-    score = 1.0 / (1.0 + math.exp(-surprise))
-    detected = score >= DRIFTED_SCORE
-    opens = last.segment < OPENING_INPUTS
-    grown = last.opening_square + (2.0 * opening + 1.0 if opens else 0.0)
-    gain = max(SLOWEST_GAIN, 1.0 / (last.inputs + PRIOR_INPUTS))
-    levels = Levels(
-        segment=1 if detected else last.segment + 1,
-        inputs=last.inputs + 1,
-        weight=weight,
-        similarity=last.similarity + gain * (similarity - last.similarity),
-        distance=last.distance + gain * (distance - last.distance),
-        lately=last.lately + LATELY_GAIN * (similarity - last.lately),
-        slide=0.0 if detected else slide,
-        context_square=1.0 + FADING * (2.0 * context + FADING * last.context_square),
-        opening_square=1.0 if detected else grown,
-        opens=opens,
-    )
-    return Step(score, _phase(state.phase, score), detected, levels)
+    @property
+    def nbytes(self) -> int:
+        return self.rows.nbytes + self.heard.nbytes
 
 
 def advance(state: DriftState, step: Step, x: Vector) -> DriftState:
@@ -151,7 +108,7 @@ def advance(state: DriftState, step: Step, x: Vector) -> DriftState:
     rows[OPENING] = x if levels.segment == 1 else state.rows[OPENING]
     if levels.opens and levels.segment > 1:
         rows[OPENING] += x
-    return DriftState(rows, step.phase, step.levels)
+    return DriftState(rows, _heard(state.heard, step.stems), step.phase, step.levels)
 
 
 def restart(state: DriftState) -> DriftState:
@@ -163,31 +120,31 @@ def restart(state: DriftState) -> DriftState:
         inputs=last.inputs,
         weight=last.weight,
         similarity=last.similarity,
+        deviation=last.deviation,
         distance=last.distance,
         lately=last.lately,
     )
-    return DriftState(rows, "stable", kept)
+    return DriftState(rows, state.heard, "stable", kept)
 
 
 def pack(state: DriftState) -> bytes:
-    return msgspec.msgpack.encode((state.phase, state.levels, packed(state.rows)))
+    heard = state.heard.astype("<u4", copy=False).tobytes()
+    return msgspec.msgpack.encode(Packed(state.phase, state.levels, packed(state.rows), heard))
 
 
 def unpack(data: bytes) -> DriftState:
     """What was packed, exact to the bit."""
-    phase, levels, rows = msgspec.msgpack.decode(data, type=tuple[Phase, Levels, bytes])
-    return DriftState(unpacked(rows).reshape(5, -1), phase, levels)
+    found = msgspec.msgpack.decode(data, type=Packed)
+    rows = unpacked(found.rows).reshape(5, -1)
+    return DriftState(rows, _stems(found.heard), found.phase, found.levels)
 
 
-def _cosine(product: float, square: float) -> float:
-    """Cosine to a vector of this squared length; rounding cannot push it out of [-1, 1]."""
-    return min(1.0, max(-1.0, product / math.sqrt(square))) if square > 1e-6 else 0.0
+def _stems(data: bytes) -> Stems:
+    return np.frombuffer(data, "<u4").astype(np.uint32, copy=False)
 
 
-def _phase(last: Phase, score: float) -> Phase:
-    """A phase is entered at its threshold and left below it."""
-    if score >= DRIFTED_SCORE or (last == "drifted" and score >= DRIFTED_SCORE - HYSTERESIS):
-        return "drifted"
-    if score >= SHIFTING_SCORE or (last != "stable" and score >= SHIFTING_SCORE - HYSTERESIS):
-        return "shifting"
-    return "stable"
+def _heard(before: Stems, said: bytes) -> Stems:
+    """The stems said last, each once, the newest at the end."""
+    fresh = _stems(said)
+    again = (before[:, None] == fresh).any(axis=1)
+    return np.concatenate([before[~again], fresh])[-HEARD:]

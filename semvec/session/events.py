@@ -2,14 +2,16 @@
 
 An event holds decisions, not commands. Applying one only stores and does elementwise arithmetic, so
 that a replay is exact to the bit and later rules never change what an old event means.
-Vectors are bytes, as `semvec.vectors.packed` makes them.
+Vectors of inputs are bytes as `semvec.vectors.packed` makes them; those that memories keep, pooled
+and token vectors, are int8 codes of unit vectors (`semvec.kernels.numpy_.quantise`), row after row.
 """
 
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import TypeAlias
 
 import msgspec
 
+from semvec.session.bounds import Cosine, Share, Weight
 from semvec.session.drift import Step
 from semvec.session.state import Update
 
@@ -26,11 +28,42 @@ class Tier(IntEnum):
     ARCHIVE = 3
 
 
+class Standing(IntEnum):
+    """What consolidation has made of a memory: nothing yet; it covers itself at least; another
+    that says nearly the same covers it."""
+
+    NEW = 0
+    COVERS = 1
+    COVERED = 2
+
+
+class Level(StrEnum):
+    """How an isolated session treats its inputs."""
+
+    OPEN = "OPEN"
+    FILTER = "FILTER"
+    QUARANTINE = "QUARANTINE"
+    LOCKDOWN = "LOCKDOWN"
+
+
+class Kind(StrEnum):
+    """What an entity of the literal cache can be."""
+
+    VARIABLE = "variable"
+    FUNCTION = "function"
+    CLASS = "class"
+    PATH = "path"
+    ERROR = "error"
+    SIGNATURE = "signature"
+    CONSTANT = "constant"
+    TYPE = "type"
+
+
 class PolicyVector(msgspec.Struct, frozen=True, gc=False):
     """A standing anchor of a session: unit vector, weight, what it stands for."""
 
     vector: bytes
-    weight: float = 1.0
+    weight: Weight = 1.0
     label: str | None = None
 
 
@@ -38,6 +71,7 @@ class Profile(msgspec.Struct, frozen=True, gc=False):
     """What a session is made with and keeps for life.
 
     `model` names the embedder whose vectors it holds; None where the client brings all vectors.
+    `token_dimension` is the length of its token vectors; 0 where it has none.
     """
 
     dimension: int
@@ -46,26 +80,106 @@ class Profile(msgspec.Struct, frozen=True, gc=False):
     topic_switch: bool = True
     template: bytes | None = None
     policies: tuple[PolicyVector, ...] = ()
+    token_dimension: int = 0
 
 
-class Heard(msgspec.Struct, frozen=True, gc=False):
+class Trigger(msgspec.Struct, frozen=True, gc=False, tag="trigger"):
+    """Memories that match it are boosted where the query does; one of keyword and vector is there.
+
+    A vector matches from a cosine of `threshold` on.
+    """
+
+    id: int
+    keyword: str | None
+    vector: bytes | None
+    threshold: Cosine
+
+
+class Anchor(msgspec.Struct, frozen=True, gc=False, tag="anchor"):
+    id: int
+    vector: bytes
+
+
+class Isolation(msgspec.Struct, frozen=True, gc=False, tag="isolation"):
+    """The level and the lists that inputs are checked against: the vectors of each, end to end."""
+
+    id: int
+    level: Level
+    exclusions: bytes
+    allowed: bytes
+    threshold: Cosine
+
+
+class Held(msgspec.Struct, frozen=True, gc=False, tag="held"):
+    """A memory to be: set aside by isolation, or on its way in by injection.
+
+    `vector` is what the memory will have, `at` when it was said. Where it `updates`, learning it
+    moves the session's state.
+    """
+
+    id: int
+    question: str | None
+    response: str | None
+    vector: bytes
+    question_vector: bytes | None = None
+    at: float = 0.0
+    updates: bool = True
+    tier: Tier = Tier.SHORT_TERM
+    importance: Share = 0.5
+    access_count: int = 0
+    tokens: bytes | None = None
+
+    @property
+    def text(self) -> str:
+        return joined(self.question, self.response)
+
+
+class Entity(msgspec.Struct, frozen=True, gc=False, tag="entity"):
+    """A verbatim value of the literal cache under its key."""
+
+    id: int
+    key: str
+    kind: Kind
+    value: str
+    context: str
+    importance: Share
+
+
+Piece: TypeAlias = Trigger | Anchor | Isolation | Held | Entity
+"""What comes into a session whole and never changes, with an id; storage writes it once."""
+
+
+class Use(msgspec.Struct, frozen=True, gc=False):
+    """So many times an entity was found."""
+
+    id: int
+    count: int
+
+
+class Heard(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One input on arrival: its words, its embedding, what the drift detector made of it.
 
-    One that `asks` waits for its answer from now on.
+    One that `asks` waits for its answer from now on; `held` is the piece that it lies in meanwhile
+    where isolation has set it aside. What isolation drops leaves no words. `tokens` are its token
+    vectors, if it has any.
     """
 
     text: str
     vector: bytes
     step: Step
     asks: bool = False
+    tokens: bytes | None = None
+    held: int = 0
 
 
-class Learnt(msgspec.Struct, frozen=True, gc=False):
-    """One update: a memory made of what was pending and what was heard, or an older one reinforced.
+class Learnt(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A memory made of what was pending and what was heard, or an older one reinforced.
 
-    `asked` says whether the pending question is part of it, `answer` which input is, by its place.
+    `asked` says whether the pending question is part of it, `answer` which input is, by its place;
+    else it is what was `held` under this id. Without `update` the state stays as it is.
     `scale` normalises the sum of a pair's two embeddings; `nearest` is the highest cosine to any
-    memory at the time; `importance` is what the memory has from now on.
+    memory at the time; `importance` is what the memory has from now on. `tokens` are the memory's
+    token vectors where they are not simply those of its parts.
     """
 
     asked: bool
@@ -77,7 +191,9 @@ class Learnt(msgspec.Struct, frozen=True, gc=False):
     importance: float
     nearest: float
     scale: float
-    update: Update
+    update: Update | None
+    held: int = 0
+    tokens: bytes | None = None
 
 
 class Move(msgspec.Struct, frozen=True, gc=False):
@@ -106,6 +222,8 @@ class MemoryRecord(msgspec.Struct, frozen=True, gc=False):
     access_count: int
     importance: float
     nearest: float
+    tokens: bytes | None = None
+    standing: Standing = Standing.NEW
 
     @property
     def text(self) -> str:
@@ -117,8 +235,9 @@ class Created(msgspec.Struct, frozen=True, tag="created"):
     profile: Profile
 
 
-class Turn(msgspec.Struct, frozen=True, gc=False, tag="turn"):
-    """One request's changes; without `heard`, only accesses and returns from the archive.
+class Turn(msgspec.Struct, frozen=True, gc=False, tag="turn", omit_defaults=True):
+    """One request's changes. Its parts apply in this order: uses of entities, pieces that go,
+    pieces that come, returns from the archive, accesses, what is learnt, moves, what is heard.
 
     `boost` is the number of further updates that weigh more because the subject changed.
     """
@@ -131,6 +250,9 @@ class Turn(msgspec.Struct, frozen=True, gc=False, tag="turn"):
     returned: tuple[MemoryRecord, ...] = ()
     reset: bool = False
     boost: int = 0
+    used: tuple[Use, ...] = ()
+    removed: tuple[int, ...] = ()
+    added: tuple[Piece, ...] = ()
 
     @property
     def arrivals(self) -> list[int]:
@@ -139,9 +261,28 @@ class Turn(msgspec.Struct, frozen=True, gc=False, tag="turn"):
         return [record.id for record in self.returned] + fresh
 
 
-Event: TypeAlias = Created | Turn
+class Verdict(msgspec.Struct, frozen=True, gc=False):
+    """What a memory has from now on. `nearest` is the cosine to the one that covers it, or else the
+    highest to any other that covers."""
+
+    memory_id: int
+    standing: Standing
+    importance: float
+    nearest: float
+
+
+class Consolidated(msgspec.Struct, frozen=True, gc=False, tag="consolidated"):
+    """A batch of long-term memories has been compared with the others."""
+
+    at: float
+    verdicts: tuple[Verdict, ...]
+
+
+Event: TypeAlias = Created | Turn | Consolidated
 
 encode_event = msgspec.msgpack.Encoder().encode
 decode_event = msgspec.msgpack.Decoder(Event).decode
 encode_memory = msgspec.msgpack.Encoder().encode
 decode_memory = msgspec.msgpack.Decoder(MemoryRecord).decode
+encode_piece = msgspec.msgpack.Encoder().encode
+decode_piece = msgspec.msgpack.Decoder(Piece).decode

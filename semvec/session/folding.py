@@ -4,7 +4,7 @@ import re
 import unicodedata
 from hashlib import blake2b
 
-from semvec.session.words import composed
+from semvec.words import composed
 
 DRESS = r"!\"'(),.:;?\[\]{}_"
 """ASCII punctuation that can go; `#%&*/@` and the backslash change what is said."""

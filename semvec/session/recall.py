@@ -1,7 +1,9 @@
-"""One relevance from several signals, and the best of them.
+"""One relevance for each memory, from what is known of it and of its neighbours; and the best.
 
-A scorer that answers the query by itself (cosine, lexical) is a number in about [0, 1]; the mean of
-the scorers is the match. What follows only raises a match towards 1, so that relevance stays an
+A query is cut into units, its tokens or words. Each unit is answered by a memory as far as one of
+its tokens is near, and its word occurs; or, a little less, by the memories learnt just before and
+after it, since a question's words and its answer often stand in neighbouring turns. The weighted
+mean over the units is the match. What follows only raises it towards 1, so that relevance stays an
 absolute number. Figures and alternatives: docs/recall.md.
 """
 
@@ -10,59 +12,55 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Scores = npt.NDArray[np.float32]
-Slots = npt.NDArray[np.int64]
+from semvec.kernels.numpy_ import spread
 
-PREVIOUS_SHARE = 0.3
-NEXT_SHARE = 0.15
+Scores = npt.NDArray[np.float32]
+Ids = npt.NDArray[np.int64]
+Slots = npt.NDArray[np.intp]
+
+AFTER = (0.8, 0.7, 0.6)
+BEFORE = (0.6, 0.5)
+"""What an answer counts for memories learnt one, two, three turns after it, or before it."""
 RECENCY_SHARE = 0.01
 IMPORTANCE_SHARE = 0.01
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Signals:
-    """What is known of n memories for one query; arrays of shape (n,).
+    """What speaks for n memories beside their match; arrays of shape (n,) in [0, 1].
 
-    Each of `scorers` answers the query by itself, in about [0, 1]: the cosine, BM25. `recency`,
-    `importance` and `boost` (the largest single one, None where nothing boosts) lie in [0, 1].
+    `boost` is the largest single one, None where nothing boosts.
     """
 
-    scorers: tuple[Scores, ...]
     recency: Scores
     importance: Scores
     boost: Scores | None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Order:
-    """For each of n slots the slots learnt just before and just after it; -1 stands for none."""
+def match(answered: Scores, weights: Scores, ids: Ids) -> Scores:
+    """How far each of n memories answers a query, shape (n,), in [0, 1].
 
-    previous: Slots
-    next: Slots
+    `answered`, shape (q, n), is how far it answers each of the query's units, in [0, 1]; `weights`,
+    shape (q,), sum to 1; `ids`, shape (n,), rise in the order of learning.
+    """
+    matched: Scores = weights @ spread(answered, ids, AFTER, BEFORE)
+    return matched
 
 
-def relevance(signals: Signals, order: Order) -> Scores:
+def relevance(matched: Scores, signals: Signals) -> Scores:
     """Relevance in [0, 1], shape (n,)."""
-    match = np.zeros(len(signals.recency) + 1, np.float32)  # what slot -1 reads stays 0
-    for scorer in signals.scorers:
-        match[:-1] += np.minimum(np.maximum(scorer, 0.0), 1.0)
-    match /= len(signals.scorers)
-    around = PREVIOUS_SHARE * match.take(order.previous, mode="wrap")
-    around += NEXT_SHARE * match.take(order.next, mode="wrap")
     kept = RECENCY_SHARE * signals.recency + IMPORTANCE_SHARE * signals.importance
-    missing = (1.0 - match[:-1]) * (1.0 - around) * (1.0 - kept)
+    missing = (1.0 - matched) * (1.0 - kept)
     if signals.boost is not None:
         missing *= 1.0 - signals.boost
     return np.minimum(np.maximum(1.0 - missing, 0.0), 1.0)
 
 
-def rank(relevance: Scores, ids: npt.NDArray[np.int64], k: int) -> Slots:
-    """At most k slots by falling relevance, ties by the newer id; an id of -1 is an empty slot."""
-    slots = np.flatnonzero(ids >= 0)
-    values = relevance[slots]
-    if k < len(slots):
-        least = np.partition(values, len(values) - k)[len(values) - k] if k else np.inf
-        slots = slots[values >= least]
-        values = relevance[slots]
-    best = np.lexsort((-ids[slots], -values))[:k]
-    return slots[best]
+def rank(relevance: Scores, ids: Ids, k: int) -> Slots:
+    """At most k places by falling relevance, ties by the newer id."""
+    places = np.arange(len(ids))
+    if k < len(ids):
+        least = np.partition(relevance, len(ids) - k)[len(ids) - k] if k else np.inf
+        places = np.flatnonzero(relevance >= least)
+    best = np.lexsort((-ids[places], -relevance[places]))[:k]
+    return places[best]

@@ -1,36 +1,42 @@
 """The memories that matter for a query, hot and archived in one ranking."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from semvec.kernels.numpy_ import nearer_cosines
 from semvec.session.agreement import agree
+from semvec.session.boost import TRIGGER_SHARE, boosts, candidates, named
 from semvec.session.events import MemoryRecord
-from semvec.session.memory import Content
-from semvec.session.recall import Order, Scores, Signals, rank, relevance
+from semvec.session.folding import fold_digest
+from semvec.session.memory import Content, Memories, Rows
+from semvec.session.pool import Pool
+from semvec.session.query import Query, Units, units_of
+from semvec.session.recall import Scores, Signals, Slots, match, rank, relevance
 from semvec.session.session import Session
-from semvec.session.words import terms
-from semvec.vectors import Vector, unpacked
+from semvec.session.triggers import Words
+from semvec.vectors import Vector
 
-POLICY_SHARE = 0.1
-"""What a policy vector of weight 1 adds at most."""
+WORD_SHARE = 0.25
+"""What the word itself counts for a unit, beside the nearest token."""
+POOLED_WORD_SHARE = 0.5
+"""The same where the vectors of whole texts stand for tokens."""
+UNRELATED = 0.2
+"""Cosine below which a token and the nearest one of a text have nothing to do with each other."""
+SHORTLIST = 64
+"""Memories whose tokens are compared: the best by cosine and words together."""
+SHORTLIST_AFTER, SHORTLIST_BEFORE = 0.25, 0.125
+"""What is added of that number of the memory learnt just before, and of the one just after."""
 RECENT_S = 3600.0
 """Age in seconds at which a memory's recency is one half."""
-TWIN = 1e-6
-"""Difference of cosines below which two memories are equally near."""
-TWINS = 8
-"""Equally near memories that are looked at for an answer."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Query:
-    """`vector` has shape (d,), unit length; `text` is None for a query by vector alone."""
-
-    text: str | None
-    vector: Vector
+ANSWERS = 8
+"""Nearest memories that are looked at for an answer."""
+LONGEST = 10_000
+"""Characters past which a question is the same only to the letter: folding takes milliseconds."""
+SAME_COSINE = 0.999
+"""What the same words reach at least, rounded to int8."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +51,27 @@ class Found:
         return self.memory.text
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Scan:
+    """A comparison of token vectors, (q, p), with those of the memories in `rows`.
+
+    `places` are where these memories stand in the pool. All that a device has to know.
+    """
+
+    memories: Memories
+    vectors: Vector
+    rows: Rows
+    places: Slots
+
+    def maxima(self) -> Vector:
+        """The highest cosine of each token to any of each memory, shape (q, rows)."""
+        return self.memories.tokens.maxima(self.vectors, self.rows)
+
+
 class Search:
     """One query over a session's hot memories and candidates of its archive.
 
-    Slots are the session's rows, then the candidates. Good until the session changes.
+    Good until the session changes.
     """
 
     def __init__(
@@ -60,107 +83,179 @@ class Search:
         archived: Sequence[MemoryRecord] = (),
     ) -> None:
         """`cosines`, shape (count,), are the query's to the session's rows."""
-        memories = session.memories
         self._session, self._query, self._now = session, query, now
-        self._archived = [record for record in archived if record.id not in memories]
-        self._hot = memories.count
-        self._cosine, self._ids = cosines, memories.ids[: self._hot]
-        if self._archived:
-            self._cosine = np.append(cosines, archived_cosines(self._archived, query.vector))
-            self._ids = np.append(self._ids, [record.id for record in self._archived])
+        self._pool = Pool(session.memories, archived)
+        others = self._pool.archived.cosines(query.vector[None])[0]
+        self._cosines = self._pool.merged(cosines, others)
 
     def best(self, k: int) -> list[Found]:
         """At most k memories by falling relevance."""
-        scores = relevance(self._signals(), self._order())
-        return [
-            Found(self._memory(slot), float(scores[slot]))
-            for slot in rank(scores, self._ids, k).tolist()
-        ]
+        pool = self._pool
+        matched = match(self._answered(), self._units.weights, pool.ids)
+        scores = relevance(matched, self._signals())
+        places = rank(scores, pool.ids, k).tolist()
+        return [Found(pool.memory(place), float(scores[place])) for place in places]
 
     def familiar(self, threshold: float) -> tuple[float, bool]:
-        """The highest cosine to anything remembered, and whether that memory answers the query.
+        """The highest cosine to anything remembered, and whether a memory answers the query.
 
-        It does where the cosine reaches the threshold, the memory holds an answer, and its
-        question's numbers, dates and names are the query's.
+        One does where it is among the nearest, its cosine reaches the threshold, it holds an
+        answer, and its question's numbers, dates and names are the query's. The very same words
+        have a cosine of 1.
         """
-        cosines = np.where(self._ids >= 0, self._cosine, -np.inf)
-        highest = float(cosines.max(initial=-np.inf))
-        if highest == -np.inf:
-            return 0.0, False
-        similarity = max(-1.0, min(1.0, highest))
-        if similarity < threshold or self._query.text is None:
-            return similarity, False
-        twins = np.flatnonzero(cosines >= highest - TWIN)
-        newest = twins[np.argsort(-self._ids[twins])][:TWINS].tolist()
-        return similarity, any(answers(self._memory(slot), self._query.text) for slot in newest)
+        near, text = [], self._query.text
+        for place in rank(self._cosines, self._pool.ids, ANSWERS).tolist():
+            memory = self._pool.memory(place)
+            near.append((similarity(memory, text, float(self._cosines[place])), memory))
+        highest = max((cosine for cosine, _ in near), default=0.0)
+        if text is None or highest < threshold:
+            return highest, False
+        return highest, any(cosine >= threshold and answers(each, text) for cosine, each in near)
 
-    def _memory(self, slot: int) -> Content | MemoryRecord:
-        if slot < self._hot:
-            return self._session.memories.content(slot)
-        return self._archived[slot - self._hot]
+    @cached_property
+    def scan(self) -> Scan | None:
+        """The comparison that `best` needs; None where the query has no token vectors."""
+        if self._units.vectors is None:
+            return None
+        places = self._shortlist()
+        places, rows = self._pool.hot_among(places[self._tokened[places]])
+        return Scan(self._session.memories, self._units.vectors, rows, places)
+
+    @cached_property
+    def _units(self) -> Units:
+        return units_of(self._query, self._session.memories.lexical)
+
+    @cached_property
+    def _occurrences(self) -> Scores:
+        """How far each unit's word occurs in each memory, shape (q, n), in [0, 1]."""
+        memories, archived = self._session.memories, self._pool.archived
+        hot = occurrences(self._units, memories)
+        others = archived.occurrences(self._units.stems, memories.lexical)
+        return self._pool.merged(hot, others)
+
+    @cached_property
+    def _tokened(self) -> npt.NDArray[np.bool_]:
+        """Which memories are compared by token vectors, shape (n,): none by a query without."""
+        if self._units.vectors is None:
+            return np.zeros(len(self._pool), bool)
+        hot = self._session.memories.tokens.lengths > 0
+        return self._pool.merged(hot, self._pool.archived.tokened)
+
+    @cached_property
+    def _whole(self) -> Scores:
+        """How near the vector of each memory's text is, shape (n,), in [0, 1]."""
+        return self._cosines.clip(0.0, 1.0)
+
+    def _shortlist(self) -> Slots:
+        """Places of the memories whose tokens are worth a comparison."""
+        alone = self._whole + self._units.weights @ self._occurrences
+        if len(alone) <= SHORTLIST:
+            return np.arange(len(alone))
+        ids = self._pool.ids
+        together, adjacent = alone.copy(), ids[1:] - ids[:-1] == 1
+        together[1:] += SHORTLIST_AFTER * alone[:-1] * adjacent
+        together[:-1] += SHORTLIST_BEFORE * alone[1:] * adjacent
+        return np.argpartition(together, -SHORTLIST)[-SHORTLIST:]
+
+    def _answered(self) -> Scores:
+        """How far each memory answers each unit, shape (q, n), in [0, 1]: as far as its word
+        occurs, and as far as it is near."""
+        worded = np.array([[bool(stems)] for stems in self._units.stems])
+        by_word = np.where(self._tokened, np.float32(WORD_SHARE), np.float32(POOLED_WORD_SHARE))
+        shares: Scores = worded * by_word
+        answered = self._near()
+        answered *= 1.0 - shares
+        answered += shares * self._occurrences
+        return answered
+
+    def _near(self) -> Scores:
+        """How near each memory is to each unit, shape (q, n), in [0, 1]: by its nearest token, as
+        far as it is short-listed or archived, or by the vector of its text where it has none."""
+        pool, whole = self._pool, np.where(self._tokened, np.float32(0.0), self._whole)
+        near: Scores = whole[None].repeat(len(self._units), axis=0)
+        if (scan := self.scan) is not None:
+            near[:, scan.places] = related(scan.maxima())
+            archived = pool.archived_places[pool.archived.tokened]
+            near[:, archived] = related(pool.archived.maxima(scan.vectors))
+        return near
 
     def _signals(self) -> Signals:
-        memories, archived, n = self._session.memories, self._archived, self._hot
-        created, importance = memories.created[:n], memories.importance[:n]
-        if archived:
-            created = np.append(created, [record.created for record in archived])
-            importance = np.append(importance, [record.importance for record in archived])
-        lexical = self._lexical()
-        return Signals(
-            scorers=(self._cosine,) if lexical is None else (self._cosine, lexical),
-            recency=recency(self._now - created),
-            importance=importance.astype(np.float32),
-            boost=self._boost(),
-        )
-
-    def _lexical(self) -> Scores | None:
-        """BM25 of every slot; None for a query without words."""
-        words = terms(self._query.text or "")
-        if not words:
-            return None
-        index = self._session.memories.lexical
-        weights = index.weights(words)
-        scores = index.scores(weights, self._hot)
-        if not self._archived:
-            return scores
-        more = [index.score_document(weights, terms(each.text)) for each in self._archived]
-        return np.append(scores, np.array(more, np.float32))
+        memories, archived = self._session.memories, self._pool.archived
+        created = self._pool.merged(memories.created, archived.created)
+        importance = self._pool.merged(memories.importance, archived.importance)
+        return Signals(recency(self._now - created), importance.astype(np.float32), self._boost())
 
     def _boost(self) -> Scores | None:
-        """The largest boost of any policy vector for each slot, in [0, POLICY_SHARE]."""
-        policies = self._session.policies
-        if not len(policies):
+        """The largest boost of any anchor or trigger for each memory; None where there is none."""
+        session, pool = self._session, self._pool
+        anchors, query = session.anchors, self._query
+        if not len(session.triggers) and not len(anchors):
             return None
-        vectors = self._session.memories.vectors[: self._hot]
-        if self._archived:
-            vectors = np.concatenate([vectors, rows_of(self._archived)])
-        boost: Scores = POLICY_SHARE * np.clip((vectors @ policies.T).max(axis=1), 0.0, 1.0)
+        fired = session.triggers.fired(query.text, query.vector)
+        if not fired and not len(anchors):
+            return None
+        probes = np.concatenate([anchors.vectors, fired.vectors])
+        cosines = pool.merged(session.memories.cosines(probes), pool.archived.cosines(probes))
+        boost = boosts(anchors, fired, cosines)
+        if fired.keywords:
+            slots = self._candidates(fired.keywords)
+            boost[named(fired.keywords, slots, self._text)] = TRIGGER_SHARE
         return boost
 
-    def _order(self) -> Order:
-        memories = self._session.memories
-        previous, following = memories.previous[: self._hot], memories.next[: self._hot]
-        if not self._archived:
-            return Order(previous, following)
-        alone = np.full(len(self._archived), -1)
-        return Order(np.append(previous, alone), np.append(following, alone))
+    def _candidates(self, keywords: Collection[Words]) -> Slots:
+        """Places of memories that may hold a keyword, the newest first."""
+        pool, memories = self._pool, self._session.memories
+        slots = candidates(memories.lexical, keywords)
+        if slots is None:
+            return np.arange(len(pool))[::-1]
+        hot = np.zeros(memories.count, bool)
+        hot[list(slots)] = True
+        return np.flatnonzero(pool.merged(hot, np.ones(len(pool.archived), bool)))[::-1]
+
+    def _text(self, place: int) -> str:
+        return self._pool.memory(place).text
+
+
+def occurrences(units: Units, memories: Memories) -> Scores:
+    """How far each unit's word occurs in the memory of each row, shape (q, count), in [0, 1]."""
+    found = np.zeros((len(units), memories.count), np.float32)
+    parts = [(unit, stem) for unit, stems in enumerate(units.stems) for stem in stems]
+    held = memories.lexical.occurrences([stem for _, stem in parts])
+    unit_of = np.array([unit for unit, _ in parts], np.intp)
+    places = memories.count * unit_of[held.terms] + held.slots
+    np.maximum.at(found.reshape(-1), places, held.shares)
+    return found
+
+
+def related(cosines: Scores) -> Scores:
+    """Cosines of tokens as numbers in [0, 1], 0 for those that say nothing."""
+    shares: Scores = (cosines - UNRELATED) / np.float32(1.0 - UNRELATED)
+    return shares.clip(0.0, 1.0)
+
+
+def similarity(memory: Content | MemoryRecord, text: str | None, cosine: float) -> float:
+    """The cosine; 1 for the same words, whose vectors are only nearly equal after rounding."""
+    if text is not None and cosine > SAME_COSINE and says(memory, text):
+        return 1.0
+    return max(-1.0, min(1.0, cosine))
+
+
+def says(memory: Content | MemoryRecord, text: str) -> bool:
+    """Whether the memory or its question has the same words, form aside."""
+    question = memory.question
+    if len(text) > LONGEST or len(question or "") > LONGEST:
+        return text in (memory.text, question)
+    fold = fold_digest(text)
+    return memory.fold == fold or (question is not None and fold_digest(question) == fold)
 
 
 def answers(memory: Content | MemoryRecord, question: str) -> bool:
     """Whether a memory holds the answer to this very question."""
     if memory.question is None or memory.response is None:
         return False
+    if len(question) > LONGEST or len(memory.question) > LONGEST:
+        return question == memory.question
     return agree(question, memory.question)
-
-
-def archived_cosines(records: Sequence[MemoryRecord], x: Vector) -> Vector:
-    """The higher of the cosines of each record's text and question to `x`, shape (records,)."""
-    questions = np.stack([unpacked(each.question_vector or each.vector) for each in records])
-    return nearer_cosines(x[None], rows_of(records), questions).reshape(-1)
-
-
-def rows_of(records: Sequence[MemoryRecord]) -> Vector:
-    return np.stack([unpacked(record.vector) for record in records])
 
 
 def recency(age: npt.NDArray[np.float64]) -> Scores:

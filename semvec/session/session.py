@@ -1,35 +1,54 @@
 """One session: the fold of its events."""
 
+from collections.abc import Iterable, Iterator
+from itertools import takewhile
 from typing import assert_never
 
 import msgspec
-import numpy as np
 
 from semvec.session import drift
+from semvec.session.anchors import Anchors
 from semvec.session.events import (
+    Anchor,
+    Consolidated,
     Created,
+    Entity,
     Event,
     Heard,
+    Held,
+    Isolation,
     Learnt,
     MemoryRecord,
+    Piece,
     Profile,
     Tier,
+    Trigger,
     Turn,
 )
+from semvec.session.footprint import SESSION_BYTES, text_bytes
+from semvec.session.isolation import Guard, Quarantine
+from semvec.session.literals import Literals
 from semvec.session.memory import Memories, text_of
 from semvec.session.state import State
-from semvec.vectors import Vector, blend, packed, unpacked
+from semvec.session.triggers import Triggers
+from semvec.vectors import Vector, blend, codes, unpacked
 
 
 class Pending(msgspec.Struct, frozen=True, gc=False):
-    """A question that waits for its answer."""
+    """A question that waits for its answer; `held` is the piece of one that isolation holds."""
 
     text: str
     vector: bytes
+    tokens: bytes | None = None
+    held: int = 0
+
+    @property
+    def nbytes(self) -> int:
+        return text_bytes(self.text) + len(self.vector) + len(self.tokens or b"")
 
 
 class Session:
-    """State, drift and memories after `seq` events; changed only by `apply`."""
+    """State, drift, memories and pieces after `seq` events; changed only by `apply`."""
 
     def __init__(self, created: Created) -> None:
         profile = created.profile
@@ -40,12 +59,19 @@ class Session:
         template = None if profile.template is None else unpacked(profile.template)
         self.state = State(profile.dimension, template)
         self.drift = drift.DriftState.initial(profile.dimension)
-        self.memories = Memories(profile.dimension, profile.long_term)
-        weighted = [each.weight * unpacked(each.vector) for each in profile.policies]
-        self.policies = np.array(weighted, np.float32).reshape(-1, profile.dimension)
+        self.memories = Memories(profile.dimension, profile.long_term, profile.token_dimension)
         self.pending: Pending | None = None
         self.next_id = 1
         self.archived = 0
+        self.triggers = Triggers(profile.dimension)
+        self.anchors = Anchors(profile.dimension)
+        for policy in profile.policies:
+            self.anchors.add(unpacked(policy.vector), policy.weight)
+        self.anchors_set: list[Anchor] = []
+        self.guard = Guard(profile.dimension)
+        self.quarantine = Quarantine()
+        self.literals = Literals()
+        self.next_piece = 1
 
     @property
     def total_memories(self) -> int:
@@ -53,25 +79,82 @@ class Session:
         return len(self.memories) + self.archived
 
     @property
+    def open_question(self) -> Pending | None:
+        """The question that waits for its answer, unless isolation keeps it out."""
+        pending = self.pending
+        if pending is None or pending.held or self.guard.withholds(unpacked(pending.vector)):
+            return None
+        return pending
+
+    @property
     def nbytes(self) -> int:
-        """Bytes that a session takes: memories, vectors of state and drift, the pending question,
-        policy vectors twice."""
-        pending = 0 if self.pending is None else len(self.pending.text.encode())
-        vectors = self.state.mean.nbytes + self.drift.rows.nbytes + 2 * self.policies.nbytes
-        return self.memories.nbytes + vectors + pending
+        """Bytes that a session takes, with all that was added to it."""
+        pending = 0 if self.pending is None else self.pending.nbytes
+        vectors = self.state.mean.nbytes + self.drift.nbytes
+        controls = self.anchors.nbytes + self.guard.nbytes
+        aside = self.quarantine.nbytes + self.literals.nbytes + self.triggers.nbytes
+        return SESSION_BYTES + self.memories.nbytes + vectors + pending + controls + aside
 
     def apply(self, event: Event) -> None:
         match event:
             case Turn():
                 self._apply_turn(event)
+            case Consolidated():
+                for verdict in event.verdicts:
+                    self.memories.judge(verdict)
             case Created():
                 raise ValueError("a session is created once")
             case _:
                 assert_never(event)
         self.seq += 1
-        self.used_at = event.at
+
+    def pieces_from(self, piece_id: int) -> Iterator[Piece]:
+        """Those with this id or a higher one, by kind."""
+        setting = self.guard.setting
+        kinds: tuple[Iterable[Piece], ...] = (
+            reversed(self.triggers),
+            reversed(self.anchors_set),
+            [setting] if setting.id else [],
+            reversed(self.quarantine.items.values()),
+            reversed(self.literals),
+        )
+        for pieces in kinds:
+            yield from takewhile(lambda piece: piece.id >= piece_id, pieces)
+
+    def add(self, piece: Piece) -> None:
+        """Take in a piece, as an event or a snapshot has it."""
+        match piece:
+            case Trigger():
+                self.triggers.add(piece)
+            case Anchor():
+                self.anchors.add(unpacked(piece.vector))
+                self.anchors_set.append(piece)
+            case Isolation():
+                self.guard = Guard(self.profile.dimension, piece)
+            case Held():
+                self.quarantine.add(piece)
+            case Entity():
+                self.literals.put(piece)
+            case _:
+                assert_never(piece)
+        self.next_piece = max(self.next_piece, piece.id + 1)
+
+    def _remove(self, piece_id: int) -> None:
+        if piece_id in self.quarantine.items:
+            self.quarantine.pop(piece_id)
+        elif piece_id in self.triggers:
+            self.triggers.discard(piece_id)
+        else:
+            self.literals.discard(piece_id)
 
     def _apply_turn(self, turn: Turn) -> None:
+        self.used_at = turn.at
+        for use in turn.used:
+            self.literals.use(use)
+        for piece_id in turn.removed:
+            self._remove(piece_id)
+        for piece in turn.added:
+            self.add(piece)
         for record in turn.returned:
             self.memories.add(record, Tier.SHORT_TERM)
             self.archived -= 1
@@ -84,36 +167,48 @@ class Session:
             self.archived += move.tier is Tier.ARCHIVE
         if turn.reset:
             self.drift = drift.restart(self.drift)
+        if turn.heard:
+            self.pending = None
         for heard in turn.heard:
             self._hear(heard, turn)
 
     def _learn(self, learnt: Learnt, turn: Turn) -> None:
+        tier = Tier.SHORT_TERM
+        if learnt.held:
+            item = self.quarantine.pop(learnt.held)
+            (x, record), tier = held_record(item, learnt, turn.at), item.tier
+            if self.pending is not None and self.pending.held == learnt.held:
+                self.pending = None
+        else:
+            x, record = self._heard_record(learnt, turn)
+        if learnt.update is not None:
+            self.state.apply(learnt.update, x, self.anchors)
+        if learnt.reinforces:
+            self.memories.reinforce(learnt.memory_id, learnt.importance, turn.at)
+            return
+        self.next_id = learnt.memory_id + 1
+        self.memories.add(record, tier)
+
+    def _heard_record(self, learnt: Learnt, turn: Turn) -> tuple[Vector, MemoryRecord]:
         question = self.pending if learnt.asked else None
         response = None if learnt.answer is None else turn.heard[learnt.answer]
         if question is not None:
             self.pending = None
         x = learnt_vector(question, response, learnt.scale)
-        self.state.apply(learnt.update, x)
-        if learnt.reinforces:
-            self.memories.reinforce(learnt.memory_id, learnt.importance, turn.at)
-            return
-        self.next_id = learnt.memory_id + 1
-        self.memories.add(
-            MemoryRecord(
-                id=learnt.memory_id,
-                hash=learnt.hash,
-                fold=learnt.fold,
-                question=text_of(question),
-                response=text_of(response),
-                vector=packed(x),
-                question_vector=question.vector if question and response else None,
-                created=turn.at,
-                last_access=turn.at,
-                access_count=0,
-                importance=learnt.importance,
-                nearest=learnt.nearest,
-            ),
-            Tier.SHORT_TERM,
+        return x, MemoryRecord(
+            id=learnt.memory_id,
+            hash=learnt.hash,
+            fold=learnt.fold,
+            question=text_of(question),
+            response=text_of(response),
+            vector=codes(x),
+            question_vector=codes(unpacked(question.vector)) if question and response else None,
+            created=turn.at,
+            last_access=turn.at,
+            access_count=0,
+            importance=learnt.importance,
+            nearest=learnt.nearest,
+            tokens=learnt.tokens or joined_tokens(question, response),
         )
 
     def _hear(self, heard: Heard, turn: Turn) -> None:
@@ -121,10 +216,36 @@ class Session:
         if heard.step.detected and self.profile.topic_switch:
             self.state.switch(turn.at, heard.step.score, turn.boost)
         if heard.asks:
-            self.pending = Pending(heard.text, heard.vector)
+            self.pending = Pending(heard.text, heard.vector, heard.tokens, heard.held)
+
+
+def held_record(item: Held, learnt: Learnt, at: float) -> tuple[Vector, MemoryRecord]:
+    """What was set aside, as the vector and the memory that it becomes."""
+    x, asked = unpacked(item.vector), item.question_vector
+    return x, MemoryRecord(
+        id=learnt.memory_id,
+        hash=learnt.hash,
+        fold=learnt.fold,
+        question=item.question,
+        response=item.response,
+        vector=codes(x),
+        question_vector=None if asked is None else codes(unpacked(asked)),
+        created=item.at,
+        last_access=at,
+        access_count=item.access_count,
+        importance=learnt.importance,
+        nearest=learnt.nearest,
+        tokens=item.tokens,
+    )
 
 
 def learnt_vector(question: Pending | None, response: Heard | None, scale: float) -> Vector:
     """x_t: the embedding of the one, or the normalised mean of both; shape (d,), unit length."""
     vectors = [unpacked(part.vector) for part in (question, response) if part is not None]
     return vectors[0] if len(vectors) == 1 else blend(vectors[0], vectors[1], scale)
+
+
+def joined_tokens(question: Pending | None, response: Heard | None) -> bytes | None:
+    """The token vectors of the parts, one after the other; None where they have none."""
+    parts = [part.tokens for part in (question, response) if part is not None and part.tokens]
+    return b"".join(parts) or None

@@ -1,6 +1,7 @@
-"""A session as bytes: what changes in one small record, the memories' contents beside it."""
+"""A session as bytes: what changes in one small record, memories' contents and pieces beside it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -8,11 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from semvec.session import drift
-from semvec.session.events import Created, MemoryRecord, Profile, Tier
+from semvec.session.events import Created, MemoryRecord, Piece, Profile, Tier, Use
+from semvec.session.memory import Memories
 from semvec.session.session import Pending, Session
 from semvec.session.state import State, Switch, Update
 
-VERSION = 1
+VERSION = 2
 
 
 class StateRecord(msgspec.Struct, frozen=True):
@@ -25,12 +27,30 @@ class StateRecord(msgspec.Struct, frozen=True):
 
 
 class Columns(msgspec.Struct, frozen=True):
-    """What changes about the hot memories: one little-endian column each, in the order of `ids`."""
+    """What changes about the hot memories: one little-endian column each, in the order of `ids`.
+
+    Earlier releases kept neither `nearest`, which never changed, nor `standing`.
+    """
 
     ids: bytes
     last_access: bytes
     accesses: bytes
     importance: bytes
+    nearest: bytes = b""
+    standing: bytes = b""
+
+
+class Pieces(msgspec.Struct, frozen=True):
+    """Which pieces are there, the ids of each kind in a column, and the next id; `uses` are those
+    of `entities`."""
+
+    next_id: int = 1
+    triggers: bytes = b""
+    anchors: bytes = b""
+    isolation: bytes = b""
+    held: bytes = b""
+    entities: bytes = b""
+    uses: bytes = b""
 
 
 class SnapshotRecord(msgspec.Struct, frozen=True):
@@ -46,6 +66,7 @@ class SnapshotRecord(msgspec.Struct, frozen=True):
     archived: int
     tiers: dict[int, list[int]]
     columns: Columns
+    pieces: Pieces = Pieces()
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -53,7 +74,7 @@ _decode = msgspec.msgpack.Decoder(SnapshotRecord).decode
 
 
 def take(session: Session) -> bytes:
-    """The session but for its memories' contents; equal sessions give equal bytes."""
+    """The session but for contents of memories and pieces; equal sessions give equal bytes."""
     memories = session.memories
     ids = [memory_id for tier in memories.tier_ids.values() for memory_id in tier]
     rows = np.fromiter((memories.row(memory_id) for memory_id in ids), np.intp, len(ids))
@@ -79,15 +100,23 @@ def take(session: Session) -> bytes:
                 last_access=column(memories.last_access),
                 accesses=column(memories.accesses),
                 importance=column(memories.importance),
+                nearest=column(memories.nearest),
+                standing=column(memories.standing),
             ),
+            pieces=_take_pieces(session),
         )
     )
 
 
-def restore(payload: bytes, contents: Mapping[int, MemoryRecord]) -> Session:
-    """The session that `take` saw; `contents` holds at least its hot memories, by id.
+def restore(
+    payload: bytes,
+    contents: Mapping[int, MemoryRecord],
+    pieces: Mapping[int, Piece] = MappingProxyType({}),
+) -> Session:
+    """The session that `take` saw; `contents` holds at least its hot memories by id, `pieces` at
+    least its pieces.
 
-    Raises ValueError for a snapshot of a later version, KeyError where a memory is missing.
+    Raises ValueError for a snapshot of a later version, KeyError where something is missing.
     """
     record = _decode(payload)
     if record.version > VERSION:
@@ -98,24 +127,63 @@ def restore(payload: bytes, contents: Mapping[int, MemoryRecord]) -> Session:
     session.pending = record.pending
     session.drift = drift.unpack(record.drift)
     _restore_state(session.state, record.state)
+    _restore_memories(session.memories, record, contents)
+    _restore_pieces(session, record.pieces, pieces)
+    return session
+
+
+def _restore_memories(
+    memories: Memories, record: SnapshotRecord, contents: Mapping[int, MemoryRecord]
+) -> None:
     columns = record.columns
-    changed = zip(
-        np.frombuffer(columns.ids, np.int64).tolist(),
-        np.frombuffer(columns.last_access, np.float64).tolist(),
-        np.frombuffer(columns.accesses, np.int64).tolist(),
-        np.frombuffer(columns.importance, np.float64).tolist(),
+    tier_of = {memory_id: Tier(tier) for tier, held in record.tiers.items() for memory_id in held}
+    for memory_id in np.frombuffer(columns.ids, np.int64).tolist():
+        memories.add(contents[memory_id], tier_of[memory_id])
+    rows = slice(0, len(memories))  # filled in order
+    memories.last_access[rows] = np.frombuffer(columns.last_access, np.float64)
+    memories.accesses[rows] = np.frombuffer(columns.accesses, np.int64)
+    memories.importance[rows] = np.frombuffer(columns.importance, np.float64)
+    if columns.nearest:
+        memories.nearest[rows] = np.frombuffer(columns.nearest, np.float64)
+        memories.standing[rows] = np.frombuffer(columns.standing, np.int8)
+
+
+def piece_ids(session: Session) -> npt.NDArray[np.int64]:
+    """The ids of all pieces of a session, kind by kind."""
+    record = _take_pieces(session)
+    columns = record.triggers, record.anchors, record.isolation, record.held, record.entities
+    return np.frombuffer(b"".join(columns), np.int64)
+
+
+def _take_pieces(session: Session) -> Pieces:
+    setting = session.guard.setting
+    return Pieces(
+        next_id=session.next_piece,
+        triggers=_ints(each.id for each in session.triggers),
+        anchors=_ints(each.id for each in session.anchors_set),
+        isolation=_ints([setting.id] if setting.id else []),
+        held=_ints(session.quarantine.items),
+        entities=_ints(session.literals.ids),
+        uses=_ints(entry.uses for entry in session.literals.entries),
+    )
+
+
+def _restore_pieces(session: Session, record: Pieces, pieces: Mapping[int, Piece]) -> None:
+    for column in (record.triggers, record.anchors, record.isolation, record.held, record.entities):
+        for piece_id in np.frombuffer(column, np.int64).tolist():
+            session.add(pieces[piece_id])
+    counted = zip(
+        np.frombuffer(record.entities, np.int64).tolist(),
+        np.frombuffer(record.uses, np.int64).tolist(),
         strict=True,
     )
-    tier_of = {memory_id: Tier(tier) for tier, held in record.tiers.items() for memory_id in held}
-    for memory_id, last_access, accesses, importance in changed:
-        memory = msgspec.structs.replace(
-            contents[memory_id],
-            last_access=last_access,
-            access_count=accesses,
-            importance=importance,
-        )
-        session.memories.add(memory, tier_of[memory_id])
-    return session
+    for entity_id, uses in counted:
+        session.literals.use(Use(entity_id, uses))
+    session.next_piece = record.next_id
+
+
+def _ints(values: Iterable[int]) -> bytes:
+    return np.fromiter(values, np.int64).tobytes()
 
 
 def _take_state(state: State) -> StateRecord:

@@ -1,7 +1,7 @@
 """The semantic state: an exponentially weighted mean of directions, and the phase it is in."""
 
 from collections import deque
-from copy import deepcopy
+from copy import copy
 from dataclasses import dataclass
 from math import sqrt
 from typing import Literal
@@ -10,6 +10,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from semvec.session.anchors import DRIFT_THRESHOLD, Anchors
+from semvec.session.bounds import Cosine, Share
 from semvec.vectors import Vector
 
 Phase = Literal["initialization", "exploration", "convergence", "resonance", "divergence"]
@@ -30,16 +32,32 @@ SCATTERED, FOCUSED = 0.45, 0.6
 """Mean resultant lengths below and above which the talk counts as scattered and as focused."""
 
 
-class Update(msgspec.Struct, frozen=True, gc=False):
-    """What one memory learnt does to the state, decided; applying it only stores."""
+REALIGNING_PATIENCE = 3
+"""Updates in a row far from every anchor after which realignment starts."""
+REALIGNING_UPDATES = 5
+PULL = 0.1
+"""Share by which one update of a realignment moves the state to an anchor of weight 1."""
 
-    beta: float
-    similarity: float
-    signal: float
-    norm: float
+
+class Update(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """What one memory learnt does to the state, decided; applying it only stores.
+
+    `pull` is the share by which the state then moves to the anchor at place `anchor`. `astray`
+    counts updates in a row that ended far from every anchor, `realigning` those still to come that
+    will be pulled.
+    """
+
+    beta: Share
+    similarity: Cosine
+    signal: Cosine
+    norm: Share
     phase: Phase
     candidate: Phase
     patience: int
+    pull: Share = 0.0
+    anchor: int = 0
+    astray: int = 0
+    realigning: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +87,16 @@ class State:
     def phase(self) -> Phase:
         return self.updates[-1].phase if self.updates else "initialization"
 
+    @property
+    def realignment_remaining(self) -> int:
+        """Updates still to come that will pull the state to its nearest anchor."""
+        return self.updates[-1].realigning if self.updates else 0
+
     def direction(self) -> Vector | None:
         """u_t, unit length, shape (d,); None while there is nothing to point at."""
-        norm = float(np.sqrt(self.mean @ self.mean))
-        return (self.mean / norm).astype(np.float32) if norm > 1e-12 else None
+        return direction_of(self.mean)
 
-    def decide(self, x: Vector) -> Update:
+    def decide(self, x: Vector, anchors: Anchors | None = None) -> Update:
         """The update that learning the unit vector `x`, shape (d,), calls for."""
         t = self.interaction_count + 1
         beta = max(BASE_GAIN, 1.0 / (t + self.prior_weight))
@@ -83,6 +105,13 @@ class State:
         direction = self.direction()
         similarity = 0.0 if t == 1 or direction is None else cosine(x, direction)
         moved = self._moved(x, beta)
+        pull, anchor, astray, realigning = 0.0, 0, 0, 0
+        if anchors:
+            if self.realignment_remaining:
+                _, anchor = anchors.nearest(direction_of(moved))
+                pull = min(1.0, PULL * float(anchors.weights[anchor]))
+                moved = pulled(moved, anchors.vectors[anchor], pull)
+            astray, realigning = self._strayed(anchors.nearest(direction_of(moved))[0])
         norm = min(1.0, float(np.sqrt(moved @ moved)))
         before = [each.similarity for each in self.updates]
         signal = trend([*before, similarity][-HISTORY:])
@@ -91,18 +120,33 @@ class State:
         patience = last.patience + 1 if last is not None and last.candidate == candidate else 1
         patient = patience >= PHASE_PATIENCE or self.phase == "initialization"
         phase = candidate if patient else self.phase
-        return Update(beta, similarity, signal, norm, phase, candidate, patience)
+        return Update(
+            beta=beta,
+            similarity=similarity,
+            signal=signal,
+            norm=norm,
+            phase=phase,
+            candidate=candidate,
+            patience=patience,
+            pull=pull,
+            anchor=anchor,
+            astray=astray,
+            realigning=realigning,
+        )
 
-    def apply(self, update: Update, x: Vector) -> None:
+    def apply(self, update: Update, x: Vector, anchors: Anchors | None = None) -> None:
         self.mean = self._moved(x, update.beta)
+        if update.pull and anchors:
+            self.mean = pulled(self.mean, anchors.vectors[update.anchor], update.pull)
         self.interaction_count += 1
         self.boost_remaining = max(0, self.boost_remaining - 1)
         self.updates.append(update)
 
-    def after(self, update: Update, x: Vector) -> "State":
+    def after(self, update: Update, x: Vector, anchors: Anchors | None = None) -> "State":
         """A copy with the update applied."""
-        state = deepcopy(self)
-        state.apply(update, x)
+        state = copy(self)
+        state.updates = self.updates.copy()
+        state.apply(update, x, anchors)
         return state
 
     def switch(self, at: float, score: float, boost: int) -> None:
@@ -112,6 +156,26 @@ class State:
 
     def _moved(self, x: Vector, beta: float) -> npt.NDArray[np.float64]:
         return (1.0 - beta) * self.mean + beta * x.astype(np.float64)
+
+    def _strayed(self, score: float) -> tuple[int, int]:
+        """`astray` and `realigning` after an update that ends at this cosine to an anchor."""
+        last = self.updates[-1] if self.updates else None
+        astray = 1 + (last.astray if last is not None else 0) if score < DRIFT_THRESHOLD else 0
+        realigning = max(0, self.realignment_remaining - 1)
+        if astray >= REALIGNING_PATIENCE and not realigning:
+            realigning = REALIGNING_UPDATES
+        return astray, realigning
+
+
+def direction_of(mean: npt.NDArray[np.float64]) -> Vector | None:
+    """The unit vector along `mean`, shape (d,); None where it has no direction."""
+    norm = float(np.sqrt(mean @ mean))
+    return (mean / norm).astype(np.float32) if norm > 1e-12 else None
+
+
+def pulled(mean: npt.NDArray[np.float64], anchor: Vector, share: float) -> npt.NDArray[np.float64]:
+    """`mean` moved by this share of the way to `anchor`, elementwise; shapes (d,)."""
+    return (1.0 - share) * mean + share * anchor.astype(np.float64)
 
 
 def cosine(x: Vector, y: Vector) -> float:

@@ -7,52 +7,45 @@ caller does that, `decide_turn` makes the event.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
+from msgspec.structs import replace
 
 from semvec.session import drift
-from semvec.session.events import Access, Heard, Learnt, MemoryRecord, Turn, joined
-from semvec.session.folding import fold_digest
-from semvec.session.memory import content_hash, text_of
-from semvec.session.session import Pending, Session, learnt_vector
+from semvec.session.cues import cues
+from semvec.session.detector import observe
+from semvec.session.events import (
+    Access,
+    Heard,
+    Held,
+    Learnt,
+    MemoryRecord,
+    Piece,
+    Tier,
+    Turn,
+    Use,
+)
+from semvec.session.memory import content_hash
+from semvec.session.plan import Draft, Plan, rows
+from semvec.session.session import Pending, Session
+from semvec.session.sieve import Sieve
 from semvec.session.state import BOOST_UPDATES, State
-from semvec.vectors import Vector, blend_scale, packed, unpacked
+from semvec.session.tiers import plan_moves
+from semvec.vectors import Tokens, Vector, packed
 
-NEW_IMPORTANCE = 0.5
 REINFORCEMENT = 0.1
 """What hearing the same words again adds to a memory's importance."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Said:
-    """A text and its embedding, float32, shape (d,), unit length."""
+    """A text, its embedding, float32, shape (d,), unit length, and its token vectors, if any."""
 
     text: str
     vector: Vector
+    tokens: Tokens | None = None
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Draft:
-    """A memory to be: of the pending question, of an input by its place, or of both.
-
-    `x` is its unit vector, shape (d,), and `scale` what normalised it.
-    """
-
-    asked: bool
-    answer: int | None
-    text: str
-    fold: bytes
-    x: Vector
-    scale: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Plan:
-    """`queries`, shape (m, d), are the drafts' vectors, then the message's if there is one."""
-
-    heard: tuple[Heard, ...]
-    drafts: tuple[Draft, ...]
-    queries: Vector
-    reset: bool
+    @property
+    def kept(self) -> bytes | None:
+        return None if self.tokens is None else self.tokens.kept
 
 
 def plan_turn(
@@ -64,10 +57,19 @@ def plan_turn(
 ) -> Plan:
     """What a run or a store brings; without inputs, nothing but what waits to be recorded."""
     heard = hear(session.drift, response, message, reset=reset)
-    drafts = tuple(_drafts(session.pending, heard, reset=reset))
+    sieve = Sieve(session, heard)
+    pairs = _pairs(session.pending, heard, reset=reset)
+    drafts = tuple(draft for pair in pairs if (draft := sieve.draft(*pair)) is not None)
     vectors = [draft.x for draft in drafts] + ([] if message is None else [message.vector])
-    queries = np.array(vectors, np.float32).reshape(-1, session.profile.dimension)
-    return Plan(heard, drafts, queries, reset)
+    return Plan(
+        queries=rows(vectors, session.profile.dimension),
+        heard=tuple(_lightened(sieve.heard(), drafts)),
+        drafts=drafts,
+        reset=reset,
+        removed=tuple(sieve.removed),
+        added=tuple(sieve.added),
+        withheld_by=sieve.withheld_by,
+    )
 
 
 def decide_turn(
@@ -78,26 +80,34 @@ def decide_turn(
     now: float,
     accessed: Sequence[Access] = (),
     returned: Sequence[MemoryRecord] = (),
+    used: Sequence[Use] = (),
 ) -> Turn:
     """The event of a plan.
 
     `cosines`, shape (m, count), are those of the plan's queries to the session's rows. `returned`
-    are memories of the archive that come back to the hot tiers.
+    are memories of the archive that come back to the hot tiers, `used` what was found of the
+    literal cache.
     """
     nearest = cosines.max(axis=1, initial=0.0).tolist()
     learnt = tuple(_learn(session, plan.drafts, nearest, returned))
-    arrivals = [record.id for record in returned]
-    arrivals += [each.memory_id for each in learnt if not each.reinforces]
+    placed: dict[Tier, list[int]] = {Tier.SHORT_TERM: [record.id for record in returned]}
+    for draft, each in zip(plan.drafts, learnt, strict=True):
+        if not each.reinforces:
+            tier = Tier.SHORT_TERM if draft.held is None else draft.held.tier
+            placed.setdefault(tier, []).append(each.memory_id)
     switched = session.profile.topic_switch and any(each.step.detected for each in plan.heard)
     return Turn(
         at=now,
         heard=plan.heard,
         learnt=learnt,
-        moves=session.memories.plan_moves(arrivals, now, {each.memory_id for each in learnt}),
+        moves=plan_moves(session.memories, placed, now, {each.memory_id for each in learnt}),
         accessed=tuple(accessed),
         returned=tuple(returned),
         reset=plan.reset,
         boost=BOOST_UPDATES if switched else 0,
+        used=tuple(used),
+        removed=plan.removed,
+        added=tuple(_stamped(piece, now) for piece in plan.added),
     )
 
 
@@ -110,32 +120,30 @@ def hear(
     heard: list[Heard] = []
     for said, asks in ((response, False), (message, True)):
         if said is not None:
-            step = drift.observe(state, said.vector)
+            step = observe(state, said.vector, cues(said.text))
             state = drift.advance(state, step, said.vector)
-            heard.append(Heard(said.text, packed(said.vector), step, asks))
+            heard.append(Heard(said.text, packed(said.vector), step, asks, said.kept))
     return tuple(heard)
 
 
-def _drafts(pending: Pending | None, heard: Sequence[Heard], *, reset: bool) -> Iterator[Draft]:
-    """What is to be learnt of the pending question and the response, in order."""
+def _lightened(heard: Sequence[Heard], drafts: Sequence[Draft]) -> Iterator[Heard]:
+    """The inputs without the token vectors of answers whose memories have their own."""
+    pooled = {draft.answer for draft in drafts if draft.tokens is not None}
+    for place, each in enumerate(heard):
+        yield replace(each, tokens=None) if place in pooled else each
+
+
+def _pairs(
+    pending: Pending | None, heard: Sequence[Heard], *, reset: bool
+) -> list[tuple[Pending | None, int | None]]:
+    """Question and answer of each memory to be, in order; the answer by its place."""
     answers = [place for place, each in enumerate(heard) if not each.asks]
     if answers and pending is not None and not reset:
-        yield _draft(pending, answers[0], heard)
-        return
+        return [(pending, answers[0])]
+    displaced: list[tuple[Pending | None, int | None]] = []
     if pending is not None and heard:
-        yield _draft(pending, None, heard)
-    for place in answers:
-        yield _draft(None, place, heard)
-
-
-def _draft(question: Pending | None, answer: int | None, heard: Sequence[Heard]) -> Draft:
-    response = None if answer is None else heard[answer]
-    scale = 1.0
-    if question is not None and response is not None:
-        scale = blend_scale(unpacked(question.vector), unpacked(response.vector))
-    text = joined(text_of(question), text_of(response))
-    x = learnt_vector(question, response, scale)
-    return Draft(question is not None, answer, text, fold_digest(text), x, scale)
+        displaced.append((pending, None))
+    return displaced + [(None, place) for place in answers]
 
 
 def _learn(
@@ -149,12 +157,13 @@ def _learn(
     next_id = session.next_id
     for draft, cosine in zip(drafts, nearest, strict=False):
         older = session.memories.with_fold(draft.fold) or known.get(draft.fold)
-        memory_id, importance = older or (next_id, NEW_IMPORTANCE)
+        memory_id, importance = older or (next_id, draft.importance)
         if older is not None:
-            importance = min(1.0, importance + REINFORCEMENT)
+            importance = min(1.0, max(importance + REINFORCEMENT, draft.importance))
         known[draft.fold] = memory_id, importance
         next_id = max(next_id, memory_id + 1)
-        update = state.decide(draft.x)
+        updates = draft.held is None or draft.held.updates
+        update = state.decide(draft.x, session.anchors) if updates else None
         yield Learnt(
             asked=draft.asked,
             answer=draft.answer,
@@ -166,6 +175,12 @@ def _learn(
             nearest=cosine,
             scale=draft.scale,
             update=update,
+            held=0 if draft.held is None else draft.held.id,
+            tokens=None if older is not None else draft.tokens,
         )
-        if draft is not drafts[-1]:
-            state = state.after(update, draft.x)
+        if update is not None and draft is not drafts[-1]:
+            state = state.after(update, draft.x, session.anchors)
+
+
+def _stamped(piece: Piece, now: float) -> Piece:
+    return replace(piece, at=now) if isinstance(piece, Held) else piece

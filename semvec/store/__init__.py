@@ -6,18 +6,26 @@ from semvec.store.records import (
     ArchivedRow,
     Head,
     MemoryRow,
+    PieceRow,
+    Replace,
+    Rows,
     Snapshot,
     Stored,
 )
 from semvec.store.store import Store
+from semvec.store.whole import Whole
 
 __all__ = [
     "Append",
     "ArchivedRow",
     "Head",
     "MemoryRow",
+    "PieceRow",
+    "Replace",
+    "Rows",
     "Snapshot",
     "Store",
     "StoreError",
     "Stored",
+    "Whole",
 ]

@@ -2,34 +2,36 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from sqlalchemy import Connection, Executable
+from sqlalchemy import Connection
 
-from semvec.store import statements
+from semvec.store import staging, statements
+from semvec.store.erasure import erase
 from semvec.store.records import (
     Append,
     ArchivedRow,
     Create,
     Delete,
     Head,
-    MemoryRow,
     Operation,
     Outcome,
+    Replace,
     Snapshot,
 )
+from semvec.store.rows import Row, memory_row, piece_row, run, term_rows
 from semvec.store.statements import CONFLICTING
-from semvec.store.terms import indexable
-
-Row = dict[str, Any]
 
 
 @dataclass(slots=True)
 class Standing:
-    """A head while a batch is being decided."""
+    """A head while a batch is being decided; `content` is the key that the session's rows have."""
 
     seq: int
     snapshot_seq: int
+    content: int
+
+
+OnHead = Append | Snapshot | Replace | Delete
 
 
 @dataclass(slots=True)
@@ -40,7 +42,9 @@ class Changes:
     heads: list[Row] = field(default_factory=list)
     archived: dict[tuple[int, int], tuple[ArchivedRow, int | None]] = field(default_factory=dict)
     returned: set[tuple[int, int]] = field(default_factory=set)
-    snapshots: list[Snapshot] = field(default_factory=list)
+    snapshots: list[tuple[int, Snapshot]] = field(default_factory=list)
+    adopted: list[Row] = field(default_factory=list)
+    erased: list[int] = field(default_factory=list)
     deleted: list[int] = field(default_factory=list)
 
 
@@ -52,7 +56,7 @@ def write(connection: Connection, operations: Sequence[Operation]) -> list[Outco
     """
     changes = Changes()
     created = _create(connection, changes, [o for o in operations if isinstance(o, Create)])
-    standings = _lock(connection, {o.key for o in operations if not isinstance(o, Create)})
+    standings = _lock(connection, {o.key for o in operations if isinstance(o, OnHead)})
     outcomes: list[Outcome] = []
     for operation in operations:
         match operation:
@@ -62,8 +66,12 @@ def write(connection: Connection, operations: Sequence[Operation]) -> list[Outco
                 outcomes.append(_append(changes, standings, operation))
             case Snapshot():
                 outcomes.append(_snapshot(changes, standings, operation))
+            case Replace():
+                outcomes.append(_replace(connection, changes, standings, operation))
             case Delete():
                 outcomes.append(_delete(changes, standings, operation))
+            case _:
+                outcomes.append(staging.carry_out(connection, operation))
     _apply(connection, changes)
     return outcomes
 
@@ -106,7 +114,7 @@ def _lock(connection: Connection, keys: set[int]) -> dict[int, Standing]:
     if not keys:
         return {}
     heads = connection.execute(statements.LOCK_HEADS, {"keys": sorted(keys)})
-    return {key: Standing(seq, snapshot_seq) for key, seq, snapshot_seq in heads}
+    return {key: Standing(*standing) for key, *standing in heads}
 
 
 def _append(changes: Changes, standings: dict[int, Standing], append: Append) -> bool:
@@ -114,27 +122,29 @@ def _append(changes: Changes, standings: dict[int, Standing], append: Append) ->
     standing = standings.get(key)
     if standing is None or standing.seq != append.seq:
         return False
-    standing.seq = append.last_seq
-    changes.heads.append(
-        {
-            "at": key,
-            "old": append.seq,
-            "new": append.last_seq,
-            "used_at": append.used_at,
-            "interactions": append.interaction_count,
-            "memories": append.total_memories,
-        }
-    )
+    standing.seq, content = append.last_seq, standing.content
+    changes.heads.append(_moved_head(append, append.seq, append.last_seq))
     for seq, payload in enumerate(append.events, append.seq + 1):
-        changes.events.append({"key": key, "seq": seq, "payload": payload})
+        changes.events.append({"key": content, "seq": seq, "payload": payload})
     for memory in append.returned:
-        changes.returned.add((key, memory))
-        if (key, memory) in changes.archived:
-            row, _ = changes.archived[key, memory]
-            changes.archived[key, memory] = (row, None)
+        changes.returned.add((content, memory))
+        if (content, memory) in changes.archived:
+            row, _ = changes.archived[content, memory]
+            changes.archived[content, memory] = (row, None)
     for row in append.archived:
-        changes.archived[key, row.row.id] = (row, append.last_seq)
+        changes.archived[content, row.row.id] = (row, append.last_seq)
     return True
+
+
+def _moved_head(operation: Append | Replace, old: int, new: int) -> Row:
+    return {
+        "at": operation.key,
+        "old": old,
+        "new": new,
+        "used_at": operation.used_at,
+        "interactions": operation.interaction_count,
+        "memories": operation.total_memories,
+    }
 
 
 def _snapshot(changes: Changes, standings: dict[int, Standing], snapshot: Snapshot) -> bool:
@@ -142,79 +152,97 @@ def _snapshot(changes: Changes, standings: dict[int, Standing], snapshot: Snapsh
     if standing is None or not standing.snapshot_seq <= snapshot.seq <= standing.seq:
         return False
     standing.snapshot_seq = snapshot.seq
-    changes.snapshots.append(snapshot)
+    changes.snapshots.append((standing.content, snapshot))
+    return True
+
+
+def _replace(
+    connection: Connection, changes: Changes, standings: dict[int, Standing], replace: Replace
+) -> bool:
+    standing = standings.get(replace.key)
+    if standing is None or not staging.adopt(connection, replace.content):
+        return False
+    seq = standing.seq + 1
+    changes.heads.append(_moved_head(replace, standing.seq, seq))
+    changes.erased.append(standing.content)
+    changes.adopted.append({"at": replace.key, "new": replace.content})
+    standings[replace.key] = Standing(seq, seq, replace.content)
+    changes.snapshots.append((replace.content, Snapshot(replace.key, seq, replace.snapshot, ())))
     return True
 
 
 def _delete(changes: Changes, standings: dict[int, Standing], operation: Delete) -> bool:
-    if standings.pop(operation.key, None) is None:
+    standing = standings.pop(operation.key, None)
+    if standing is None:
         return False
     changes.deleted.append(operation.key)
+    changes.erased.append(standing.content)
     return True
 
 
 def _apply(connection: Connection, changes: Changes) -> None:
-    _run(connection, statements.MOVE_HEAD, changes.heads)
-    _run(connection, statements.ADD_EVENT, changes.events)
+    run(connection, statements.MOVE_HEAD, changes.heads)
+    run(connection, statements.ADOPT, changes.adopted)
+    run(connection, statements.ADD_EVENT, changes.events)
     _move_memories(connection, changes)
     _store_snapshots(connection, changes.snapshots)
+    erase(connection, changes.erased)
     if changes.deleted:
-        for erase in statements.ERASE:
-            connection.execute(erase, {"keys": changes.deleted})
-
-
-def _run(connection: Connection, statement: Executable, rows: list[Row]) -> None:
-    if rows:
-        connection.execute(statement, rows)
+        connection.execute(statements.ERASE_HEADS, {"keys": changes.deleted})
 
 
 def _move_memories(connection: Connection, changes: Changes) -> None:
     back = [{"at": key, "memory": memory} for key, memory in sorted(changes.returned)]
     moved = [{"at": key, "memory": memory} for key, memory in changes.archived]
-    _run(connection, statements.RETURN_MEMORY, back)
-    _run(
+    run(connection, statements.RETURN_MEMORY, back)
+    run(
         connection,
         CONFLICTING[connection.dialect.name].archive,
-        [_memory(key, archived.row, seq) for (key, _), (archived, seq) in changes.archived.items()],
+        [
+            memory_row(key, archived.row, seq)
+            for (key, _), (archived, seq) in changes.archived.items()
+        ],
     )
-    _run(connection, statements.DROP_TERMS, back + moved)
-    _run(
+    run(connection, statements.DROP_TERMS, back + moved)
+    run(
         connection,
         statements.ADD_TERM,
         [
-            {"key": key, "term": term, "memory_id": memory}
-            for (key, memory), (archived, seq) in changes.archived.items()
+            row
+            for (key, _), (archived, seq) in changes.archived.items()
             if seq is not None
-            for term in indexable(archived.terms)
+            for row in term_rows(key, archived)
         ],
     )
 
 
-def _store_snapshots(connection: Connection, snapshots: Sequence[Snapshot]) -> None:
+def _store_snapshots(connection: Connection, snapshots: Sequence[tuple[int, Snapshot]]) -> None:
     if not snapshots:
         return
     conflicting = CONFLICTING[connection.dialect.name]
-    marks: list[Row] = [{"at": s.key, "new": s.seq} for s in snapshots]
-    _run(
+    run(
         connection,
         conflicting.snapshot,
-        [{"key": s.key, "seq": s.seq, "payload": s.payload} for s in snapshots],
+        [{"key": content, "seq": s.seq, "payload": s.payload} for content, s in snapshots],
     )
-    _run(
+    run(
         connection,
         conflicting.remember,
-        [_memory(s.key, row, None) for s in snapshots for row in s.memories],
+        [memory_row(content, row, None) for content, s in snapshots for row in s.memories],
     )
-    _run(connection, statements.MARK_SNAPSHOT, marks)
-    _run(connection, statements.DROP_EVENTS, marks)
-
-
-def _memory(key: int, row: MemoryRow, archived_seq: int | None) -> Row:
-    return {
-        "key": key,
-        "id": row.id,
-        "hash": row.hash,
-        "fold": row.fold,
-        "archived_seq": archived_seq,
-        "payload": row.payload,
-    }
+    run(
+        connection,
+        statements.DROP_PIECE,
+        [{"at": content, "piece": piece} for content, s in snapshots for piece in s.dropped],
+    )
+    run(
+        connection,
+        conflicting.add_piece,
+        [piece_row(content, piece) for content, s in snapshots for piece in s.pieces],
+    )
+    run(connection, statements.MARK_SNAPSHOT, [{"at": s.key, "new": s.seq} for _, s in snapshots])
+    run(
+        connection,
+        statements.DROP_EVENTS,
+        [{"at": content, "new": s.seq} for content, s in snapshots],
+    )

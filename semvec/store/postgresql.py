@@ -17,6 +17,7 @@ SERVER_SETTINGS = {
     "application_name": "semvec",
     "lock_timeout": "5s",
     "statement_timeout": "7s",
+    "jit": "off",  # compiling takes longer than any statement here
     "idle_in_transaction_session_timeout": "15s",  # a dead peer must not keep its row locks
 }
 LIBPQ_ONLY = (

@@ -1,24 +1,20 @@
 """What is read beside the writer."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
-from sqlalchemy import (
-    Connection,
-    Select,
-    bindparam,
-    case,
-    func,
-    literal_column,
-    select,
-    union_all,
+from sqlalchemy import Connection, bindparam, func, select, union_all
+
+from semvec.store.records import Head, MemoryRow, Stored
+from semvec.store.tables import (
+    content_key,
+    events,
+    imports,
+    memories,
+    pieces,
+    remains,
+    sessions,
+    snapshots,
 )
-
-from semvec.store.records import Head, Stored
-from semvec.store.tables import archive_terms, events, memories, sessions, snapshots
-from semvec.store.terms import indexable
-
-MAX_QUERY_TERMS = 256
-"""Of a longer query the heaviest terms are searched."""
 
 HEAD = select(
     sessions.c.key,
@@ -39,25 +35,47 @@ HEADS = (
     .limit(bindparam("limit"))
 )
 COUNT = select(func.count()).select_from(sessions).where(sessions.c.owner == bindparam("owner"))
-SNAPSHOT = select(snapshots.c.seq, snapshots.c.payload).where(snapshots.c.key == bindparam("key"))
+CONTENT = select(content_key).where(sessions.c.key == bindparam("key")).scalar_subquery()
+SNAPSHOT = select(snapshots.c.seq, snapshots.c.payload).where(snapshots.c.key == CONTENT)
 EVENTS = (
     select(events.c.seq, events.c.payload)
-    .where(events.c.key == bindparam("key"), events.c.seq > bindparam("after"))
+    .where(events.c.key == CONTENT, events.c.seq > bindparam("after"))
     .order_by(events.c.seq)
 )
-MEMORIES = select(memories.c.id, memories.c.payload).where(memories.c.key == bindparam("key"))
+MEMORIES = select(memories.c.id, memories.c.payload).where(memories.c.key == CONTENT)
 HOT = union_all(  # two look-ups, where SQLite would walk the whole archive for an OR
     MEMORIES.where(memories.c.archived_seq.is_(None)),
     MEMORIES.where(memories.c.archived_seq > bindparam("after")),
 )
+PIECES = select(pieces.c.id, pieces.c.payload).where(pieces.c.key == CONTENT)
 ARCHIVED = (
     select(memories.c.payload)
-    .where(memories.c.key == bindparam("key"), memories.c.archived_seq.is_not(None))
+    .where(memories.c.key == CONTENT, memories.c.archived_seq.is_not(None))
     .order_by(memories.c.id.desc())
     .limit(1)
 )
 ARCHIVED_BY_HASH = ARCHIVED.where(memories.c.hash == bindparam("hash"))
-ARCHIVED_BY_FOLD = ARCHIVED.where(memories.c.fold == bindparam("fold"))
+ARCHIVED_BY_FOLDS = (
+    select(memories.c.fold, memories.c.payload)
+    .where(
+        memories.c.key == CONTENT,
+        memories.c.archived_seq.is_not(None),
+        memories.c.fold.in_(bindparam("folds", expanding=True)),
+    )
+    .order_by(memories.c.id)
+)
+ARCHIVE = (
+    select(memories.c.id, memories.c.hash, memories.c.fold, memories.c.payload)
+    .where(
+        memories.c.key == CONTENT,
+        memories.c.id > bindparam("after"),
+        memories.c.archived_seq.is_not(None),
+    )
+    .order_by(memories.c.id)
+    .limit(bindparam("limit"))
+)
+STALE_IMPORTS = select(-imports.c.id).where(imports.c.at < bindparam("before"))
+REMAINS = select(remains.c.content)
 NEWEST = 2**63 - 1
 
 
@@ -83,7 +101,8 @@ def load(connection: Connection, owner: str, session_id: str) -> Stored | None:
     snapshot = (row.seq, row.payload) if row else None
     after = {"key": found.key, "after": snapshot[0] if snapshot else 0}
     hot = {row.id: row.payload for row in connection.execute(HOT, after)}
-    return Stored(found, snapshot, hot, tail(connection, found.key, after["after"]))
+    added = {row.id: row.payload for row in connection.execute(PIECES, {"key": found.key})}
+    return Stored(found, snapshot, hot, tail(connection, found.key, after["after"]), added)
 
 
 def tail(connection: Connection, key: int, after: int) -> tuple[tuple[int, bytes], ...]:
@@ -91,44 +110,27 @@ def tail(connection: Connection, key: int, after: int) -> tuple[tuple[int, bytes
     return tuple((row.seq, row.payload) for row in rows)
 
 
+def archive(connection: Connection, key: int, after: int, limit: int) -> list[MemoryRow]:
+    bounds = {"key": key, "after": after, "limit": limit}
+    return [MemoryRow(*row) for row in connection.execute(ARCHIVE, bounds)]
+
+
+def stale_imports(connection: Connection, before: float) -> list[int]:
+    return list(connection.scalars(STALE_IMPORTS, {"before": before}))
+
+
+def remaining(connection: Connection) -> list[int]:
+    return list(connection.scalars(REMAINS))
+
+
 def archived_by_hash(connection: Connection, key: int, hash: str) -> bytes | None:
     return connection.execute(ARCHIVED_BY_HASH, {"key": key, "hash": hash}).scalar()
 
 
-def archived_by_fold(connection: Connection, key: int, fold: bytes) -> bytes | None:
-    return connection.execute(ARCHIVED_BY_FOLD, {"key": key, "fold": fold}).scalar()
-
-
-def search_archive(
-    connection: Connection, key: int, weights: Mapping[str, int], limit: int
-) -> list[bytes]:
-    heaviest = sorted(indexable(weights), key=lambda term: (-weights[term], term))
-    terms = {term: weights[term] for term in heaviest[:MAX_QUERY_TERMS]}
-    if not terms:
-        return []
-    return list(connection.scalars(_ranked(key, terms, limit)))
-
-
-def _ranked(key: int, weights: Mapping[str, int], limit: int) -> Select[tuple[bytes]]:
-    """Scores come out of the terms' index alone; only the best memories' rows are read."""
-    term = archive_terms.c.term
-    # As an expression, or SQLite walks all terms of the session in the order of the groups.
-    memory = archive_terms.c.memory_id + literal_column("0")
-    score = func.sum(case(dict(weights), value=term)).label("score")
-    best = (
-        select(memory.label("memory_id"), score)
-        .where(archive_terms.c.key == key, term.in_(list(weights)))
-        .group_by(memory)
-        .order_by(score.desc(), memory.desc())
-        .limit(limit)
-        .subquery()
-    )
-    return (
-        select(memories.c.payload)
-        .join(best, best.c.memory_id == memories.c.id)
-        .where(memories.c.key == key)
-        .order_by(best.c.score.desc(), best.c.memory_id.desc())
-    )
+def archived_by_folds(connection: Connection, key: int, folds: Sequence[bytes]) -> list[bytes]:
+    rows = connection.execute(ARCHIVED_BY_FOLDS, {"key": key, "folds": list(folds)})
+    newest = {row.fold: row.payload for row in rows}
+    return list(newest.values())
 
 
 def ping(connection: Connection) -> None:

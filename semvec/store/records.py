@@ -1,6 +1,6 @@
 """What goes into storage and what comes out of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,14 @@ class ArchivedRow:
 
 
 @dataclass(frozen=True, slots=True)
+class PieceRow:
+    """A part of a session that never changes while it is there."""
+
+    id: int
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Create:
     owner: str
     session_id: str
@@ -66,12 +74,15 @@ class Append:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A session as of `seq`; `memories` are its hot ones that have no row yet."""
+    """A session as of `seq`; `memories` are its hot ones that have no row yet, `pieces` those
+    without one. The pieces in `dropped` are there no more."""
 
     key: int
     seq: int
     payload: bytes
     memories: tuple[MemoryRow, ...]
+    pieces: tuple[PieceRow, ...] = ()
+    dropped: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +90,65 @@ class Delete:
     key: int
 
 
-Operation = Create | Append | Snapshot | Delete
-Outcome = Head | bool | None
-"""Of a Create the new head, or None where it exists; of the others whether it took effect."""
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """The start of an import."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Some of the rows of an import."""
+
+    hot: tuple[MemoryRow, ...] = ()
+    archived: tuple[ArchivedRow, ...] = ()
+    pieces: tuple[PieceRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What an import has come to by `at`; nobody sees it before the Replace."""
+
+    content: int
+    at: float
+    rows: Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """What was staged, and a snapshot to go with it, in place of all that a session holds.
+
+    This counts as one event: the snapshot is of the seq after the head's.
+    """
+
+    key: int
+    content: int
+    snapshot: bytes
+    used_at: float
+    interaction_count: int
+    total_memories: int
+
+
+@dataclass(frozen=True, slots=True)
+class Discard:
+    """The end of imports that come to nothing."""
+
+    contents: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Erase:
+    """Some of what is left of a content that belongs to no session any more."""
+
+    content: int
+
+
+Import = Begin | Stage | Discard | Erase
+Operation = Create | Append | Snapshot | Replace | Delete | Import
+Outcome = Head | int | bool | None
+"""Of a Create the new head, or None where it exists; of a Begin the number that what is staged lies
+under; of the others whether it took effect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +157,11 @@ class Stored:
 
     `snapshot` and `events` are (seq, payload), the events those after the snapshot in order;
     `memories` maps the id of each memory that was hot at the snapshot, or came back since, to its
-    payload.
+    payload, `pieces` those of the snapshot's pieces.
     """
 
     head: Head
     snapshot: tuple[int, bytes] | None
     memories: dict[int, bytes]
     events: tuple[tuple[int, bytes], ...]
+    pieces: dict[int, bytes] = field(default_factory=dict)

@@ -5,11 +5,21 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Executable, Table, bindparam, delete, insert, select, update
+from sqlalchemy import Executable, Table, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import ReturningInsert
 
-from semvec.store.tables import archive_terms, events, memories, metadata, sessions, snapshots
+from semvec.store.tables import (
+    archive_terms,
+    content_key,
+    events,
+    imports,
+    memories,
+    pieces,
+    remains,
+    sessions,
+    snapshots,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +28,7 @@ class Conflicting:
 
     create: ReturningInsert[Any]
     remember: Executable
+    add_piece: Executable
     archive: Executable
     snapshot: Executable
 
@@ -30,6 +41,7 @@ def _conflicting(insert_into: Any) -> Conflicting:
         .on_conflict_do_nothing()
         .returning(sessions.c.key, sessions.c.owner, sessions.c.session_id),
         remember=insert_into(memories).on_conflict_do_nothing(),
+        add_piece=insert_into(pieces).on_conflict_do_nothing(),
         archive=archive.on_conflict_do_update(
             index_elements=["key", "id"],
             set_={
@@ -49,7 +61,7 @@ CONFLICTING: Mapping[str, Conflicting] = MappingProxyType(
 )
 
 LOCK_HEADS = (
-    select(sessions.c.key, sessions.c.seq, sessions.c.snapshot_seq)
+    select(sessions.c.key, sessions.c.seq, sessions.c.snapshot_seq, content_key)
     .where(sessions.c.key.in_(bindparam("keys", expanding=True)))
     .order_by(sessions.c.key)
     .with_for_update()
@@ -74,6 +86,9 @@ DROP_TERMS = delete(archive_terms).where(
     archive_terms.c.key == bindparam("at"), archive_terms.c.memory_id == bindparam("memory")
 )
 ADD_TERM = insert(archive_terms)
+DROP_PIECE = delete(pieces).where(
+    pieces.c.key == bindparam("at"), pieces.c.id == bindparam("piece")
+)
 MARK_SNAPSHOT = (
     update(sessions).where(sessions.c.key == bindparam("at")).values(snapshot_seq=bindparam("new"))
 )
@@ -86,4 +101,42 @@ def _erase(table: Table) -> Executable:
     return delete(table).where(table.c.key.in_(bindparam("keys", expanding=True)))
 
 
-ERASE = tuple(_erase(table) for table in metadata.sorted_tables)
+ERASE_HEADS = _erase(sessions)
+ERASE_CONTENT = tuple(map(_erase, (events, snapshots, memories, pieces, archive_terms)))
+
+MANY_MEMORIES = (
+    select(memories.c.key)
+    .where(memories.c.key.in_(bindparam("keys", expanding=True)))
+    .group_by(memories.c.key)
+    .having(func.count() > bindparam("many"))
+)
+ADD_REMAINS = insert(remains)
+CLAIM_REMAINS = (
+    select(remains.c.content)
+    .where(remains.c.content == bindparam("content"))
+    .with_for_update(skip_locked=True)
+)
+END_REMAINS = delete(remains).where(remains.c.content == bindparam("at"))
+OLDEST_MEMORIES = (
+    select(memories.c.id)
+    .where(memories.c.key == bindparam("at"))
+    .order_by(memories.c.id)
+    .limit(bindparam("many"))
+)
+DROP_TERMS_UP_TO = delete(archive_terms).where(
+    archive_terms.c.key == bindparam("at"), archive_terms.c.memory_id <= bindparam("last")
+)
+DROP_MEMORIES_UP_TO = delete(memories).where(
+    memories.c.key == bindparam("at"), memories.c.id <= bindparam("last")
+)
+
+BEGIN_IMPORT = insert(imports).returning(imports.c.id)
+KEEP_IMPORT = update(imports).where(imports.c.id == bindparam("at_id")).values(at=bindparam("now"))
+END_IMPORTS = (
+    delete(imports)
+    .where(imports.c.id.in_(bindparam("ids", expanding=True)))
+    .returning(imports.c.id)
+)
+ADD_MEMORY = insert(memories)
+ADD_PIECE = insert(pieces)
+ADOPT = update(sessions).where(sessions.c.key == bindparam("at")).values(content=bindparam("new"))

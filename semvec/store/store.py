@@ -1,28 +1,36 @@
 """The durable side of every session: one writer, many readers, one database."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar, cast
 
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from semvec.errors import Unavailable
-from semvec.store import journal, migrate, reads
+from semvec.store import archive, journal, migrate, reads
 from semvec.store.connect import connect
 from semvec.store.errors import StoreError
 from semvec.store.records import (
     Append,
+    Begin,
     Create,
     Delete,
+    Discard,
+    Erase,
     Head,
     Operation,
     Outcome,
+    Replace,
+    Rows,
     Snapshot,
+    Stage,
     Stored,
 )
-from semvec.store.transactions import STORAGE_ERRORS, Commits, cause, read
+from semvec.store.transactions import STORAGE_ERRORS, Commits, cause, read, refused_as
+from semvec.store.whole import Whole
 from semvec.store.writer import Writer
 
 P = ParamSpec("P")
@@ -41,6 +49,9 @@ class Store:
         self._release: Callable[[], None] | None = None
         self._commits = Commits(self._database.writes)
         self._writer = Writer[Operation, Outcome](self._commit)
+        self._left_over = asyncio.Event()
+        self._left_over.set()
+        self._eraser: asyncio.Task[None] | None = None
 
     @property
     def shared(self) -> bool:
@@ -70,9 +81,13 @@ class Store:
                 ) from error
             raise
         self._writer.start()
+        self._eraser = asyncio.create_task(self._erase(), name="semvec-eraser")
 
     async def close(self) -> None:
         """Commit what is queued, then let go of the database."""
+        if self._eraser is not None:
+            self._eraser.cancel()
+            await asyncio.wait([self._eraser])
         await self._writer.close()
         await self._commits.close()
         await self.engine.dispose()
@@ -98,7 +113,30 @@ class Store:
 
     async def delete(self, key: int) -> bool:
         """Erase everything of a session; False: it is gone already."""
-        return await self._writer.submit(Delete(key)) is True
+        return await self._erasing(Delete(key))
+
+    async def begin_import(self, at: float) -> int:
+        """A number to stage an import's memories under, for `replace` or `discard` to end."""
+        return int(cast(int, await self._writer.submit(Begin(at))))
+
+    async def stage(self, content: int, at: float, rows: Rows) -> bool:
+        """Keep rows of an import aside; False: it has been discarded."""
+        return await self._writer.submit(Stage(content, at, rows), large=True) is True
+
+    async def replace(self, replace: Replace) -> bool:
+        """Put what was staged in the place of all that a session holds, as its next event; False:
+        the session is gone, or the import."""
+        return await self._erasing(replace)
+
+    async def discard(self, content: int) -> None:
+        """Erase what an import has staged that comes to nothing."""
+        await self._erasing(Discard((content,)))
+
+    async def tidy(self, before: float) -> None:
+        """Discard imports that have staged nothing since `before`, and go on with erasing."""
+        self._left_over.set()
+        if stale := await self._read(reads.stale_imports, before):
+            await self._erasing(Discard(tuple(stale)))
 
     async def head(self, owner: str, session_id: str) -> Head | None:
         return await self._read(reads.head, owner, session_id)
@@ -114,6 +152,16 @@ class Store:
         load = partial(reads.load, owner=owner, session_id=session_id)
         return await read(self._database.consistent, load)
 
+    @asynccontextmanager
+    async def whole(self, owner: str, session_id: str) -> AsyncIterator[Whole | None]:
+        """A session as of one moment, with its archive; hold it no longer than reading takes."""
+        async with AsyncExitStack() as stack:
+            with refused_as("read"):
+                connection = await stack.enter_async_context(self._database.consistent.connect())
+                load = partial(reads.load, owner=owner, session_id=session_id)
+                stored = await connection.run_sync(load)
+            yield None if stored is None else Whole(stored, connection)
+
     async def tail(self, key: int, after: int) -> tuple[tuple[int, bytes], ...]:
         """The events after a seq. Where they begin later than after + 1, or there are none
         although the head has moved, a snapshot has replaced them: load the session again."""
@@ -123,18 +171,36 @@ class Store:
         """The payload of the newest archived memory with this hash."""
         return await self._read(reads.archived_by_hash, key, hash)
 
-    async def archived_by_fold(self, key: int, fold: bytes) -> bytes | None:
-        return await self._read(reads.archived_by_fold, key, fold)
+    async def archived_by_folds(self, key: int, folds: Sequence[bytes]) -> list[bytes]:
+        """The payload of the newest archived memory with each of these folds that has one."""
+        return await self._read(reads.archived_by_folds, key, folds)
 
     async def search_archive(
         self, key: int, weights: Mapping[str, int], limit: int = 64
     ) -> list[bytes]:
-        """Payloads of archived memories, by the summed weights of their matching terms, then by
-        id, both descending."""
-        return await self._read(reads.search_archive, key, weights, limit)
+        """Payloads of archived memories that hold these terms or are near to some that do, best
+        first; equally good ones by id, newest first."""
+        return await self._read(archive.search, key, weights, limit)
 
     async def ping(self) -> None:
         await self._read(reads.ping)
+
+    async def _erasing(self, operation: Replace | Delete | Discard) -> bool:
+        """Carry out what can leave much to erase."""
+        try:
+            return await self._writer.submit(operation) is True
+        finally:
+            self._left_over.set()
+
+    async def _erase(self) -> None:
+        """Erase in small transactions what no session has any more, so that it delays nobody."""
+        while True:
+            await self._left_over.wait()
+            self._left_over.clear()
+            with suppress(Unavailable):  # `tidy` comes back to it
+                for content in await self._read(reads.remaining):
+                    while await self._writer.submit(Erase(content), large=True):
+                        pass
 
     async def _migrate(self) -> None:
         migrations = await asyncio.to_thread(migrate.read)
@@ -142,10 +208,8 @@ class Store:
             await connection.run_sync(migrate.upgrade, migrations)
 
     async def _commit(self, operations: Sequence[Operation]) -> Sequence[Outcome]:
-        try:
+        with refused_as("commit"):
             return await self._commits.run(partial(journal.write, operations=operations))
-        except STORAGE_ERRORS as error:
-            raise Unavailable(f"storage cannot commit: {cause(error)}") from error
 
     async def _read(
         self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs

@@ -11,6 +11,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    func,
 )
 
 metadata = MetaData()
@@ -30,10 +31,13 @@ sessions = Table(
     Column("last_used_at", Double, nullable=False),
     Column("interaction_count", BigInteger, nullable=False),
     Column("total_memories", BigInteger, nullable=False),
+    Column("content", BigInteger),  # of an import; null: the session's own key
     Index("sessions_by_id", "owner", "session_id", unique=True),  # head, load, create
     Index("sessions_by_owner", "owner", "key"),  # heads, newest first; count
     sqlite_autoincrement=True,
 )
+content_key = func.coalesce(sessions.c.content, sessions.c.key)
+"""What the rows of a session have for their key in the tables below."""
 
 events = Table(
     "events",
@@ -69,6 +73,14 @@ for name, columns in {
     Index(name, *columns, sqlite_where=in_archive, postgresql_where=in_archive)
 Index("memories_by_archival", memories.c.key, memories.c.archived_seq)  # load: hot at a snapshot
 
+pieces = Table(
+    "pieces",
+    metadata,
+    Column("key", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("payload", LargeBinary, nullable=False),
+)
+
 archive_terms = Table(
     "archive_terms",
     metadata,
@@ -77,4 +89,18 @@ archive_terms = Table(
     Column("memory_id", BigInteger, primary_key=True, autoincrement=False),
     Index("archive_terms_by_memory", "key", "memory_id"),  # a memory that returns
     sqlite_with_rowid=False,
+)
+
+remains = Table(
+    "remains",
+    metadata,
+    Column("content", BigInteger, primary_key=True, autoincrement=False),
+)
+
+imports = Table(
+    "imports",
+    metadata,
+    Column("id", Serial, Identity(always=True), primary_key=True),
+    Column("at", Double, nullable=False),
+    sqlite_autoincrement=True,
 )

@@ -1,7 +1,7 @@
 """How the store holds its connections, and what becomes of a failing one."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from sqlalchemy import Connection
@@ -21,6 +21,15 @@ def cause(error: BaseException) -> str:
     return str(origin).strip().partition("\n")[0] or type(origin).__name__
 
 
+@contextlib.contextmanager
+def refused_as(verb: str) -> Iterator[None]:
+    """What storage raises, as the Unavailable that the caller hears."""
+    try:
+        yield
+    except STORAGE_ERRORS as error:
+        raise Unavailable(f"storage cannot {verb}: {cause(error)}") from error
+
+
 async def read(engine: AsyncEngine, function: Callable[[Connection], T]) -> T:
     """Run a function that only reads, again if its connection was found dead."""
     try:
@@ -28,10 +37,8 @@ async def read(engine: AsyncEngine, function: Callable[[Connection], T]) -> T:
     except STORAGE_ERRORS as error:
         if not (isinstance(error, DBAPIError) and error.connection_invalidated):
             raise Unavailable(f"storage cannot read: {cause(error)}") from error
-    try:
+    with refused_as("read"):
         return await _read(engine, function)
-    except STORAGE_ERRORS as error:
-        raise Unavailable(f"storage cannot read: {cause(error)}") from error
 
 
 async def _read(engine: AsyncEngine, function: Callable[[Connection], T]) -> T:

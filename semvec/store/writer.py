@@ -39,6 +39,7 @@ class Writer(Generic[Op, Result]):
     def __init__(self, commit: Callable[[Sequence[Op]], Awaitable[Sequence[Result]]]) -> None:
         self._commit = commit
         self._queue: deque[Waiting[Op, Result]] = deque()
+        self._large: deque[Waiting[Op, Result]] = deque()
         self._batch: list[Waiting[Op, Result]] = []
         self._arrived = asyncio.Event()
         self._closing = False
@@ -61,19 +62,25 @@ class Writer(Generic[Op, Result]):
             await asyncio.wait([self._task], timeout=DRAIN_S)
             self._task.cancel()
             await asyncio.wait([self._task], timeout=1.0)
-        self._fail([*self._batch, *self._queue], "storage cannot commit: the server is closing")
+        left = [*self._batch, *self._queue, *self._large]
+        self._fail(left, "storage cannot commit: the server is closing")
         self._queue.clear()
+        self._large.clear()
 
-    async def submit(self, operation: Op) -> Result:
-        """The outcome, once it is committed; Unavailable when it is not, or nobody knows."""
+    async def submit(self, operation: Op, *, large: bool = False) -> Result:
+        """The outcome, once it is committed; Unavailable when it is not, or nobody knows.
+
+        A `large` operation is a batch of its own, and lets one of the others go before it.
+        """
         if self._closing or self._task is None:
             raise Unavailable("storage cannot commit: it is closed")
-        if len(self._queue) >= BOUND:
+        queue = self._large if large else self._queue
+        if len(queue) >= BOUND:
             raise Unavailable(f"storage cannot commit: {BOUND} writes are waiting")
         waiting: Waiting[Op, Result] = Waiting(
             operation, asyncio.get_running_loop().create_future(), time.monotonic()
         )
-        self._queue.append(waiting)
+        queue.append(waiting)
         self._arrived.set()
         try:
             async with asyncio.timeout(WAIT_S):
@@ -83,21 +90,22 @@ class Writer(Generic[Op, Result]):
 
     async def _run(self) -> None:
         while True:
-            if not self._queue:
+            if not self._queue and not self._large:
                 if self._closing:
                     return
                 self._arrived.clear()
                 await self._arrived.wait()
                 continue
-            self._batch = self._take()
-            if self._batch:
-                await self._write(self._batch)
-                self._batch = []
-                await asyncio.sleep(0)  # callers that go on at once come along in the next batch
+            for queue, most in ((self._queue, BATCH), (self._large, 1)):
+                self._batch = self._take(queue, most)
+                if self._batch:
+                    await self._write(self._batch)
+                    self._batch = []
+                    await asyncio.sleep(0)  # callers that go on at once are in the next batch
 
-    def _take(self) -> list[Waiting[Op, Result]]:
+    def _take(self, queue: deque[Waiting[Op, Result]], most: int) -> list[Waiting[Op, Result]]:
         """The next batch, without those whose callers have given up."""
-        taken = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
+        taken = [queue.popleft() for _ in range(min(most, len(queue)))]
         return [waiting for waiting in taken if not waiting.done.done()]
 
     async def _write(self, batch: Sequence[Waiting[Op, Result]]) -> None:

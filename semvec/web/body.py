@@ -1,8 +1,40 @@
 """Reading a request's body, no further than its limit."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import BinaryIO, Generic, TypeVar
+
 from aiohttp import web
 
 from semvec.errors import Malformed, TooLarge
+
+Body = TypeVar("Body")
+
+WRITTEN_AT_ONCE = 1 << 20
+"""Bytes of an upload that are worth a hop to a thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload(Generic[Body]):
+    """A body that is read when a handler asks for it, and never lies in memory as a whole.
+
+    `Body` is what its JSON has to be; nobody has checked that.
+    """
+
+    request: web.Request
+    limit: int
+
+    async def into(self, file: BinaryIO) -> None:
+        """Write the body to a file. Raises what `read_body` does."""
+        chunks, size = [], 0
+        async for chunk in _body_chunks(self.request, self.limit):
+            chunks.append(chunk)
+            size += len(chunk)
+            if size >= WRITTEN_AT_ONCE:
+                await asyncio.to_thread(file.writelines, chunks)
+                chunks, size = [], 0
+        await asyncio.to_thread(file.writelines, chunks)
 
 
 async def read_body(request: web.Request, limit: int) -> bytes:
@@ -11,21 +43,24 @@ async def read_body(request: web.Request, limit: int) -> bytes:
     A body that announces more is refused unread, and a client that waits for 100 Continue is told
     to go on only here, when everything that could refuse the request before has let it pass.
     """
+    return b"".join([chunk async for chunk in _body_chunks(request, limit)])
+
+
+async def _body_chunks(request: web.Request, limit: int) -> AsyncIterator[bytes]:
     if (request.content_length or 0) > limit:
         raise _too_large(limit)
     if request.headers.get("Expect", "").lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0
-    chunks, size = [], 0
+    size = 0
     try:
         while chunk := await request.content.readany():
             size += len(chunk)
             if size > limit:
                 raise _too_large(limit)
-            chunks.append(chunk)
+            yield chunk
     except (web.RequestPayloadError, ConnectionError) as error:
         raise Malformed("the body cannot be read to its end") from error
-    return b"".join(chunks)
 
 
 def _too_large(limit: int) -> TooLarge:

@@ -7,6 +7,7 @@
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from types import GenericAlias
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 from urllib.parse import unquote_to_bytes
@@ -16,31 +17,42 @@ from pydantic import BaseModel, ValidationError, create_model
 
 from semvec.errors import Fault, Invalid, Malformed
 from semvec.paging import Page
-from semvec.web.body import leave_expectation, read_body
+from semvec.settings import Settings
+from semvec.web.body import Upload, leave_expectation, read_body
 from semvec.web.call import Call
 from semvec.web.keys import SETTINGS
-from semvec.web.reply import Reply, json_response, page_response
+from semvec.web.reply import Download, Reply, file_response, json_response, page_response
 from semvec.web.schemas.fields import Query
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 Handle = Callable[..., Awaitable[Any]]
+Limit = Callable[[Settings], int]
 Model = TypeVar("Model", bound=BaseModel)
+
+PART = re.compile(r"{(\w+)(?::[^{}]+)?}")
+SPANNING = ":(?s:.+)}"
+"""How a part of a path ends that takes in slashes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Endpoint:
     """`reply` is the type of the body; `statuses` are those it goes out with, the usual one first.
 
-    `errors` are statuses of errors beyond those that follow from what the endpoint takes.
+    `path` is as the document shows it; in `pattern` a part may say what it matches. `limit` bounds
+    the body, in bytes; an `upload` is read by the handler. `errors` are statuses of errors beyond
+    those that follow from what the endpoint takes.
     """
 
     method: Method
     path: str
+    pattern: str
     summary: str
     errors: tuple[int, ...]
     statuses: tuple[int, ...]
     handle: Handle
     body: type[BaseModel] | None
+    upload: bool
+    limit: Limit
     query: type[BaseModel] | None
     parts: type[BaseModel] | None
     reply: Any
@@ -60,15 +72,18 @@ class Endpoint:
             inputs |= vars(_from_text(self.parts, request.match_info, "path"))
         if self.query is not None:
             inputs["query"] = _from_text(self.query, request.query, "query")
-        if self.body is not None:
-            content = await read_body(request, request.app[SETTINGS].max_body_bytes)
+        if self.upload:
+            inputs["body"] = Upload(request, self.limit(request.app[SETTINGS]))
+        elif self.body is not None:
+            content = await read_body(request, self.limit(request.app[SETTINGS]))
             if not content and self.body_required:
                 raise Malformed("the body is empty: send a JSON object")
-            content = content or b"{}"
-            inputs["body"] = _from_json(self.body, content)
+            inputs["body"] = _from_json(self.body, content or b"{}")
         result = await self.handle(Call(request), **inputs)
         if isinstance(result, Page):
             return page_response(result, request.rel_url)
+        if isinstance(result, Download):
+            return file_response(result, request.method)
         if isinstance(result, Reply):
             return json_response(result.body, result.status)
         return json_response(result, self.statuses[0])
@@ -81,23 +96,28 @@ def endpoint(
     summary: str,
     errors: tuple[int, ...] = (),
     statuses: tuple[int, ...] = (200,),
+    limit: Limit = attrgetter("max_body_bytes"),
 ) -> Callable[[Handle], Endpoint]:
     def declare(handle: Handle) -> Endpoint:
         kinds = get_type_hints(handle, include_extras=True)
         reply, paged = _reply_type(kinds.pop("return"))
+        body, upload = _body_type(kinds.get("body"))
         parts: dict[str, Any] = {
             name: kind for name, kind in kinds.items() if name not in ("call", "body", "query")
         }
-        if parts.keys() != set(re.findall(r"{(\w+)}", path)):
+        if parts.keys() != set(PART.findall(path)):
             raise TypeError(f"{handle.__qualname__} takes {[*parts]} from {path}")
         return Endpoint(
             method=method,
-            path=path,
+            path=PART.sub(r"{\1}", path),
+            pattern=path,
             summary=summary,
             errors=errors,
             statuses=statuses,
             handle=handle,
-            body=kinds.get("body"),
+            body=body,
+            upload=upload,
+            limit=limit,
             query=kinds.get("query"),
             parts=create_model("Parts", __base__=Query, **parts) if parts else None,
             reply=reply,
@@ -108,10 +128,11 @@ def endpoint(
 
 
 def mount(router: web.UrlDispatcher, *endpoints: Endpoint) -> None:
-    """Paths answer with and without a trailing slash, and to HEAD where they answer to GET."""
+    """Paths answer with and without a trailing slash, and to HEAD where they answer to GET; a last
+    part that spans slashes has the trailing one in it."""
     for declared in endpoints:
-        bare = declared.path.rstrip("/")
-        for path in (bare, bare + "/"):
+        bare = declared.pattern.rstrip("/")
+        for path in (bare,) if bare.endswith(SPANNING) else (bare, bare + "/"):
             for method in ("GET", "HEAD") if declared.method == "GET" else (declared.method,):
                 router.add_route(method, path, declared.respond, expect_handler=leave_expectation)
 
@@ -121,7 +142,12 @@ def _reply_type(answered: Any) -> tuple[Any, bool]:
     kind = get_origin(answered)
     if kind is Page:
         return GenericAlias(list, get_args(answered)), True
-    return (get_args(answered)[0] if kind is Reply else answered), False
+    return (get_args(answered)[0] if kind in (Reply, Download) else answered), False
+
+
+def _body_type(taken: Any) -> tuple[type[BaseModel] | None, bool]:
+    """What the body has to be, and whether it is left to the handler to read."""
+    return (get_args(taken)[0], True) if get_origin(taken) is Upload else (taken, False)
 
 
 def _check_utf8(request: web.Request) -> None:

@@ -22,6 +22,12 @@ PAGING_HEADERS: Schema = {
     "X-Next-Cursor": {"description": "`cursor` of the next page", "schema": {"type": "string"}},
     "X-Total-Estimate": {"description": "items on all pages", "schema": {"type": "integer"}},
 }
+RETRY_HEADERS: Schema = {
+    "Retry-After": {
+        "description": "seconds until there is room for one more request",
+        "schema": {"type": "integer"},
+    }
+}
 
 
 class _Untitled(GenerateJsonSchema):
@@ -43,7 +49,7 @@ def describe(endpoints: Sequence[Endpoint], public: Container[str]) -> Schema:
         "info": {
             "title": "semvec",
             "version": __version__,
-            "description": "Semantic memory for LLM agents.",
+            "description": "Semantic memory for LLM agents. Unlisted fields are ignored.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "security": [{"bearer": []}, {"apiKey": []}],
@@ -101,7 +107,14 @@ def _parameters(model: type[BaseModel] | None, place: str) -> Iterator[Schema]:
     schema = model.model_json_schema(schema_generator=_Untitled)
     for name, field in schema["properties"].items():
         required = name in schema.get("required", ())
-        yield {"name": name, "in": place, "required": required, "schema": field}
+        description = field.pop("description", "")
+        yield {
+            "name": name,
+            "in": place,
+            "description": description,
+            "required": required,
+            "schema": field,
+        }
 
 
 def _responses(declared: Endpoint, body: Schema, public: bool) -> Schema:
@@ -115,6 +128,8 @@ def _responses(declared: Endpoint, body: Schema, public: bool) -> Schema:
     }
     if declared.paged:
         responses[str(declared.statuses[0])]["headers"] = PAGING_HEADERS
+    if "429" in responses:
+        responses["429"]["headers"] = RETRY_HEADERS
     return responses | {"default": {"description": "Any other error", "content": _json(ERROR)}}
 
 
@@ -122,7 +137,7 @@ def _error_statuses(declared: Endpoint, public: bool) -> set[int]:
     """What follows from what the endpoint takes, and what it names itself."""
     statuses = set(declared.errors)
     if not public:
-        statuses |= {401, 402}
+        statuses |= {401, 402, 429}
     if declared.body is not None:
         statuses |= {400, 413, 422}
     if declared.query is not None or declared.parts is not None:

@@ -1,15 +1,19 @@
 """What handlers answer, as HTTP responses."""
 
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from types import MappingProxyType
+from typing import BinaryIO, Generic, TypeVar
 
 import orjson
-from aiohttp import web
+from aiohttp import hdrs, web
+from aiohttp.payload import BufferedReaderPayload
 from yarl import URL
 
 from semvec.paging import Page
 
 Body = TypeVar("Body")
+
+JSON = MappingProxyType({"Content-Type": "application/json"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +24,24 @@ class Reply(Generic[Body]):
     status: int
 
 
+@dataclass(frozen=True, slots=True)
+class Download(Generic[Body]):
+    """A body that lies in a file as JSON; sending it closes the file."""
+
+    file: BinaryIO
+
+
 def json_response(body: object, status: int = 200) -> web.Response:
     """`body` is what orjson takes: dataclasses, lists, dicts with str keys, plain values."""
-    return web.Response(
-        body=orjson.dumps(body), status=status, headers={"Content-Type": "application/json"}
-    )
+    return web.Response(body=orjson.dumps(body), status=status, headers=JSON)
+
+
+def file_response(download: Download[Body], method: str) -> web.Response:
+    """The file goes out piece by piece, read on threads; nothing of it in answer to HEAD."""
+    if method == hdrs.METH_HEAD:
+        download.file.close()
+        return web.Response(headers=JSON)
+    return web.Response(body=BufferedReaderPayload(download.file), headers=JSON)
 
 
 def page_response(page: Page[Body], url: URL) -> web.Response:

@@ -7,6 +7,7 @@ import gc
 import ipaddress
 import logging
 import os
+import resource
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -21,6 +22,7 @@ from semvec.settings import Settings
 from semvec.store.errors import StoreError
 from semvec.web import create_app
 from semvec.web.connection import Connection
+from semvec.web.crowd import Crowd
 from semvec.web.draining import DRAINING, Draining, let_go
 
 BACKLOG = 1024
@@ -44,7 +46,15 @@ def serve(settings: Settings) -> None:
             "ANYBODY who reaches %s may read and write: SEMVEC_ALLOW_ANONYMOUS is for development",
             settings.host,
         )
+    _open_files()
     uvloop.run(_serve(settings))
+
+
+def _open_files() -> None:
+    """As many as the system lets this process have: each connection is one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):  # some systems name a limit they do not grant
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def log_to_stderr(level: str) -> None:
@@ -69,7 +79,13 @@ async def _serve(settings: Settings) -> None:
             await runner.setup()
             listener = _listen(settings.host, settings.port)
         assert runner.server
-        connection = functools.partial(Connection, runner.server, loop=loop)
+        connection = functools.partial(
+            Connection,
+            runner.server,
+            loop=loop,
+            deadline_s=settings.request_deadline_s,
+            crowd=Crowd(settings.max_connections_per_ip),
+        )
         server = await loop.create_server(connection, sock=listener, backlog=BACKLOG)
         gc.freeze()  # modules and the application are for life: collections need not walk them
         print(f"semvec {__version__} listening on {_address(listener)}", flush=True)

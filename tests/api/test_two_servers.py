@@ -5,7 +5,7 @@ from collections import Counter
 from itertools import count
 from pathlib import Path
 
-from semvec.hot import rebuild
+from semvec.hot.sessions import rebuild
 from semvec.session.memory import text_of
 from semvec.session.session import Session
 from semvec.store import Store
@@ -121,6 +121,9 @@ async def test_promise_5_one_of_two_servers_is_killed(postgres_url: str, tmp_pat
         cut = asyncio.gather(*(speaker.speak_until_cut(one) for speaker in doomed))
         speaking = asyncio.gather(*(speaker.speak_up(other, 2 * CHANGES) for speaker in spared))
         await asyncio.sleep(0.5)
+        async with asyncio.timeout(30):
+            while not all(speaker.heard for speaker in doomed):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
         await one.kill()
         await cut
         assert all(speaker.heard for speaker in doomed)

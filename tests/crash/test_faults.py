@@ -9,7 +9,7 @@ from itertools import count
 import pytest
 from aiohttp.test_utils import TestServer
 
-from semvec.hot import rebuild
+from semvec.hot.sessions import rebuild
 from semvec.service import Service
 from semvec.session.memory import content_hash
 from semvec.settings import Settings
@@ -24,6 +24,7 @@ from tests.store.faults import Fault, Faults
 OWNER = "anonymous"
 FULL = 90
 """Memories with which a session has an archive, and every further one moves another there."""
+ENTITIES = "/v1/session/full/entities"
 
 
 @asynccontextmanager
@@ -33,6 +34,7 @@ async def served(url: str) -> AsyncIterator[tuple[Service, Client]]:
         database_url=url,
         embedder="none",
         allow_anonymous=True,
+        rate_limit=False,
         memory_bytes=1 << 30,
         session_idle_ttl_s=1e-6,
         session_sweep_s=3600,
@@ -49,6 +51,7 @@ class Script(Writer):
         super().__init__("script", random.Random())
         self._service, self._client = service, client
         self._rounds = count()
+        self._kept = ""
 
     async def prepare(self) -> None:
         """A session that has outgrown its hot memories."""
@@ -70,9 +73,12 @@ class Script(Writer):
         await self.do("store", "full")
         await self.recall("full", self.held("full").learnt[0])
         await self.do("run", "full")
+        await self.keep("full")
         await self.evict()
         for session_id in set(self.states) - {"full", young}:
             await self.do("delete", session_id)
+        (entity,) = (await self.read(self._client, ENTITIES)).json()["entities"]
+        assert entity["value"] == self._kept
 
     async def look_again(self) -> None:
         """Without faults: what was answered is what serves, and what storage gives."""
@@ -84,6 +90,14 @@ class Script(Writer):
                 del self.states[session_id]
             else:
                 await self._compare(session_id, len(state.learnt), stored)
+
+    async def keep(self, session_id: str) -> None:
+        """An entity, stored again after a 503: twice is the same as once."""
+        value = f"value {next(self._numbers)}"
+        fields = {"key": "key", "kind": "constant", "value": value}
+        answer = await self.read(self._client, f"/v1/session/{session_id}/entities", **fields)
+        assert answer.status == 201, answer
+        self._kept = value
 
     async def do(self, kind: str, session_id: str) -> None:
         change = self.change(kind, session_id)

@@ -39,10 +39,9 @@ def test_the_packaged_encoder_gives_what_the_published_one_gives(packaged: Model
 @pytest.mark.parametrize("text", SENTENCES[:4])
 def test_integer_products_cost_little_against_exact_ones(packaged: Model, text: str) -> None:
     pooled, tokens = Reference(DIRECTORY).encode(text)
-    encoding = encode(packaged, text)
-    assert encoding.tokens is not None
-    assert cosines(encoding.vector, pooled) > 0.998
-    assert cosines(encoding.tokens, tokens[1:-1]).min() > 0.99
+    (encoded,) = packaged.run(packaged.windows.cut(text))
+    assert cosines(encoded.vector, pooled) > 0.998
+    assert cosines(encoded.tokens, tokens[1:-1]).min() > 0.99
 
 
 @pytest.mark.parametrize("pooling", ["mean", "cls"])
@@ -54,10 +53,10 @@ def test_a_float_model_is_computed_as_defined(
         tmp_path / "m", pooling=pooling, prefix="bert.", model_type=kind, pad_token_id=padding
     )
     pooled, tokens = Reference(directory).encode("the boats sailing a cat")
-    encoding = encode(Model.load(directory), "the boats sailing a cat")
-    assert encoding.tokens is not None
-    np.testing.assert_allclose(encoding.vector, pooled, atol=1e-5)
-    np.testing.assert_allclose(encoding.tokens, tokens[1:-1], atol=1e-5)
+    model = Model.load(directory)
+    (encoded,) = model.run(model.windows.cut("the boats sailing a cat"))
+    np.testing.assert_allclose(encoded.vector, pooled, atol=1e-5)
+    np.testing.assert_allclose(encoded.tokens, tokens[1:-1], atol=1e-5)
 
 
 def test_a_text_has_the_same_vectors_alone_and_in_a_batch(packaged: Model) -> None:
@@ -73,9 +72,8 @@ def test_all_vectors_have_unit_length(packaged: Model) -> None:
     for text in ("", " ", "one", "the history of the lighthouse " * 90):
         encoding = encode(packaged, text)
         assert encoding.tokens is not None
-        assert encoding.token_ids is not None
-        assert encoding.tokens.shape == (len(encoding.token_ids), packaged.dimension)
-        for vectors in (encoding.vector, encoding.tokens):
+        assert encoding.tokens.vectors.shape == (len(encoding.tokens.words), 128)
+        for vectors in (encoding.vector, encoding.tokens.vectors):
             assert vectors.dtype == np.float32
             np.testing.assert_allclose(np.linalg.norm(vectors, axis=-1), 1, atol=1e-5)
 
@@ -87,8 +85,8 @@ def test_a_long_text_is_the_mean_of_its_windows(packaged: Model) -> None:
     mean = np.mean([part.vector for part in parts], axis=0)
     encoding = encode(packaged, text)
     assert cosines(encoding.vector, mean) > 0.9999
-    assert encoding.token_ids is not None
-    assert len(encoding.token_ids) == 60 * len(packaged.windows.cut(text[:45])[0].ids[1:-1])
+    assert encoding.tokens is not None
+    assert len(encoding.tokens.words) == 60 * len(packaged.windows.cut(text[:45])[0].ids[1:-1])
 
 
 def test_a_changed_file_is_refused(tmp_path: Path) -> None:

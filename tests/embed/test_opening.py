@@ -15,7 +15,7 @@ async def test_local_is_the_packaged_encoder() -> None:
     await embedder.close()
     assert (embedder.model_name, embedder.dimension) == ("all-MiniLM-L6-v2", 384)
     assert encoding.tokens is not None
-    assert encoding.tokens.shape == (6, 384)
+    assert encoding.tokens.vectors.shape == (6, 128)
 
 
 async def test_local_with_a_directory_is_that_model(tmp_path: Path) -> None:

@@ -3,9 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tokenizers import Tokenizer
+from tokenizers.models import BPE
 
 from semvec.embed.packaged import DIRECTORY
-from semvec.embed.windows import OVERLAP, TOKENS_KEPT, Window, Windows
+from semvec.embed.windows import LONGEST_WORD, OVERLAP, TOKENS_KEPT, Window, Windows
 from tests.embed.models import wordpiece_tokenizer
 
 BOAT = 6
@@ -75,3 +76,25 @@ def test_a_window_without_room_is_refused() -> None:
 def test_ids_are_what_the_graph_takes() -> None:
     (window,) = Windows(wordpiece_tokenizer(), 64).cut("a")
     assert window.ids.dtype == np.int64
+
+
+def test_every_token_knows_the_word_it_is_part_of() -> None:
+    """Also over the seams of windows, and where tokens are left out."""
+    cutter = Windows(wordpiece_tokenizer(), 64)
+    (window,) = cutter.cut("The boats, sailing  a cat")
+    assert window.words == ("The", "boats", "boats", ",", "sailing", "sailing", "a", "cat")
+    for count in (200, 3 * TOKENS_KEPT):
+        windows = cutter.cut(" ".join(f"{'boat' if i % 3 else 'cats'}" for i in range(count)))
+        tokens, words = owned(windows), [word for each in windows for word in each.words]
+        assert all(
+            (word == "boat") == (token == BOAT) for token, word in zip(tokens, words, strict=True)
+        )
+
+
+def test_tokens_of_a_word_without_end_stand_for_themselves() -> None:
+    """As of a script that puts nothing between words, where the tokenizer does not either."""
+    cutter = Windows(Tokenizer(BPE({"a": 0, "b": 1}, [])), 64)
+    (window,) = cutter.cut("abba")
+    assert window.words == ("abba",) * 4
+    words = [word for each in cutter.cut("ab" * LONGEST_WORD) for word in each.words]
+    assert words == ["a", "b"] * LONGEST_WORD

@@ -40,10 +40,13 @@ def test_the_cache_does_not_outlive_the_token() -> None:
     key, time = Ed25519PrivateKey.generate(), Time()
     checked = verifier([PublicKey(None, key.public_key())], time)
     token = sign(claims(lasts=60), key)
+    assert not checked.knows(token)
     assert checked.verify(token) == checked.verify(token)
     time.now += 59.999
+    assert checked.knows(token)
     checked.verify(token)
     time.now += 0.001
+    assert not checked.knows(token)
     with pytest.raises(LicenseExpired, match=r"https://renew\.example"):
         checked.verify(token)
 

@@ -5,9 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from semvec.session.events import Access, Created, MemoryRecord, Profile, Turn
+from semvec.session.consolidation import batch_of, consolidated, findings
+from semvec.session.events import Access, Consolidated, Created, MemoryRecord, Profile, Turn
 from semvec.session.session import Session
 from semvec.session.turn import Said, decide_turn, plan_turn
+from semvec.tokens import tokens_of
 from semvec.vectors import Vector
 
 DIMENSION = 12
@@ -23,8 +25,18 @@ def said(text: str) -> Said:
     return Said(text, unit(sum(text.encode()) * 7919 + len(text)))
 
 
-def new_session(*, long_term: int = 4096, dimension: int = DIMENSION) -> Session:
-    return Session(Created(at=1000.0, profile=Profile(dimension, None, long_term)))
+def worded(text: str) -> Said:
+    """The same with a token vector for each word, which depends on nothing but that word."""
+    words = text.split()
+    vectors = np.array([said(word).vector for word in words]).reshape(-1, DIMENSION)
+    return Said(text, said(text).vector, tokens_of(vectors, words))
+
+
+def new_session(
+    *, long_term: int = 4096, dimension: int = DIMENSION, token_dimension: int = 0
+) -> Session:
+    profile = Profile(dimension, None, long_term, token_dimension=token_dimension)
+    return Session(Created(at=1000.0, profile=profile))
 
 
 def decided(
@@ -48,6 +60,15 @@ def play(session: Session, **inputs: Any) -> Turn:
     turn = decided(session, now=session.used_at + 1.0, **inputs)
     session.apply(turn)
     return turn
+
+
+def consolidate(session: Session) -> Consolidated | None:
+    """Judge the oldest of what is new in long_term."""
+    found = findings(batch_of(session.memories))
+    event = consolidated(session.memories, found, session.used_at)
+    if event is not None:
+        session.apply(event)
+    return event
 
 
 def talk(session: Session, turns: int) -> Iterator[Turn]:

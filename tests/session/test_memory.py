@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from semvec.session.events import Access, Tier
+from semvec.session.events import Tier
 from semvec.session.memory import Memories, content_hash
 from tests.session.conversations import new_session, play, said, talk, unit
 
@@ -17,53 +17,13 @@ def test_hashes_are_stable_and_long() -> None:
     assert content_hash("Lima") != content_hash("lima")
 
 
-def test_retention_keeps_the_used_the_important_and_the_distinct() -> None:
-    memories, now = loaded(3), 1e6
-    rows = np.array([memories.row(memory_id) for memory_id in (1, 2, 3)])
-    memories.importance[rows] = memories.nearest[rows] = 0.5
-    even = memories.retention(rows, now)
-    assert even == pytest.approx(even[0], abs=1e-5)
-    memories.touch(Access(1, 5, now - 10))
-    assert memories.retention(rows, now).argmax() == 0
-    memories.importance[rows[1]] = 0.9
-    assert memories.retention(rows, now)[1] > memories.retention(rows, now)[2]
-    memories.nearest[rows[2]] = 0.0
-    assert memories.retention(rows, now)[2] > even[2]
-
-
-def test_often_used_old_memories_outlive_never_used_newer_ones() -> None:
-    session = new_session(long_term=10)
-    list(talk(session, 20))
-    play(session, accessed=[Access(1, 50, session.used_at)])
-    for number in range(200):
-        play(session, response=said(f"later remark {number}"))
-    assert 1 in session.memories
-    assert sum(memory_id in session.memories for memory_id in range(2, 12)) < 10
-
-
-def test_base_level_activation_approximates_the_sum_over_accesses() -> None:
-    memories = loaded(1)
-    row, now = memories.row(1), 1e5
-    memories.created[row], memories.nearest[row], memories.importance[row] = 0.0, 1.0, 0.0
-    accesses = np.linspace(0, 9e4, 31)
-    memories.accesses[row], memories.last_access[row] = len(accesses) - 1, accesses[-1]
-    exact = np.log(np.sum((now - accesses) ** -0.5))
-    assert memories.retention(np.array([row]), now)[0] == pytest.approx(exact, abs=0.05)
-
-
-def test_neighbours_follow_the_order_of_learning_over_freed_rows() -> None:
+def test_rows_that_the_archive_frees_are_used_again() -> None:
     session = new_session(long_term=1)
     list(talk(session, 120))
     memories = session.memories
-    for memory_id in sorted(each for held in memories.tier_ids.values() for each in held):
-        row = memories.row(memory_id)
-        for column, neighbour in (
-            (memories.previous, memory_id - 1),
-            (memories.next, memory_id + 1),
-        ):
-            expected = memories.row(neighbour) if neighbour in memories else -1
-            assert column[row] == expected
     assert memories.count == 16 + 64 + 1 + 1
+    held = sorted(memory_id for ids in memories.tier_ids.values() for memory_id in ids)
+    assert sorted(memories.ids[memories.ids >= 0].tolist()) == held
 
 
 def test_cosines_take_the_nearer_of_question_and_text() -> None:
@@ -72,8 +32,9 @@ def test_cosines_take_the_nearer_of_question_and_text() -> None:
     play(session, response=said("answer"))
     play(session, response=said("remark"))
     cosines = session.memories.cosines(said("question").vector[None])[0]
-    assert cosines[0] == pytest.approx(1.0)
-    assert cosines[1] == pytest.approx(float(said("remark").vector @ said("question").vector))
+    assert cosines[0] == pytest.approx(1.0, abs=1e-4)
+    exact = float(said("remark").vector @ said("question").vector)
+    assert cosines[1] == pytest.approx(exact, abs=0.01)
     assert session.memories.cosines(np.stack([unit(3)] * 3)).shape == (3, 2)
 
 

@@ -3,9 +3,9 @@ from msgspec.structs import replace
 from semvec.session import snapshot
 from semvec.session.events import Tier
 from semvec.session.folding import fold_digest
-from semvec.session.memory import MEDIUM_TERM, SHORT_TERM
 from semvec.session.session import Session
-from tests.session.conversations import decided, new_session, play, said, talk
+from semvec.session.tiers import MEDIUM_TERM, SHORT_TERM
+from tests.session.conversations import DIMENSION, decided, new_session, play, said, talk, worded
 
 
 def texts_of(session: Session) -> list[str]:
@@ -100,3 +100,18 @@ def test_deciding_changes_nothing() -> None:
     before = snapshot.take(session)
     decided(session, now=9e9, message=said("a"), response=said("b"), reset=True)
     assert snapshot.take(session) == before
+
+
+def test_an_event_holds_the_token_vectors_of_a_memory_once() -> None:
+    """Those of its parts together are too many, and give way to fewer."""
+    session = new_session(token_dimension=DIMENSION)
+    question = worded(" ".join(f"question{number}" for number in range(60)))
+    answer = worded(" ".join(f"answer{number}" for number in range(60)))
+    play(session, message=question)
+    turn = play(session, response=answer)
+    (learnt,) = turn.learnt
+    assert learnt.tokens == session.memories.record(learnt.memory_id).tokens
+    assert [each.tokens for each in turn.heard] == [None]
+    again = play(session, message=question), play(session, response=answer)
+    assert again[1].learnt[0].reinforces
+    assert again[1].learnt[0].tokens is None

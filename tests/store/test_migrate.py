@@ -1,14 +1,26 @@
 """A database of every age opens, or says why not."""
 
 import asyncio
+from collections.abc import Callable
 
+import msgspec
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 
-from semvec.store import Store, StoreError
+from semvec.session.events import (
+    MemoryRecord,
+    Turn,
+    decode_event,
+    decode_memory,
+    encode_event,
+    encode_memory,
+)
+from semvec.store import Append, ArchivedRow, MemoryRow, Store, StoreError
 from semvec.store.tables import metadata
+from semvec.vectors import Vector, codes, packed
+from tests.session.conversations import unit
 
 
 async def test_migrations_make_the_declared_schema(store: Store) -> None:
@@ -47,3 +59,59 @@ async def test_servers_may_start_at_once(database_url: str) -> None:
     assert len({head.key for head in made if head}) == 4
     for store in stores:
         await store.close()
+
+
+async def test_promise_4_memories_with_float32_vectors_open_as_codes(database_url: str) -> None:
+    """In rows of their own, and in an event that brings them back."""
+    numbers = range(1, 1101)
+    records = [memory(number, codes) for number in numbers]
+    older = [without_tokens(memory(number, packed)) for number in numbers]
+    rows = [
+        ArchivedRow(MemoryRow(record.id, record.hash, record.fold, msgspec.msgpack.encode(old)), ())
+        for record, old in zip(records, older, strict=True)
+    ]
+    returning = msgspec.msgpack.encode({"type": "turn", "at": 1.0, "returned": older[:2]})
+    recent = Turn(2.0, returned=tuple(records[:2]))
+    store = Store(database_url)
+    await store.open()
+    head = await store.create("o", "s", 0.0, encode_event(Turn(0.0)))
+    assert head is not None
+    events = (returning, encode_event(recent))
+    assert await store.append(Append(head.key, 1, events, 0.0, 0, 0, tuple(rows)))
+    async with store.engine.begin() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '0003'"))
+    await store.close()
+
+    store = Store(database_url)
+    await store.open()
+    found = await store.archived_by_folds(head.key, [record.fold for record in records])
+    assert [decode_memory(payload) for payload in found] == records
+    tail = [decode_event(payload) for _, payload in await store.tail(head.key, 1)]
+    assert tail == [Turn(1.0, returned=recent.returned), recent]
+    await store.close()
+
+
+def memory(number: int, kept: Callable[[Vector], bytes]) -> MemoryRecord:
+    """A memory whose vectors are `kept` as codes or as float32; every second one is a pair."""
+    paired = number % 2
+    return MemoryRecord(
+        id=number,
+        hash=f"{number:032x}",
+        fold=number.to_bytes(16),
+        question="who?" if paired else None,
+        response="me",
+        vector=kept(unit(number)),
+        question_vector=kept(unit(-number % 997)) if paired else None,
+        created=0.5,
+        last_access=1.5,
+        access_count=2,
+        importance=0.5,
+        nearest=0.25,
+    )
+
+
+def without_tokens(record: MemoryRecord) -> dict[str, object]:
+    """As a release wrote it that kept no token vectors."""
+    fields: dict[str, object] = msgspec.msgpack.decode(encode_memory(record))
+    del fields["tokens"]
+    return fields

@@ -5,6 +5,7 @@ import os
 import sqlite3
 import stat
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -86,9 +87,10 @@ async def test_an_append_crosses_to_its_thread_four_times(
     crossings = []
     cross = SqliteConnection._execute
 
-    async def counted(*call: object) -> object:
-        crossings.append(call)
-        return await cross(*call)  # type: ignore[no-untyped-call, arg-type]
+    async def counted(connection: SqliteConnection, call: partial[object]) -> object:
+        if "remains" not in str(call.args):  # the eraser's look, whenever it comes
+            crossings.append(call)
+        return await cross(connection, call)  # type: ignore[no-untyped-call]
 
     monkeypatch.setattr(SqliteConnection, "_execute", counted)
     assert await store.append(Append(head.key, 1, (b"event",), 0.0, 0, 0))

@@ -141,14 +141,14 @@ async def test_a_connection_that_failed_a_write_is_not_used_again(
 ) -> None:
     head = await store.create("o", "s", 0.0, b"created")
     assert head is not None
-    opened: list[object] = []
-    event.listen(store.engine.sync_engine, "connect", lambda *call: opened.append(call))
+    gone: list[object] = []
+    event.listen(store.engine.sync_engine, "invalidate", lambda *call: gone.append(call))
     faults = Faults(store.engine)
     faults.arm(2, Fault.IO_ERROR)
     with pytest.raises(Unavailable, match=r"storage cannot commit: .*disk I/O error"):
         await store.append(Append(head.key, 1, (b"somebody's words",), 1.0, 1, 1))
     assert await store.append(Append(head.key, 1, (b"event",), 1.0, 1, 1))
-    assert len(opened) == 1
+    assert len(gone) == 1
     faults.arm(3, Fault.IO_ERROR)
     with pytest.raises(Unavailable):
         await store.append(Append(head.key, 2, (b"somebody's words",), 1.0, 1, 1))

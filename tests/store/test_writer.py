@@ -97,6 +97,17 @@ async def test_a_cancelled_caller_leaves_its_batch_alone(
     assert commits.batches == [[1, 2], [3]]
 
 
+async def test_large_operations_are_batches_of_their_own_between_others(
+    writer: Writer[int, int], commits: Commits
+) -> None:
+    (first,) = await submit(writer, 1)
+    large = [asyncio.create_task(writer.submit(number, large=True)) for number in (10, 20, 30)]
+    small = await submit(writer, 2, 3)
+    commits.gate.set()
+    assert await asyncio.gather(first, *large, *small) == [2, 20, 40, 60, 4, 6]
+    assert commits.batches == [[1], [10], [2, 3], [20], [30]]
+
+
 async def test_the_queue_is_bounded(writer: Writer[int, int], commits: Commits) -> None:
     tasks = await submit(writer, 0)
     tasks += await submit(writer, *range(BOUND))

@@ -1,7 +1,11 @@
 """The whole application on a port, over a service that keeps what it was asked."""
 
+import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, cast
+from dataclasses import asdict
+from tempfile import TemporaryFile
+from typing import Any, BinaryIO, cast
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
@@ -9,8 +13,10 @@ from aiohttp.web import Application, Request
 
 from semvec import answers
 from semvec.errors import NotFound
+from semvec.intake import NewSession
 from semvec.paging import Page
 from semvec.service import Service
+from semvec.session.verify import Check
 from semvec.settings import Settings
 from semvec.web.app import assemble
 
@@ -27,6 +33,10 @@ class RecordingService:
         self.is_ready = True
         self.running = False
         self.resident = 3
+        self.document = b'{"session_id":"s"}'
+        self.files: list[BinaryIO] = []
+        self.sessions = self.conversation = self.recall = self.control = self.literals = self
+        self.transfers = self.verification = self
 
     @property
     def last_call(self) -> dict[str, Any]:
@@ -59,15 +69,17 @@ class RecordingService:
         self._note("store", given | {"owner": owner})
         return answers.Stored(given["session_id"], True, None, "ab12", 0.0, False, "stable")
 
-    async def create(self, owner: str, **given: Any) -> answers.Created:
-        self._note("create", given | {"owner": owner})
-        return answers.Created(given["session_id"] or "made-up", True)
+    async def create(
+        self, owner: str, session_id: str | None, wanted: NewSession
+    ) -> answers.Created:
+        self._note("create", asdict(wanted) | {"owner": owner, "session_id": session_id})
+        return answers.Created(session_id or "made-up", True)
 
     async def delete(self, owner: str, session_id: str) -> answers.SessionId:
         self._note("delete", {"owner": owner, "session_id": session_id})
         return answers.SessionId(session_id)
 
-    async def sessions(
+    async def page(
         self, owner: str, *, limit: int, cursor: str | None
     ) -> Page[answers.SessionItem]:
         self._note("sessions", {"owner": owner, "limit": limit, "cursor": cursor})
@@ -91,6 +103,74 @@ class RecordingService:
         self._note("memory", {"owner": owner, "session_id": session_id, "hash": memory_hash})
         return answers.ExpandedMemory(session_id, memory_hash, "Oslo.", False, 0.5, 2, 3.5)
 
+    async def set_trigger(self, owner: str, session_id: str, **given: Any) -> answers.Triggers:
+        self._note("set_trigger", given | {"owner": owner, "session_id": session_id})
+        return answers.Triggers(session_id, 3)
+
+    async def clear_triggers(self, owner: str, session_id: str) -> answers.Triggers:
+        self._note("clear_triggers", {"owner": owner, "session_id": session_id})
+        return answers.Triggers(session_id, 0)
+
+    async def set_anchor(
+        self, owner: str, session_id: str, embedding: list[float]
+    ) -> answers.Anchors:
+        given = {"owner": owner, "session_id": session_id, "embedding": embedding}
+        self._note("set_anchor", given)
+        return answers.Anchors(session_id, 2)
+
+    async def anchor_score(self, owner: str, session_id: str) -> answers.AnchorScore:
+        self._note("anchor_score", {"owner": owner, "session_id": session_id})
+        return answers.AnchorScore(session_id, 0.25, 2, 0.5, 4)
+
+    async def isolate(self, owner: str, session_id: str, **given: Any) -> answers.Isolated:
+        self._note("isolate", given | {"owner": owner, "session_id": session_id})
+        return answers.Isolated(session_id, given["level"].value, 7)
+
+    async def release(self, owner: str, session_id: str) -> answers.Released:
+        self._note("release", {"owner": owner, "session_id": session_id})
+        return answers.Released(session_id, 7)
+
+    async def inject(self, owner: str, session_id: str, **given: Any) -> answers.Injected:
+        self._note("inject", given | {"owner": owner, "session_id": session_id})
+        return answers.Injected(session_id, "long_term", 5, True, None, "ab12")
+
+    async def put(self, owner: str, session_id: str, **given: Any) -> answers.EntityStored:
+        self._note("put", given | {"owner": owner, "session_id": session_id})
+        return answers.EntityStored(session_id, given["key"], 9)
+
+    async def find(self, owner: str, session_id: str, **given: Any) -> answers.Entities:
+        self._note("find", given | {"owner": owner, "session_id": session_id})
+        item = answers.EntityItem("a/b.py", "path", "x = 1", "", 1.0, 2)
+        return answers.Entities(session_id, [item], 6)
+
+    async def remove(self, owner: str, session_id: str, key: str) -> answers.EntityRemoved:
+        self._note("remove", {"owner": owner, "session_id": session_id, "key": key})
+        return answers.EntityRemoved(session_id, key, True)
+
+    async def export(self, owner: str, session_id: str) -> BinaryIO:
+        self._note("export", {"owner": owner, "session_id": session_id})
+        file = await asyncio.to_thread(TemporaryFile)
+        await asyncio.to_thread(file.write, self.document)
+        await asyncio.to_thread(file.seek, 0)
+        self.files.append(file)
+        return file
+
+    async def load(
+        self, owner: str, session_id: str, receive: Callable[[BinaryIO], Awaitable[None]]
+    ) -> answers.Imported:
+        with TemporaryFile() as file:
+            await receive(file)
+            sent = os.pread(file.fileno(), 1 << 24, 0)
+        self._note("load", {"owner": owner, "session_id": session_id, "sent": sent})
+        return answers.Imported(session_id, imported=True)
+
+    async def verify(
+        self, owner: str, session_id: str, test_embeddings: list[list[float]]
+    ) -> answers.Verified:
+        given = {"owner": owner, "session_id": session_id, "test_embeddings": test_embeddings}
+        self._note("verify", given)
+        return answers.Verified(session_id, True, [Check("tiers", True, "as they should")])
+
     def _note(self, operation: str, given: dict[str, Any]) -> None:
         self.calls.append((operation, given))
         if self.failure is not None:
@@ -101,7 +181,7 @@ class RecordingService:
 
 @pytest.fixture
 def settings() -> Settings:
-    return Settings(allow_anonymous=True, max_body_bytes=64 * 1024)
+    return Settings(allow_anonymous=True, max_body_bytes=64 * 1024, rate_limit=False)
 
 
 @pytest.fixture

@@ -15,7 +15,9 @@ from semvec.web.middleware.auth import PUBLIC
 from semvec.web.routes import ENDPOINTS
 from tests.web.conftest import Client, RecordingService, Serve
 
-PATHS = [(each.method, each.path.format(session_id="s", memory_hash="ab")) for each in ENDPOINTS]
+PATHS = [
+    (each.method, each.path.format(session_id="s", memory_hash="ab", key="k")) for each in ENDPOINTS
+]
 
 
 async def test_the_service_lives_as_long_as_the_application(

@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import functools
 import json
 import logging
@@ -8,21 +9,81 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import web
 
+from semvec.web.body import read_body
 from semvec.web.connection import Connection
+from semvec.web.crowd import Crowd
+from semvec.web.middleware.errors import answer_errors
+from semvec.web.middleware.request_id import identify
+
+DEADLINE_S = 0.3
+GET = b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n"
+POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n"
+
+Address = tuple[str, int]
+
+
+async def length_of_body(request: web.Request) -> web.Response:
+    await asyncio.sleep(float(request.query.get("sleep", 0)))
+    return web.Response(text=str(len(await read_body(request, 1 << 30))))
+
+
+async def without_body(request: web.Request) -> web.Response:
+    await asyncio.sleep(2 * DEADLINE_S)
+    return web.Response(text="done")
 
 
 @pytest.fixture
-async def address() -> AsyncIterator[tuple[str, int]]:
+async def address() -> AsyncIterator[Address]:
+    """Of a server with room for three connections."""
     loop = asyncio.get_running_loop()
-    runner = web.AppRunner(web.Application())
+    app = web.Application(middlewares=[identify, answer_errors])
+    app.router.add_post("/", length_of_body)
+    app.router.add_route("*", "/slow", without_body)
+    runner = web.AppRunner(app)
     await runner.setup()
     assert runner.server
-    connection = functools.partial(Connection, runner.server, loop=loop)
+    connection = functools.partial(
+        Connection, runner.server, loop=loop, deadline_s=DEADLINE_S, crowd=Crowd(3)
+    )
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = await loop.create_server(connection, sock=listener)
         yield listener.getsockname()
         server.close()
     await runner.cleanup()
+
+
+async def drip(writer: asyncio.StreamWriter, content: bytes) -> None:
+    """A byte at a time, until the server has had enough."""
+    try:
+        for byte in content:
+            writer.write(bytes([byte]))
+            await writer.drain()
+            await asyncio.sleep(DEADLINE_S / 20)
+    except ConnectionError:
+        pass
+
+
+async def heard(address: Address, *content: bytes, dripped: bytes = b"") -> bytes:
+    """All that the server says until it closes."""
+    reader, writer = await asyncio.open_connection(*address)
+    for part in content:
+        writer.write(part)
+        await asyncio.sleep(0.01)
+    dripping = asyncio.create_task(drip(writer, dripped))
+    said = b""
+    with contextlib.suppress(ConnectionResetError):  # what was dripped too late is not read
+        async with asyncio.timeout(10):
+            while part := await reader.read(65536):
+                said += part
+    dripping.cancel()
+    writer.close()
+    return said
+
+
+async def answer_to(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = int(head.partition(b"Content-Length: ")[2].partition(b"\r\n")[0])
+    return head, await reader.readexactly(length)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +99,7 @@ async def address() -> AsyncIterator[tuple[str, int]]:
     ],
 )
 async def test_what_cannot_be_parsed_is_answered_but_never_quoted(
-    address: tuple[str, int], request_: bytes, status: int, caplog: pytest.LogCaptureFixture
+    address: Address, request_: bytes, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.DEBUG):
         reader, writer = await asyncio.open_connection(*address)
@@ -53,8 +114,115 @@ async def test_what_cannot_be_parsed_is_answered_but_never_quoted(
     assert "unreadable request from 127.0.0.1" in caplog.text
 
 
-async def test_what_can_be_parsed_goes_its_way(address: tuple[str, int]) -> None:
+async def test_what_can_be_parsed_goes_its_way(address: Address) -> None:
     reader, writer = await asyncio.open_connection(*address)
     writer.write(b"GET /absent HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
     assert (await reader.read()).startswith(b"HTTP/1.1 404 ")
     writer.close()
+
+
+@pytest.mark.parametrize(
+    ("sent", "dripped"),
+    [
+        (b"G", b""),
+        (b"GET / HTTP/1.1\r\nHost: a\r\n", b""),
+        (b"", b"GET / HTTP/1.1\r\nX-Long: " + b"a" * 1000),
+    ],
+)
+async def test_a_head_that_does_not_arrive_is_given_up(
+    address: Address, sent: bytes, dripped: bytes
+) -> None:
+    head, _, body = (await heard(address, sent, dripped=dripped)).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+    assert b"\r\nConnection: close" in head
+    answer = json.loads(body)
+    assert answer["detail"] == "the head took longer than 0.3 s"
+    assert f"X-Request-ID: {answer['request_id']}".encode() in head
+
+
+async def test_a_connection_that_says_nothing_is_closed_without_a_word(address: Address) -> None:
+    assert await heard(address) == b""
+
+
+@pytest.mark.parametrize(
+    ("sent", "dripped"),
+    [
+        (POST % 100, b""),
+        (POST % 100 + b"abc", b""),
+        (POST % 1000, b"a" * 1000),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabc", b""),
+    ],
+)
+async def test_a_body_that_does_not_arrive_is_given_up(
+    address: Address, sent: bytes, dripped: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    head, _, body = (await heard(address, sent, dripped=dripped)).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+    assert b"\r\nConnection: close" in head
+    assert json.loads(body)["detail"] == "the body took longer than 0.3 s"
+    assert not caplog.records
+
+
+async def test_a_body_that_nobody_reads_ends_its_connection(
+    address: Address, caplog: pytest.LogCaptureFixture
+) -> None:
+    slow = POST.replace(b"/ ", b"/slow ")
+    assert (await heard(address, slow % 100, b"abc")).endswith(b"\r\n\r\ndone")
+    absent = POST.replace(b"/ ", b"/absent ")
+    assert (await heard(address, absent % 100)).startswith(b"HTTP/1.1 404 ")
+    assert not caplog.records
+
+
+async def test_a_head_that_follows_an_answer_has_its_own_deadline(address: Address) -> None:
+    answers = await heard(address, POST % 3 + b"abc", b"GET / HTTP")
+    first, second = answers.split(b"HTTP/1.1 ")[1:]
+    assert first.startswith(b"200 ")
+    assert second.startswith(b"408 ")
+
+
+async def test_an_idle_connection_and_a_slow_answer_have_no_deadline(address: Address) -> None:
+    reader, writer = await asyncio.open_connection(*address)
+    for request in (POST % 3 + b"abc", GET, POST % 3 + b"abc"):
+        writer.write(request)
+        head, _ = await answer_to(reader)
+        assert head.startswith(b"HTTP/1.1 200 ")
+        await asyncio.sleep(2 * DEADLINE_S)
+    writer.close()
+
+
+async def test_a_steady_upload_may_take_longer(address: Address) -> None:
+    reader, writer = await asyncio.open_connection(*address)
+    writer.write(POST % (20 * 4096))
+    for _ in range(20):
+        writer.write(b"a" * 4096)
+        await asyncio.sleep(DEADLINE_S / 5)
+    head, body = await answer_to(reader)
+    assert head.startswith(b"HTTP/1.1 200 ")
+    assert body == b"81920"
+    writer.close()
+
+
+async def test_a_body_that_waits_for_the_server_has_the_time_it_needs(address: Address) -> None:
+    reader, writer = await asyncio.open_connection(*address)
+    size = 1 << 22
+    writer.write(POST.replace(b"/ ", b"/?sleep=1 ") % size + b"a" * size)
+    head, body = await answer_to(reader)
+    assert head.startswith(b"HTTP/1.1 200 ")
+    assert body == str(size).encode()
+    writer.close()
+
+
+async def test_one_connection_too_many_is_turned_away(address: Address) -> None:
+    others = [await asyncio.open_connection(*address) for _ in range(3)]
+    head, _, body = (await heard(address)).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 429 Too Many Requests\r\n")
+    assert json.loads(body)["detail"] == "too many connections"
+    _, writer = others.pop()
+    writer.close()
+    await writer.wait_closed()
+    await asyncio.sleep(0.05)
+    assert (
+        await heard(address, GET + GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+    ).count(b"HTTP/1.1 200 ") == 2
+    for _, writer in others:
+        writer.close()

@@ -26,6 +26,7 @@ def test_it_describes_every_endpoint_once(document: dict[str, Any]) -> None:
         (method.upper(), path) for path, methods in document["paths"].items() for method in methods
     ]
     assert sorted(operations) == sorted((each.method, each.path) for each in ENDPOINTS)
+    assert ("DELETE", "/v1/session/{session_id}/entities/{key}") in operations
     names = [
         operation["operationId"]
         for methods in document["paths"].values()
@@ -38,7 +39,7 @@ def test_bodies_carry_the_bounds_that_are_enforced(document: dict[str, Any]) -> 
     schema = document["components"]["schemas"]["RunRequest"]
     assert schema["required"] == ["message"]
     threshold = {"type": "number", "default": 0.85, "minimum": -1.0, "maximum": 1.0}
-    assert schema["properties"]["short_circuit_threshold"] == threshold
+    assert schema["properties"]["short_circuit_threshold"].items() >= threshold.items()
     assert document["paths"]["/v1/run"]["post"]["requestBody"]["required"]
     assert not document["paths"]["/v1/session/create"]["post"]["requestBody"]["required"]
 
@@ -48,6 +49,7 @@ def test_parameters_carry_the_bounds_that_are_enforced(document: dict[str, Any])
     assert {
         "name": "top_k",
         "in": "query",
+        "description": "Most memories in the answer.",
         "required": False,
         "schema": {"type": "integer", "default": 5, "minimum": 1, "maximum": 50},
     } in parameters
@@ -59,6 +61,25 @@ def test_parameters_carry_the_bounds_that_are_enforced(document: dict[str, Any])
     ]
 
 
+def test_every_field_and_parameter_says_what_it_is(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    bodies = {declared.body.__name__ for declared in ENDPOINTS if declared.body}
+    silent = {
+        (name, field)
+        for name in bodies | {"PolicyVector"}
+        for field, schema in schemas[name]["properties"].items()
+        if not schema.get("description")
+    }
+    operations = [one for methods in document["paths"].values() for one in methods.values()]
+    silent |= {
+        (operation["operationId"], parameter["name"])
+        for operation in operations
+        for parameter in operation.get("parameters", ())
+        if not parameter["description"]
+    }
+    assert silent == set()
+
+
 def test_errors_have_one_shape_and_422_the_list(document: dict[str, Any]) -> None:
     responses = document["paths"]["/v1/run"]["post"]["responses"]
     schemas = {
@@ -67,7 +88,8 @@ def test_errors_have_one_shape_and_422_the_list(document: dict[str, Any]) -> Non
     }
     assert schemas.pop("200") == "Run"
     assert schemas.pop("422") == "ValidationError"
-    assert schemas.keys() >= {"400", "401", "402", "404", "409", "413", "503", "default"}
+    assert schemas.keys() >= {"400", "401", "402", "404", "409", "413", "429", "503", "default"}
+    assert responses["429"]["headers"].keys() == {"Retry-After"}
     assert set(schemas.values()) == {"Error"}
 
 

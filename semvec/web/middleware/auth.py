@@ -1,5 +1,8 @@
 """Who may ask: a licence token on every request but those to public routes."""
 
+import base64
+from functools import lru_cache
+
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
@@ -8,8 +11,13 @@ from semvec.licensing.token import ANONYMOUS, Caller
 from semvec.licensing.verifier import Verifier
 from semvec.web.keys import CALLER
 
+BEARER = 'Bearer realm="semvec"'
+
 PUBLIC = frozenset({"/v1/health", "/v1/livez", "/v1/readyz"})
 """Path templates that answer without a token, below whatever prefix the app is mounted."""
+
+BROWSED = frozenset({"/docs", "/docs/{file}", "/redoc", "/openapi.json"})
+"""Where a browser may send the token as the password it has asked for."""
 
 
 def authenticate(verifier: Verifier | None, allow_anonymous: bool) -> Middleware:
@@ -20,7 +28,7 @@ def authenticate(verifier: Verifier | None, allow_anonymous: bool) -> Middleware
 
     @web.middleware
     async def named(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not _is_public(request) and not _is_preflight(request):
+        if not is_at(request, PUBLIC) and not _is_preflight(request):
             request[CALLER] = _caller(request)
         return await handler(request)
 
@@ -39,7 +47,7 @@ def authenticate(verifier: Verifier | None, allow_anonymous: bool) -> Middleware
 
 def presented_token(request: web.Request) -> str | None:
     """The one token a request carries, in either header; raises Unauthorized where they differ."""
-    tokens = {_bearer(value) for value in request.headers.getall(hdrs.AUTHORIZATION, ())}
+    tokens = {_token(request, value) for value in request.headers.getall(hdrs.AUTHORIZATION, ())}
     tokens |= {value.strip() for value in request.headers.getall("X-API-Key", ())}
     tokens.discard("")
     if len(tokens) > 1:
@@ -47,16 +55,38 @@ def presented_token(request: web.Request) -> str | None:
     return tokens.pop() if tokens else None
 
 
-def _bearer(value: str) -> str:
-    scheme, _, token = value.strip().partition(" ")
+def challenges(request: web.Request) -> list[str]:
+    """What may be sent in `Authorization`, for a client that did not."""
+    if is_at(request, BROWSED):
+        return [BEARER, 'Basic realm="semvec: any name, and a licence token as password"']
+    return [BEARER]
+
+
+def _token(request: web.Request, authorization: str) -> str:
+    scheme, _, token = authorization.strip().partition(" ")
+    if scheme.lower() == "basic" and is_at(request, BROWSED):
+        return _password(token)
     if scheme and scheme.lower() != "bearer":
         raise Unauthorized("Invalid license: Authorization must be Bearer")
     return token.strip()
 
 
-def _is_public(request: web.Request) -> bool:
+def _password(credentials: str) -> str:
+    try:
+        return base64.b64decode(credentials, validate=True).decode().partition(":")[2].strip()
+    except ValueError:
+        raise Unauthorized("Invalid license: malformed Basic credentials") from None
+
+
+def is_at(request: web.Request, paths: frozenset[str]) -> bool:
+    """Whether the request's route is one of these, below whatever prefix."""
     resource = request.match_info.route.resource
-    return resource is not None and resource.canonical.rstrip("/").endswith(tuple(PUBLIC))
+    return resource is not None and _ends(resource.canonical, paths)
+
+
+@lru_cache(maxsize=1024)
+def _ends(path: str, endings: frozenset[str]) -> bool:
+    return path.rstrip("/").endswith((*endings,))
 
 
 def _is_preflight(request: web.Request) -> bool:

@@ -5,8 +5,17 @@ import logging
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from semvec.errors import Invalid, SemvecError, TooLarge, Unauthorized, Unavailable
+from semvec.errors import (
+    Invalid,
+    SemvecError,
+    TooLarge,
+    TooManyRequests,
+    TooSlow,
+    Unauthorized,
+    Unavailable,
+)
 from semvec.web.keys import REQUEST_ID
+from semvec.web.middleware.auth import challenges
 from semvec.web.reply import json_response
 from semvec.web.schemas.errors import Error, FieldError, ValidationError
 
@@ -19,7 +28,7 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
     try:
         return await handler(request)
     except SemvecError as error:
-        return _domain_error(error, request_id)
+        return _domain_error(error, request)
     except web.HTTPException as error:
         if error.status < 400:
             raise
@@ -29,14 +38,14 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         return json_response(Error("internal error", request_id), 500)
 
 
-def _domain_error(error: SemvecError, request_id: str) -> web.Response:
-    response = json_response(_body(error, request_id), error.status)
+def _domain_error(error: SemvecError, request: web.Request) -> web.Response:
+    response = json_response(_body(error, request[REQUEST_ID]), error.status)
     match error:
         case Unauthorized():
-            response.headers["WWW-Authenticate"] = 'Bearer realm="semvec"'
-        case Unavailable():
+            response.headers.extend([("WWW-Authenticate", one) for one in challenges(request)])
+        case Unavailable() | TooManyRequests():
             response.headers["Retry-After"] = str(error.retry_after)
-        case TooLarge():
+        case TooLarge() | TooSlow():
             response.force_close()
     return response
 

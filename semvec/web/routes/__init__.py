@@ -1,11 +1,23 @@
 """All endpoints, by what they are about."""
 
-from semvec.web.routes import conversation, document, health, sessions, state
+from semvec.web.routes import (
+    control,
+    conversation,
+    document,
+    health,
+    literals,
+    sessions,
+    state,
+    transfer,
+)
 
 ENDPOINTS = (
     *health.ENDPOINTS,
     *conversation.ENDPOINTS,
     *sessions.ENDPOINTS,
     *state.ENDPOINTS,
+    *transfer.ENDPOINTS,
+    *control.ENDPOINTS,
+    *literals.ENDPOINTS,
     *document.ENDPOINTS,
 )

@@ -8,7 +8,7 @@ from semvec.web.schemas.conversation import RunRequest, StoreRequest
 
 @endpoint("POST", "/v1/run", summary="Recall for a message, and learn it", errors=(404, 409, 503))
 async def run(call: Call, body: RunRequest) -> answers.Run:
-    return await call.service.run(
+    return await call.service.conversation.run(
         call.owner,
         message=body.message,
         session_id=body.session_id,
@@ -23,7 +23,7 @@ async def run(call: Call, body: RunRequest) -> answers.Run:
 
 @endpoint("POST", "/v1/store", summary="Learn a response", errors=(404, 409, 503))
 async def store(call: Call, body: StoreRequest) -> answers.Stored:
-    return await call.service.store(
+    return await call.service.conversation.store(
         call.owner,
         session_id=body.session_id,
         response=body.response,

@@ -1,27 +1,29 @@
 """Sessions: made, listed, looked into, erased."""
 
 from semvec import answers
+from semvec.intake import NewSession
 from semvec.paging import Page
 from semvec.web.call import Call
 from semvec.web.endpoint import endpoint
-from semvec.web.schemas.fields import Text
+from semvec.web.schemas.fields import MemoryHash, SessionId
 from semvec.web.schemas.sessions import CreateSessionRequest, SessionListQuery
 
 
 @endpoint("POST", "/v1/session/create", summary="Make a session", errors=(409, 503))
 async def create_session(call: Call, body: CreateSessionRequest) -> answers.Created:
     """An id that exists already is answered with `created: false`."""
-    return await call.service.create(call.owner, **body.model_dump())
+    wanted = NewSession(**body.model_dump(exclude={"session_id"}))
+    return await call.service.sessions.create(call.owner, body.session_id, wanted)
 
 
 @endpoint("GET", "/v1/session/", summary="List the caller's sessions", errors=(400,))
 async def list_sessions(call: Call, query: SessionListQuery) -> Page[answers.SessionItem]:
-    return await call.service.sessions(call.owner, limit=query.limit, cursor=query.cursor)
+    return await call.service.sessions.page(call.owner, limit=query.limit, cursor=query.cursor)
 
 
 @endpoint("DELETE", "/v1/session/{session_id}", summary="Erase a session", errors=(404, 409, 503))
-async def delete_session(call: Call, session_id: Text) -> answers.SessionId:
-    return await call.service.delete(call.owner, session_id)
+async def delete_session(call: Call, session_id: SessionId) -> answers.SessionId:
+    return await call.service.sessions.delete(call.owner, session_id)
 
 
 @endpoint(
@@ -30,8 +32,10 @@ async def delete_session(call: Call, session_id: Text) -> answers.SessionId:
     summary="One memory in full",
     errors=(404,),
 )
-async def get_memory(call: Call, session_id: Text, memory_hash: Text) -> answers.ExpandedMemory:
-    return await call.service.memory(call.owner, session_id, memory_hash)
+async def get_memory(
+    call: Call, session_id: SessionId, memory_hash: MemoryHash
+) -> answers.ExpandedMemory:
+    return await call.service.recall.memory(call.owner, session_id, memory_hash)
 
 
 ENDPOINTS = (create_session, list_sessions, delete_session, get_memory)

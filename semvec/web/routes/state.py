@@ -3,18 +3,18 @@
 from semvec import answers
 from semvec.web.call import Call
 from semvec.web.endpoint import endpoint
-from semvec.web.schemas.fields import Text
+from semvec.web.schemas.fields import SessionId
 from semvec.web.schemas.state import ContextQuery, ContextRequest, MetricsQuery
 
 
 @endpoint("GET", "/v1/metrics/{session_id}", summary="The semantic state", errors=(404,))
-async def get_metrics(call: Call, session_id: Text) -> answers.Metrics:
-    return await call.service.metrics(call.owner, session_id)
+async def get_metrics(call: Call, session_id: SessionId) -> answers.Metrics:
+    return await call.service.sessions.metrics(call.owner, session_id)
 
 
 @endpoint("GET", "/v1/state/metrics", summary="The semantic state", errors=(404,))
 async def get_state_metrics(call: Call, query: MetricsQuery) -> answers.Metrics:
-    return await call.service.metrics(call.owner, query.session_id)
+    return await call.service.sessions.metrics(call.owner, query.session_id)
 
 
 @endpoint("GET", "/v1/state/context", summary="Recall", errors=(404,))
@@ -32,7 +32,7 @@ async def post_context(call: Call, body: ContextRequest) -> answers.Context:
 async def _context(
     call: Call, asked: ContextQuery, q_embedding: list[float] | None
 ) -> answers.Context:
-    return await call.service.context(
+    return await call.service.recall.context(
         call.owner,
         session_id=asked.session_id,
         q=asked.q,

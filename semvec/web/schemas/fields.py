@@ -1,4 +1,4 @@
-"""What the fields of requests are made of.
+"""What the fields of requests are made of; the text under a field is its description for clients.
 
 Unknown fields are ignored, so that a newer client can talk to an older server. A body takes JSON's
 own types as they are (`"1"` is not 1, but 1 is a number); a query takes them as text.
@@ -11,6 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 """Any text but NUL, which no database column of text holds; lone surrogates are no text at all."""
 
+SessionId = Annotated[Text, Field(description="The session.")]
+MemoryHash = Annotated[Text, Field(description="The memory, by its `memory_hash`.")]
+EntityKey = Annotated[Text, Field(description="The key, with its slashes.")]
+
 NewId = Annotated[str, Field(max_length=128, pattern=r"^[A-Za-z0-9_-]+$")]
 """An id that the caller may choose."""
 
@@ -21,10 +25,18 @@ Embedding = Annotated[list[float], Field(fail_fast=True)]
 class Query(BaseModel):
     """Base of query strings."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 class Body(BaseModel):
     """Base of JSON bodies."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False, strict=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="ignore",
+        allow_inf_nan=False,
+        strict=True,
+        use_attribute_docstrings=True,
+    )

@@ -11,20 +11,33 @@ class PolicyVector(Body):
     """A standing anchor."""
 
     embedding: Embedding
+    """Its direction."""
     weight: Annotated[float, Field(ge=0.0, le=1e6)] = 1.0
+    """How much it pulls beside the others."""
     label: Text | None = None
+    """A name for people."""
 
 
 class CreateSessionRequest(Body):
     session_id: NewId | None = None
+    """Letters, digits, `_` and `-`; without it an id is made up."""
     dimension: Annotated[int, Field(ge=1, le=16384)] | None = None
+    """Length of its vectors; without it the embedder's."""
     model_name: Text | None = None
+    """The model its vectors come from."""
     enable_topic_switch: bool = True
+    """Whether the state turns faster to a new subject once drift is detected."""
     template_embedding: Embedding | None = None
+    """Where the state starts."""
     policy_vectors: Annotated[list[PolicyVector], Field(max_length=256)] | None = None
+    """Standing anchors of the session."""
     long_term_memories: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
+    """Most memories of the long-term tier, past which the archive begins; without it as many as the
+    server is set to."""
 
 
 class SessionListQuery(Query):
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    """Most items on the page."""
     cursor: Text | None = None
+    """`X-Next-Cursor` of the page before."""

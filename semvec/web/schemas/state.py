@@ -9,14 +9,20 @@ from semvec.web.schemas.fields import Embedding, Query, Text
 
 class MetricsQuery(Query):
     session_id: Text
+    """The session."""
 
 
 class ContextQuery(Query):
     session_id: Text
+    """The session."""
     q: Annotated[Text, Field(max_length=8192)] | None = None
+    """What to recall for."""
     top_k: Annotated[int, Field(ge=1, le=50)] = 5
+    """Most memories in the answer."""
     full_first: bool = False
+    """Whether the first memory comes whole."""
     max_text_chars: Annotated[int, Field(ge=1, le=100_000)] = 500
+    """Where the text of a memory is cut; one that is cut says so in `truncated`."""
 
 
 class ContextRequest(ContextQuery):
@@ -25,3 +31,4 @@ class ContextRequest(ContextQuery):
     model_config = ConfigDict(strict=True)
 
     q_embedding: Embedding | None = None
+    """A vector of `q`; without it the text is encoded here."""

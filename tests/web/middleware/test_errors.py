@@ -11,6 +11,7 @@ from semvec.errors import (
     Malformed,
     NotFound,
     SemvecError,
+    TooManyRequests,
     Unauthorized,
     Unavailable,
 )
@@ -34,6 +35,7 @@ def records(monkeypatch: pytest.MonkeyPatch) -> list[logging.LogRecord]:
         (LicenseExpired("renew it"), 402),
         (NotFound("session not found"), 404),
         (Conflict("dimensions differ"), 409),
+        (TooManyRequests("slow down", retry_after=7), 429),
         (Unavailable("storage cannot commit", retry_after=7), 503),
     ],
 )
@@ -48,7 +50,7 @@ async def test_a_domain_error_is_told_by_status_and_detail(
         "detail": error.detail,
         "request_id": answer.headers["X-Request-ID"],
     }
-    assert answer.headers.get("Retry-After") == ("7" if status == 503 else None)
+    assert answer.headers.get("Retry-After") == ("7" if status in (429, 503) else None)
     assert ("WWW-Authenticate" in answer.headers) == (status == 401)
 
 

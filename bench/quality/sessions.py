@@ -1,0 +1,50 @@
+"""Sessions in this process, by way of what the server itself does: no HTTP, no storage."""
+
+from collections.abc import Iterable
+
+from semvec.session.events import Created, Profile, Turn
+from semvec.session.query import Query
+from semvec.session.search import Found, Search
+from semvec.session.session import Session
+from semvec.session.turn import Said, decide_turn, plan_turn
+
+START = 1_000_000_000.0
+TURN_S = 0.01
+"""Seconds between two turns, about as a server learns them."""
+
+
+def new_session(profile: Profile) -> Session:
+    return Session(Created(START, profile))
+
+
+def play(session: Session, *, message: Said | None = None, response: Said | None = None) -> Turn:
+    """One turn, decided and applied."""
+    plan = plan_turn(session, message=message, response=response)
+    cosines = session.memories.cosines(plan.queries)
+    turn = decide_turn(session, plan, cosines, now=session.used_at + TURN_S)
+    session.apply(turn)
+    return turn
+
+
+def told(profile: Profile, said: Iterable[Said]) -> Session:
+    """A session in which each of these is a memory of its own."""
+    session = new_session(profile)
+    for each in said:
+        play(session, response=each)
+    return session
+
+
+def ask(session: Session, query: Query, k: int) -> list[Found]:
+    """At most k memories for a question that is not learnt."""
+    cosines = session.memories.cosines(query.vector[None])[0]
+    return Search(session, query, cosines, session.used_at).best(k)
+
+
+def vector_bytes(session: Session) -> list[int]:
+    """Of each memory: its vectors, pooled and of tokens, and their scales."""
+    memories = session.memories
+    pooled = (memories.vectors,) if memories.questions is None else (memories.vectors,) * 2
+    fixed = sum(row.codes[0].nbytes + row.scales[0].nbytes for row in pooled)
+    tokens = memories.tokens
+    each = tokens.codes.shape[1] * tokens.codes.itemsize + tokens.scales.itemsize
+    return [fixed + each * int(length) for length in tokens.lengths[: memories.count]]

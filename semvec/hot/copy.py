@@ -1,0 +1,90 @@
+"""One session in memory."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable
+
+from semvec.persistence import NOTHING_SAVED, Saved
+from semvec.session.events import Access, Consolidated, MemoryRecord, Turn
+from semvec.session.session import Session
+
+Name = tuple[str, str]
+"""Owner and session id."""
+
+SNAPSHOT_EVERY = 64
+"""Events after which a snapshot is taken, so that a replay stays short; up to twice as many, by
+session, so that sessions that advance together do not take theirs together."""
+RETURNS = 32
+"""Archived memories that come back with one event, beside those that are said again."""
+
+
+class Hot:
+    """A session in memory, and what has happened to it that the journal need not know yet."""
+
+    __slots__ = (
+        *("key", "leaving", "live", "lock", "name", "nbytes", "returned", "saved", "saving"),
+        *("session", "touched", "used", "used_at"),
+    )
+
+    def __init__(
+        self, name: Name, key: int, session: Session, now: float, saved: Saved = NOTHING_SAVED
+    ) -> None:
+        self.name, self.key, self.session = name, key, session
+        self.lock = asyncio.Lock()
+        self.live, self.leaving, self.saving = True, False, False
+        self.saved = saved
+        self.touched: dict[int, Access] = {}
+        self.returned: dict[int, MemoryRecord] = {}
+        self.used: Counter[int] = Counter()
+        self.used_at = now
+        self.nbytes = session.nbytes
+
+    @property
+    def overdue(self) -> bool:
+        """Whether a snapshot is."""
+        every = SNAPSHOT_EVERY + self.key % SNAPSHOT_EVERY
+        return self.session.seq - self.saved.seq >= every and not self.saving
+
+    def touch(self, memory_id: int, at: float) -> None:
+        """Note an access; it rides in the session's next event."""
+        before = self.touched.get(memory_id)
+        self.touched[memory_id] = Access(memory_id, (before.count if before else 0) + 1, at)
+
+    def use(self, entity_id: int) -> None:
+        """Note that an entity was found; it rides in the session's next event."""
+        self.used[entity_id] += 1
+
+    def bring_back(self, record: MemoryRecord) -> bool:
+        """Have an archived memory return to the hot tiers with the session's next event; False
+        where so many do already."""
+        if record.id not in self.returned and len(self.returned) >= RETURNS:
+            return False
+        self.returned[record.id] = record
+        return True
+
+    def returning(self, wanted: Iterable[MemoryRecord]) -> list[MemoryRecord]:
+        """Archived memories that the next event brings back, `wanted` among them."""
+        records = {each.id: each for each in (*self.returned.values(), *wanted)}
+        return [each for each in records.values() if each.id not in self.session.memories]
+
+    def settle(self, event: Turn | Consolidated | None = None) -> None:
+        """Forget what `event` recorded, and what another process's events have made pointless:
+        returns of memories that came, accesses of memories that went."""
+        memories = self.session.memories
+        self.returned = {
+            key: record for key, record in self.returned.items() if key not in memories
+        }
+        if event is None:
+            self.touched = {
+                key: access
+                for key, access in self.touched.items()
+                if key in memories or key in self.returned
+            }
+        if not isinstance(event, Turn):
+            return
+        for access in event.accessed:
+            later = self.touched.pop(access.memory_id)
+            if later.count > access.count:
+                left = Access(access.memory_id, later.count - access.count, later.at)
+                self.touched[access.memory_id] = left
+        self.used -= Counter({use.id: use.count for use in event.used})

@@ -1,0 +1,379 @@
+"""The hot sessions of this process: loaded on demand, changed through the journal, evicted."""
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from semvec.clock import Clock
+from semvec.errors import NotFound, SemvecError, Unavailable
+from semvec.hot.consolidating import Consolidating
+from semvec.hot.copy import Hot, Name
+from semvec.persistence import (
+    append_of,
+    rebuilt,
+    replay,
+    saved_with,
+    snapshot_of,
+)
+from semvec.session.events import (
+    Consolidated,
+    Created,
+    MemoryRecord,
+    Turn,
+    Use,
+    decode_memory,
+    encode_event,
+)
+from semvec.session.literals import Entry
+from semvec.session.plan import Plan
+from semvec.session.session import Session
+from semvec.session.turn import decide_turn, plan_turn
+from semvec.store import Replace, Store, Stored
+from semvec.vectors import Vector
+
+log = logging.getLogger(__name__)
+
+ATTEMPTS = 100
+"""Conflicts with other processes that one change survives; each means that another one advanced."""
+LARGE = 4_000_000
+"""Numbers in a session's vectors past which scanning them takes a millisecond or more."""
+LARGE_TEXT = 50_000
+"""Bytes of a session's entities past which splitting them into words takes some milliseconds."""
+TOGETHER = 64
+"""Sessions that leave at once on shutdown, so that their snapshots share commits."""
+CLOSING_S = 2.5
+"""What shutdown may spend on snapshots; the journal has everything anyway."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Changed:
+    """`cosines`, shape (m, count), are the plan's queries' to the rows as they were before."""
+
+    hot: Hot
+    plan: Plan
+    turn: Turn
+    cosines: Vector
+
+    @property
+    def withheld_by(self) -> str | None:
+        """What kept an input from being learnt."""
+        level = self.plan.withheld_by
+        return None if level is None else level.lower()
+
+    @property
+    def memory_id(self) -> int | None:
+        """The memory that the request's own input became or reinforced."""
+        if self.plan.withheld_by is not None or not self.turn.learnt:
+            return None
+        return self.turn.learnt[-1].memory_id
+
+    @property
+    def memory_hash(self) -> str | None:
+        if self.memory_id is None:
+            return None
+        memories = self.hot.session.memories
+        return memories.content(memories.row(self.memory_id)).hash
+
+
+class HotSessions:
+    """Every change goes through `change`, every look through `get`.
+
+    A hot copy is always a prefix of the journal: it is changed only by events that are committed.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        *,
+        max_sessions: int,
+        memory_bytes: int,
+        idle_ttl_s: float,
+    ) -> None:
+        self._store, self._clock = store, clock
+        self._max_sessions, self._memory_bytes = max_sessions, memory_bytes
+        self._idle_ttl_s = idle_ttl_s
+        self._hot: OrderedDict[Name, Hot] = OrderedDict()
+        self._loading: dict[Name, asyncio.Task[Hot]] = {}
+        self._background: set[asyncio.Task[None]] = set()
+        self._consolidating = Consolidating(self._commit, clock)
+        self._nbytes = 0
+
+    def __len__(self) -> int:
+        return len(self._hot)
+
+    def is_resident(self, name: Name, key: int) -> bool:
+        hot = self._hot.get(name)
+        return hot is not None and hot.key == key
+
+    async def add(self, name: Name, created: Created) -> bool:
+        """Create a session; False where this owner has one of this name."""
+        head = await self._store.create(*name, created.at, encode_event(created))
+        if head is None:
+            return False
+        self._keep(Hot(name, head.key, Session(created), self._clock()))
+        return True
+
+    async def get(self, name: Name) -> Hot:
+        """The session as committed by now, by whichever process. Raises NotFound."""
+        while True:
+            hot = await self._resident(name)
+            if not self._store.shared or await self._is_current(hot):
+                return hot
+
+    async def change(self, hot: Hot, plan: Callable[[Session], Plan]) -> Changed:
+        """Decide an event on the session as it is, commit it, apply it.
+
+        It is planned again when another process was faster. Raises NotFound, Unavailable.
+        """
+        for _ in range(ATTEMPTS):
+            async with hot.lock:
+                if hot.live:
+                    changed = await self._attempt(hot, plan(hot.session))
+                    if changed is not None:
+                        return changed
+                    await self._catch_up(hot)
+            if not hot.live:
+                name, key = hot.name, hot.key
+                hot = await self._resident(name)
+                if hot.key != key:
+                    raise session_not_found(name[1])
+        raise Unavailable("too many writers on this session at once")
+
+    async def cosines(self, hot: Hot, x: Vector) -> Vector:
+        """Those of the unit vector `x`, shape (d,), to the session's rows, shape (count,)."""
+        if hot.session.memories.vectors.codes.size <= LARGE:
+            return hot.session.memories.cosines(x[None]).reshape(-1)
+        async with hot.lock:
+            return (await self._scan(hot.session, x[None])).reshape(-1)
+
+    async def entities(self, hot: Hot, q: str, limit: int) -> tuple[list[Entry], int]:
+        """`Literals.search`, on a thread where it would hold up the loop."""
+        literals = hot.session.literals
+        if literals.text_bytes <= LARGE_TEXT:
+            return literals.search(q, limit)
+        async with hot.lock:
+            return await asyncio.to_thread(literals.search, q, limit)
+
+    async def delete(self, name: Name) -> None:
+        """Erase a session."""
+        head = await self._store.head(*name)
+        if head is None:
+            raise session_not_found(name[1])
+        await self._supersede(name, head.key, self._store.delete(head.key))
+
+    async def replace(self, name: Name, replace: Replace) -> None:
+        """Put what was imported in the place of a session's contents. Raises NotFound."""
+        await self._supersede(name, replace.key, self._store.replace(replace))
+
+    def sweep(self) -> None:
+        """Start the eviction of sessions that are idle, or too many, or too large together."""
+        horizon = self._clock() - self._idle_ttl_s
+        for hot in [hot for hot in self._hot.values() if hot.used_at < horizon]:
+            self._send_off(hot)
+        self._make_room()
+
+    async def close(self) -> None:
+        """Snapshot what has changed, as far as time allows."""
+        try:
+            async with asyncio.timeout(CLOSING_S):
+                waiting = list(self._hot.values())
+                for start in range(0, len(waiting), TOGETHER):
+                    await asyncio.gather(*map(self._evict, waiting[start : start + TOGETHER]))
+        except TimeoutError:
+            log.warning("%d sessions close without a snapshot", len(self._hot))
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+
+    async def _resident(self, name: Name) -> Hot:
+        hot = self._hot.get(name)
+        if hot is None:
+            loading = self._loading.get(name)
+            if loading is None:
+                loading = self._loading[name] = asyncio.create_task(self._load(name))
+                loading.add_done_callback(lambda _: self._loading.pop(name))
+            hot = await asyncio.shield(loading)
+        hot.used_at = self._clock()
+        if hot.live:
+            self._hot.move_to_end(name)
+        return hot
+
+    async def _load(self, name: Name) -> Hot:
+        stored = await self._store.load(*name)
+        if stored is None:
+            raise session_not_found(name[1])
+        return self._keep(await asyncio.to_thread(rebuild, name, stored, self._clock()))
+
+    async def _supersede(self, name: Name, key: int, write: Awaitable[bool]) -> None:
+        """Write what no event tells; also where nobody can tell whether that took effect, no hot
+        copy stays."""
+        try:
+            written = await write
+        finally:
+            if (loading := self._loading.get(name)) is not None:
+                await asyncio.wait([loading])
+            if self.is_resident(name, key):
+                self._drop(self._hot[name])
+        if not written:
+            raise session_not_found(name[1])
+
+    async def _is_current(self, hot: Hot) -> bool:
+        """Bring the copy up to what other processes committed; False where it had to be dropped."""
+        head = await self._store.head(*hot.name)
+        if head is None or head.key != hot.key:
+            self._drop(hot)
+        elif head.seq > hot.session.seq:
+            async with hot.lock:
+                if head.seq > hot.session.seq:
+                    await self._catch_up(hot)
+        return hot.live
+
+    async def _catch_up(self, hot: Hot) -> None:
+        """Apply what others committed; drop the copy where the journal no longer says."""
+        events = await self._store.tail(hot.key, hot.session.seq)
+        complete = False
+        try:
+            complete = bool(events) and replay(hot.session, events)
+        finally:
+            if not complete:
+                self._drop(hot)
+        if complete:
+            hot.settle()
+            self._resize(hot)
+
+    async def _attempt(self, hot: Hot, plan: Plan) -> Changed | None:
+        """Commit and apply the plan's event; None where another process was faster."""
+        known = await self._archived(hot, [draft.fold for draft in plan.drafts])
+        cosines = await self._scan(hot.session, plan.queries)
+        turn = decide_turn(
+            hot.session,
+            plan,
+            cosines,
+            now=self._clock(),
+            accessed=tuple(hot.touched.values()),
+            returned=hot.returning(known),
+            used=[Use(*used) for used in hot.used.items()],
+        )
+        if not await self._commit(hot, turn):
+            return None
+        return Changed(hot, plan, turn, cosines)
+
+    async def _commit(self, hot: Hot, event: Turn | Consolidated) -> bool:
+        """Make `event` the session's next one; False where another process was faster."""
+        try:
+            if not await self._store.append(append_of(hot.key, hot.session, event)):
+                return False
+            hot.session.apply(event)
+        except BaseException:
+            self._drop(hot)
+            raise
+        hot.settle(event)
+        self._resize(hot)
+        if hot.overdue:
+            self._start(self._snapshot(hot))
+        if self._consolidating.wanted(hot):
+            self._start(self._consolidating.run(hot))
+        return True
+
+    async def _archived(self, hot: Hot, folds: Sequence[bytes]) -> list[MemoryRecord]:
+        """Archived memories that say the same as what is about to be learnt."""
+        if not hot.session.archived or not folds:
+            return []
+        known = await self._store.archived_by_folds(hot.key, folds)
+        return [decode_memory(payload) for payload in known]
+
+    async def _scan(self, session: Session, queries: Vector) -> Vector:
+        """`Memories.cosines`, on a thread where it would hold up the loop; needs the lock."""
+        memories = session.memories
+        if memories.vectors.codes.size <= LARGE:
+            return memories.cosines(queries)
+        return await asyncio.to_thread(memories.cosines, queries)
+
+    async def _snapshot(self, hot: Hot) -> None:
+        """Save the session as it is now; a failure leaves the journal as it was."""
+        hot.saving, saved = True, saved_with(hot.session)
+        try:
+            if await self._store.save_snapshot(snapshot_of(hot.key, hot.session, hot.saved)):
+                hot.saved = saved
+        except SemvecError as error:
+            log.warning("no snapshot of session %d: %s", hot.key, error)
+        except Exception:
+            log.exception("no snapshot of session %d", hot.key)
+        finally:
+            hot.saving = False
+
+    async def _evict(self, hot: Hot) -> None:
+        async with hot.lock:
+            if not hot.live:
+                return
+            try:
+                if hot.touched or hot.returned or hot.used:
+                    await self._attempt(hot, plan_turn(hot.session))
+                if hot.session.seq > hot.saved.seq:
+                    await self._snapshot(hot)
+            except SemvecError as error:
+                log.warning("session %d leaves memory unsaved: %s", hot.key, error)
+            except Exception:
+                log.exception("session %d leaves memory unsaved", hot.key)
+            finally:
+                self._drop(hot)
+
+    def _keep(self, hot: Hot) -> Hot:
+        """The copy that stays: of two of a name the newer session's, of one session's the first."""
+        if (there := self._hot.get(hot.name)) is not None:
+            if there.key >= hot.key:
+                hot.live = False
+                return there
+            self._drop(there)
+        self._hot[hot.name] = hot
+        self._nbytes += hot.nbytes
+        self._make_room()
+        return hot
+
+    def _make_room(self) -> None:
+        """Evict the longest idle beyond the number and the bytes that may be hot, but one."""
+        number, nbytes = len(self._hot) - self._max_sessions, self._nbytes - self._memory_bytes
+        for hot in islice(self._hot.values(), max(0, len(self._hot) - 1)):
+            if number <= 0 and nbytes <= 0:
+                return
+            number, nbytes = number - 1, nbytes - hot.nbytes
+            self._send_off(hot)
+
+    def _send_off(self, hot: Hot) -> None:
+        if not hot.leaving:
+            hot.leaving = True
+            self._start(self._evict(hot))
+
+    def _drop(self, hot: Hot) -> None:
+        if hot.live:
+            hot.live = False
+            self._nbytes -= hot.nbytes
+            if self._hot.get(hot.name) is hot:
+                del self._hot[hot.name]
+
+    def _resize(self, hot: Hot) -> None:
+        if hot.live:
+            nbytes = hot.session.nbytes
+            self._nbytes += nbytes - hot.nbytes
+            hot.nbytes = nbytes
+            if self._nbytes > self._memory_bytes:
+                self._make_room()
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+
+def rebuild(name: Name, stored: Stored, now: float) -> Hot:
+    """A hot copy out of storage."""
+    session, saved = rebuilt(stored)
+    return Hot(name, stored.head.key, session, now, saved)
+
+
+def session_not_found(session_id: str) -> NotFound:
+    return NotFound(f"session {session_id!r} not found")

@@ -1,0 +1,147 @@
+"""Every operation on a CUDA device, through CuPy; what `numpy_` defines, for many sessions at once.
+
+Needs compute capability 8.0 (A100) or later.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import cupy
+import numpy as np
+
+from semvec.kernels.device_groups import Grouped
+from semvec.kernels.device_ragged import Ragged
+from semvec.kernels.plan import SLOT_BYTES, STAGE_BYTES
+from semvec.kernels.protocol import Array, Host
+from semvec.kernels.sources import KERNELS, flattened, variants
+
+SHARED_LIMIT = SLOT_BYTES + STAGE_BYTES
+"""Bytes of memory that a block may ask for."""
+ALIGNMENT = 256
+OLDEST = 80
+
+
+class CupyKernels(Ragged, Grouped):
+    """`protocol.Kernels` on a card."""
+
+    def __init__(self, card: "Card") -> None:
+        super().__init__(card)
+
+
+class Card:
+    """`Device` over CuPy: one stream, and pinned memory for both directions.
+
+    Compiles every kernel before it is ready. Raises RuntimeError for a device that is too old.
+    """
+
+    def __init__(self, number: int = 0) -> None:
+        self._device = cupy.cuda.Device(number)
+        if int(self._device.compute_capability) < OLDEST:
+            raise RuntimeError(f"device {number} is older than compute capability 8.0")
+        self.processors = int(self._device.attributes["MultiProcessorCount"])
+        with self._device:
+            self._stream = cupy.cuda.Stream(non_blocking=True)
+            self._copied = cupy.cuda.Event(disable_timing=True)
+            self._up, self._down = Pinned(), Pinned()
+            self._kernels = dict(_compiled())
+
+    @contextmanager
+    def ordered(self) -> Iterator[None]:
+        """What runs in here runs on the device, after all that was launched."""
+        with self._device, self._stream:
+            yield
+
+    def place(self, array: Host) -> Array:
+        with self.ordered():
+            return cupy.asarray(array, order="C")
+
+    def upload(self, *arrays: Host) -> list[Array]:
+        begins, size = _begins([array.nbytes for array in arrays])
+        self._copied.synchronize()
+        staged = self._up.bytes(size)
+        for array, begin in zip(arrays, begins, strict=True):
+            raw = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+            staged[begin : begin + array.nbytes] = raw
+        with self.ordered():
+            room = cupy.empty(size, np.uint8).data
+            room.copy_from_host_async(staged.ctypes.data, size, self._stream)
+            self._copied.record(self._stream)
+            return [
+                cupy.ndarray(array.shape, array.dtype, room + begin)
+                for array, begin in zip(arrays, begins, strict=True)
+            ]
+
+    def download(self, *arrays: Array) -> list[Host]:
+        begins, size = _begins([array.nbytes for array in arrays])
+        staged = self._down.bytes(size)
+        with self.ordered():
+            for array, begin in zip(map(cupy.ascontiguousarray, arrays), begins, strict=True):
+                if array.nbytes:
+                    to = staged.ctypes.data + begin
+                    array.data.copy_to_host_async(to, array.nbytes, self._stream)
+            self._stream.synchronize()
+        return [
+            staged[begin : begin + array.nbytes].copy().view(array.dtype).reshape(array.shape)
+            for array, begin in zip(arrays, begins, strict=True)
+        ]
+
+    def empty(self, shape: tuple[int, ...], dtype: Any) -> Array:
+        with self.ordered():
+            return cupy.empty(shape, dtype)
+
+    def address(self, array: Array) -> int:
+        if not isinstance(array, cupy.ndarray):
+            raise TypeError(f"{type(array).__name__} is not in the device's memory: place it first")
+        if not array.flags.c_contiguous:
+            raise ValueError("an array has gaps")
+        return int(array.data.ptr)
+
+    def launch(
+        self,
+        kernel: str,
+        rows: str | None,
+        grid: tuple[int, int],
+        threads: int,
+        shared: int,
+        *arguments: Array | np.generic | None,
+    ) -> None:
+        if shared > SHARED_LIMIT:
+            raise ValueError("a query has more numbers than a block has memory for")
+        ready = tuple(map(self._argument, arguments))
+        with self.ordered():
+            self._kernels[kernel, rows](grid, (threads,), ready, shared_mem=shared)
+
+    def _argument(self, argument: Array | np.generic | None) -> np.generic:
+        if argument is None or isinstance(argument, np.generic):
+            return np.uint64(0) if argument is None else argument
+        return np.uint64(self.address(argument))
+
+
+class Pinned:
+    """Memory of the host that a device copies from and to, as much as was ever asked for."""
+
+    def __init__(self) -> None:
+        self._room: Any = cupy.cuda.alloc_pinned_memory(1 << 20)
+
+    def bytes(self, number: int) -> Host:
+        if number > self._room.size():
+            self._room = cupy.cuda.alloc_pinned_memory(1 << (number - 1).bit_length())
+        return np.frombuffer(self._room, np.uint8, number)
+
+
+def _begins(sizes: Sequence[int]) -> tuple[list[int], int]:
+    """Where arrays of these sizes begin in one piece of memory, and its size, at least 1."""
+    padded = [-(-size // ALIGNMENT) * ALIGNMENT for size in sizes]
+    ends = np.cumsum(padded, dtype=np.int64).tolist()
+    return [0, *ends[:-1]], max(1, ends[-1])
+
+
+def _compiled() -> Iterator[tuple[tuple[str, str | None], Any]]:
+    for source, rows in variants():
+        module = cupy.RawModule(code=flattened(source, rows), options=("--std=c++17",))
+        module.compile()
+        for name in KERNELS[source]:
+            kernel = module.get_function(name)
+            kernel.max_dynamic_shared_size_bytes = SHARED_LIMIT
+            yield (name, rows), kernel

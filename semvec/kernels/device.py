@@ -1,0 +1,108 @@
+"""What a device has to do for the kernels, and the operations over rows by themselves."""
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from semvec.kernels.checks import check_array
+from semvec.kernels.protocol import Array, Host, Rows
+
+KINDS = "bef"
+"""NumPy's letters for the types of rows."""
+THREADS = 256
+WARP = 32
+
+
+class Device(Protocol):
+    """All in one order: what is launched later sees what was launched before."""
+
+    processors: int
+
+    def place(self, array: Host) -> Array: ...
+
+    def upload(self, *arrays: Host) -> list[Array]:
+        """Copies on the device in one transfer, good until the next one."""
+
+    def download(self, *arrays: Array) -> list[Host]:
+        """Waits for all that was launched."""
+
+    def empty(self, shape: tuple[int, ...], dtype: Any) -> Array: ...
+
+    def address(self, array: Array) -> int:
+        """Where it begins. Raises TypeError for an array that is not the device's, ValueError for
+        one with gaps."""
+
+    def launch(
+        self,
+        kernel: str,
+        rows: str | None,
+        grid: tuple[int, int],
+        threads: int,
+        shared: int,
+        *arguments: Array | np.generic | None,
+    ) -> None:
+        """`rows`: the type of rows that the kernel was compiled for. `shared`: bytes of memory for
+        each block. None among the arguments is a null pointer."""
+
+
+class OnDevice:
+    """What all operations on a device share."""
+
+    def __init__(self, device: Device) -> None:
+        self._device = device
+
+    def place(self, array: Host) -> Array:
+        return self._device.place(array)
+
+    def fetch(self, array: Array) -> Host:
+        return self._device.download(array)[0]
+
+    def normalised(self, values: Array) -> Array:
+        check_array("values", values, "f", None, None)
+        found = self._device.empty(values.shape, np.float32)
+        self._by_row("normalised", values.shape, values, found)
+        return found
+
+    def quantise(self, values: Array) -> Array:
+        check_array("values", values, "f", None, None)
+        codes = self._device.empty(values.shape, np.int8)
+        self._by_row("quantise", values.shape, values, codes)
+        return codes
+
+    def unit_scales(self, codes: Array) -> Array:
+        check_array("codes", codes, "b", None, None)
+        scales = self._device.empty((len(codes),), np.float32)
+        self._by_row("unit_scales", codes.shape, codes, scales)
+        return scales
+
+    def dequantise(self, codes: Array, scales: Array) -> Array:
+        check_array("codes", codes, "b", None, None)
+        check_array("scales", scales, "f", len(codes))
+        found = self._device.empty(codes.shape, np.float32)
+        self._by_row("dequantise", codes.shape, codes, scales, found)
+        return found
+
+    def _by_row(self, kernel: str, shape: tuple[int, ...], *arrays: Array) -> None:
+        """One warp a row; the kernel takes arrays read, sizes, the array written."""
+        sizes = np.int64(shape[0]), np.int32(shape[1])
+        blocks = -(-shape[0] * WARP // THREADS)
+        self._launch(kernel, None, (blocks, 1), 0, *arrays[:-1], *sizes, arrays[-1])
+
+    def _launch(
+        self,
+        kernel: str,
+        rows: Rows | None,
+        grid: tuple[int, int],
+        shared: int,
+        *arguments: Array | np.generic | None,
+        threads: int = THREADS,
+    ) -> None:
+        kind = None if rows is None else rows.values.dtype.name
+        if 0 not in grid:
+            self._device.launch(kernel, kind, grid, threads, shared, *arguments)
+
+    def _rows(self, rows: Rows) -> tuple[Array, Array, np.int32, np.int32]:
+        """Rows as the kernels take them: values, scales, d, whether all begin at 16 bytes."""
+        d = rows.values.shape[1]
+        begins = self._device.address(rows.values) | d * rows.values.dtype.itemsize
+        return rows.values, rows.scales, np.int32(d), np.int32(begins % 16 == 0)

@@ -1,0 +1,224 @@
+"""Many queries at once, each over rows of its own, in one launch of a device."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from semvec.kernels import plan
+from semvec.kernels.checks import (
+    OUT_OF_ROWS,
+    check_array,
+    check_match,
+    check_queries,
+    check_questions,
+    check_rows,
+    check_runs,
+    check_spans,
+    check_top,
+)
+from semvec.kernels.device import KINDS, WARP, OnDevice
+from semvec.kernels.plan import Blocks
+from semvec.kernels.protocol import (
+    REACH_LIMIT,
+    Array,
+    Counts,
+    Evidence,
+    Host,
+    Questions,
+    Ranking,
+    Rows,
+    Runs,
+    Spans,
+    Top,
+)
+
+TOKEN_WIDTH = 128
+"""Numbers of a token vector that the kernels have room for."""
+ENTRY = 16
+"""Bytes of a score with its id in a block's memory."""
+
+
+class Ragged(OnDevice):
+    def cosine_top(self, queries: Host, rows: Rows, ids: Array, runs: Runs, k: int) -> Top:
+        check_top(k)
+        check_array("ids", ids, "l", len(rows.values))
+        scanned, blocks, firsts = self._scan(queries, rows, runs)
+        lists = self._lists(len(blocks), k)
+        shared = max(_query_bytes(rows), _list_bytes(k))
+        arguments = *self._rows(rows), ids, *scanned, np.int32(k), *lists
+        self._launch("cosine_top", rows, (len(blocks), 1), shared, *arguments)
+        return self._merged(lists, blocks, firsts, k)
+
+    def ragged_cosines(self, queries: Host, rows: Rows, runs: Runs) -> Array:
+        scanned, blocks, _ = self._scan(queries, rows, runs)
+        found = self._device.empty((int(runs.lengths.sum()),), np.float32)
+        arguments = *self._rows(rows), *scanned, found
+        self._launch("cosines", rows, (len(blocks), 1), _query_bytes(rows), *arguments)
+        return found
+
+    def _scan(
+        self, queries: Host, rows: Rows, runs: Runs
+    ) -> tuple[tuple[Array, ...], Blocks, Array]:
+        """Queries, their steps, stretches and items as the kernels take them; the blocks."""
+        check_rows(rows, KINDS)
+        check_runs(runs, len(rows.values))
+        check_queries(queries, "f", len(runs), rows.values.shape[1])
+        cut, blocks = plan.stretches(runs, self._device.processors)
+        vectors, cut, items, firsts = self._device.upload(queries, cut, blocks.items, blocks.firsts)
+        steps = None
+        if rows.values.dtype == np.int8:
+            vectors, steps = self._fixed(vectors, _padded(rows))
+        return (vectors, steps, cut, items), blocks, firsts
+
+    def ragged_maxima(
+        self, questions: Questions, tokens: Rows, spans: Spans, runs: Runs
+    ) -> list[Array]:
+        self._check(questions, tokens, spans, runs)
+        blocks = plan.chunks(questions, runs, self._device.processors, 0, None)
+        units, counts = np.diff(questions.offsets), runs.counts()
+        ends, query = np.cumsum(units * counts), np.repeat(np.arange(len(runs)), blocks.numbers)
+        before = (np.cumsum(counts) - counts)[query]
+        items = blocks.items.copy()
+        items[:, 7] = (ends - units * counts)[query] + units[query] * (items[:, 7] - before)
+        vectors, items, fault = self._device.upload(questions.vectors, items, _no_fault())
+        found = self._device.empty((int(ends[-1]) if len(ends) else 0,), np.float32)
+        arguments = *self._tokens(tokens, spans), *self._fixed(vectors, TOKEN_WIDTH)
+        self._launch_chunks("maxima", blocks, 0, *arguments, items, fault, found)
+        _check_fault(*self._device.download(fault))
+        parts = zip(ends - units * counts, ends, counts, units, strict=True)
+        return [found[first:last].reshape(count, unit).T for first, last, count, unit in parts]
+
+    def maxsim_top(
+        self, questions: Questions, tokens: Rows, spans: Spans, runs: Runs, k: int
+    ) -> Top:
+        check_top(k)
+        self._check(questions, tokens, spans, runs)
+        blocks = plan.chunks(questions, runs, self._device.processors, 0, None)
+        vectors, weights, items, firsts, fault = self._device.upload(
+            questions.vectors, questions.weights, blocks.items, blocks.firsts, _no_fault()
+        )
+        lists = self._lists(len(blocks), k)
+        arguments = *self._tokens(tokens, spans), *self._fixed(vectors, TOKEN_WIDTH), weights
+        arguments = *arguments, items, fault, np.int32(k), *lists
+        self._launch_chunks("maxsim_top", blocks, k, *arguments)
+        return self._merged(lists, blocks, firsts, k, fault)
+
+    def match_top(
+        self,
+        questions: Questions,
+        tokens: Rows,
+        spans: Spans,
+        runs: Runs,
+        evidence: Evidence,
+        ranking: Ranking,
+        k: int,
+    ) -> Top:
+        check_top(k)
+        self._check(questions, tokens, spans, runs)
+        check_match(evidence, ranking, questions, runs)
+        blocks = plan.chunks(questions, runs, self._device.processors, ranking.reach, evidence)
+        vectors, weights, *known, shares, items, firsts, fault = self._device.upload(
+            questions.vectors,
+            questions.weights,
+            evidence.word_shares.astype(np.float32),
+            evidence.whole_shares.astype(np.float32),
+            evidence.units,
+            evidence.memories,
+            evidence.shares.astype(np.float32),
+            _shares(ranking),
+            blocks.items,
+            blocks.firsts,
+            _no_fault(),
+        )
+        by_memory = [self._placed(each) for each in (evidence.whole, evidence.rest)]
+        lists = self._lists(len(blocks), k)
+        arguments = *self._tokens(tokens, spans), *self._fixed(vectors, TOKEN_WIDTH), weights
+        arguments = *arguments, *known, *by_memory, shares, np.int32(ranking.reach)
+        arguments = *arguments, items, fault, np.int32(k), *lists
+        self._launch_chunks("match_top", blocks, k, *arguments)
+        return self._merged(lists, blocks, firsts, k, fault)
+
+    def _check(self, questions: Questions, tokens: Rows, spans: Spans, runs: Runs) -> None:
+        check_questions(questions, tokens, runs, "f")
+        check_spans(spans, runs)
+        if tokens.values.shape[1] > TOKEN_WIDTH:
+            raise ValueError(
+                f"tokens have {tokens.values.shape[1]} numbers, more than {TOKEN_WIDTH}"
+            )
+
+    def _placed(self, array: Array | None) -> Array | None:
+        if isinstance(array, np.ndarray):
+            return self._device.place(array.astype(np.float32, copy=False))
+        return array
+
+    def _tokens(self, tokens: Rows, spans: Spans) -> tuple[Array | np.generic, ...]:
+        rows = np.int64(len(tokens.values))
+        return *self._rows(tokens), rows, spans.starts, spans.lengths, spans.ids
+
+    def _fixed(self, vectors: Array, width: int) -> tuple[Array, Array]:
+        """Vectors (m, d) as 16-bit numbers in two halves, (m, 2, width), and their steps."""
+        number, d = vectors.shape
+        halves = self._device.empty((number, 2, width), np.int8)
+        steps = self._device.empty((number,), np.float32)
+        sizes = np.int32(number), np.int32(d), np.int32(width)
+        self._launch(
+            "fixed", None, (-(-number * WARP // 256), 1), 0, vectors, *sizes, halves, steps
+        )
+        return halves, steps
+
+    def _lists(self, number: int, k: int) -> tuple[Array, Array]:
+        empty = self._device.empty
+        return empty((number, k), np.float32), empty((number, k), np.int64)
+
+    def _launch_chunks(
+        self, kernel: str, blocks: Blocks, k: int, *arguments: Array | np.generic | None
+    ) -> None:
+        shared = max(plan.shared_bytes(blocks.items), _list_bytes(k))
+        self._launch(kernel, None, (len(blocks), 1), shared, *arguments)
+
+    def _merged(
+        self, lists: Sequence[Array], blocks: Blocks, firsts: Array, k: int, *fault: Array
+    ) -> Top:
+        """The best of the lists that blocks have left."""
+        queries, tops = len(blocks.numbers), lists
+        if (blocks.numbers != 1).any():
+            tops = self._lists(queries, k)
+            arguments = *lists, firsts, np.int32(k), *tops
+            self._launch("merge", None, (queries, 1), _list_bytes(k), *arguments)
+        scores, ids, *faults = self._device.download(*tops, *fault)
+        for each in faults:
+            _check_fault(each)
+        return Top(ids, np.where(ids >= 0, scores, np.float32(0.0)))
+
+
+def _padded(rows: Rows) -> int:
+    """Numbers of a row up to a whole number of 16 bytes."""
+    each, d = 16 // int(rows.values.dtype.itemsize), int(rows.values.shape[1])
+    return -(-d // each) * each
+
+
+def _query_bytes(rows: Rows) -> int:
+    """Bytes of a block's memory for its query: two halves beside codes, else float32."""
+    return _padded(rows) * (2 if rows.values.dtype == np.int8 else 4)
+
+
+def _list_bytes(k: int) -> int:
+    """Bytes for the best of each warp; rows that begin anywhere always take the longer lists."""
+    return plan.WARPS * 128 * ENTRY if k else 0
+
+
+def _shares(ranking: Ranking) -> Host:
+    """`Ranking` in match.cu."""
+    shares = np.zeros((2, REACH_LIMIT), np.float32)
+    shares[0, : len(ranking.after)] = ranking.after
+    shares[1, : len(ranking.before)] = ranking.before
+    return np.append(np.float32(ranking.floor), shares)
+
+
+def _no_fault() -> Counts:
+    return np.zeros(1, np.int32)
+
+
+def _check_fault(fault: Host) -> None:
+    if fault.any():
+        raise ValueError(OUT_OF_ROWS)

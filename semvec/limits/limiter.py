@@ -1,0 +1,112 @@
+"""How much a client may ask: by its address, by its refused logins and by its licence."""
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from semvec.clock import Clock
+from semvec.licensing.token import Caller, Tier
+from semvec.limits.bucket import Charge, Limit, Standing
+from semvec.limits.local import LocalBuckets
+from semvec.limits.rate import Rate
+from semvec.settings import Settings
+
+if TYPE_CHECKING:
+    from semvec.limits.shared import SharedBuckets
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is limited; None is not."""
+
+    address: Limit | None
+    logins: Limit | None
+    tiers: Mapping[Tier, Limit | None]
+
+
+class Limiter:
+    """Counts in buckets shared with other processes where they answer, else in its own.
+
+    `refused` counts refusals by limit.
+    """
+
+    def __init__(
+        self, limits: Limits, local: LocalBuckets, shared: "SharedBuckets | None" = None
+    ) -> None:
+        self.refused: Counter[str] = Counter()
+        self._limits = limits
+        self._local = local
+        self._shared = shared
+
+    @property
+    def unshared(self) -> int:
+        """How many requests this process judged alone because the shared buckets did not answer."""
+        return 0 if self._shared is None else self._shared.unanswered
+
+    async def count_request(self, client: str, caller: Caller | None) -> Standing | None:
+        """One request from the address `client`; the bucket that refused or has the least left."""
+        licence = None if caller is None else self._limits.tiers[caller.tier]
+        subject = "" if caller is None else caller.subject
+        return await self._take((self._limits.address, client), (licence, subject))
+
+    async def count_refused_login(self, client: str) -> Standing | None:
+        """As `count_request`, of a request whose token is missing or was refused."""
+        return await self._take((self._limits.address, client), (self._limits.logins, client))
+
+    def may_log_in(self, client: str) -> bool:
+        """Whether a refused login of the address would not be one too many; counts nothing."""
+        logins = self._limits.logins
+        return logins is None or self._local.has_room(Charge(logins, client))
+
+    async def close(self) -> None:
+        if self._shared is not None:
+            await self._shared.close()
+
+    async def _take(self, *wanted: tuple[Limit | None, str]) -> Standing | None:
+        charges = [Charge(limit, key) for limit, key in wanted if limit is not None]
+        if not charges:
+            return None
+        standings = None if self._shared is None else await self._shared.take(charges)
+        if standings is None:
+            standings = self._local.take(charges)
+        else:
+            self._local.copy(charges, standings)
+        last = standings[-1]
+        if not last.allowed:
+            self.refused[last.limit.name] += 1
+            return last
+        return min(standings, key=lambda standing: standing.remaining)
+
+
+def open_limiter(settings: Settings, clock: Clock = time.monotonic) -> Limiter | None:
+    """The limiter the settings ask for; None where nothing is to be limited."""
+    if not settings.rate_limit:
+        return None
+    return Limiter(_limits(settings), LocalBuckets(clock), _shared(settings.rate_limit_url, clock))
+
+
+def _limits(settings: Settings) -> Limits:
+    def limit(name: str, of: str, rate: Rate | None) -> Limit | None:
+        return None if rate is None else Limit.make(name, of, rate)
+
+    return Limits(
+        address=limit("address", "requests from this address", settings.limit_ip),
+        logins=limit("logins", "refused logins from this address", settings.limit_preauth),
+        tiers={
+            "community": limit("community", "requests of this licence", settings.limit_community),
+            "pro": limit("pro", "requests of this licence", settings.limit_pro),
+            "enterprise": limit(
+                "enterprise", "requests of this licence", settings.limit_enterprise
+            ),
+        },
+    )
+
+
+def _shared(url: str | None, clock: Clock) -> "SharedBuckets | None":
+    if url is None:
+        return None
+    from semvec.limits.shared import SharedBuckets  # its library is an extra
+
+    return SharedBuckets(url, clock)

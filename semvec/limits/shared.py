@@ -1,0 +1,103 @@
+"""Buckets in Redis or Valkey, the same for all servers that are given the same address."""
+
+import asyncio
+import logging
+import re
+from collections.abc import Sequence
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from semvec.clock import Clock
+from semvec.limits.bucket import Charge, Standing
+
+PREFIX = "semvec:limit"
+CONNECTIONS = 1024
+
+TIMEOUT_S = 0.25
+"""The longest a request waits for an answer."""
+
+PROBE_S = 1.0
+"""While there is no answer, one request in this time asks again; the others do not wait."""
+
+TAKE = """
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local answers = {}
+for i, key in ipairs(KEYS) do
+  local interval, depth = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
+  local full_at = tonumber(redis.call('GET', key) or now)
+  local owed = math.min(math.max(0, full_at - now), depth)
+  if owed + interval > depth then
+    answers[i] = -1 - owed
+    return answers
+  end
+  owed = owed + interval
+  redis.call('SET', key, string.format('%.0f', now + owed), 'PX', math.ceil(owed / 1000))
+  answers[i] = owed
+end
+return answers
+"""
+"""LocalBuckets.take by the clock of Redis; a refusal is told as -1 - owed."""
+
+log = logging.getLogger(__name__)
+
+
+class SharedBuckets:
+    """Never raises and never waits long; `unanswered` counts charges that Redis did not judge."""
+
+    def __init__(self, url: str, clock: Clock) -> None:
+        self.unanswered = 0
+        self._redis = Redis.from_url(
+            re.sub("^valkey", "redis", url),
+            max_connections=CONNECTIONS,
+            driver_info=None,  # else each connection looks up its library's version on the disk
+            retry=Retry(NoBackoff(), 1),  # for a kept connection that Redis has closed meanwhile
+        )
+        self._script = self._redis.register_script(TAKE)
+        self._clock = clock
+        self._ask_again_at: float | None = None
+
+    async def take(self, charges: Sequence[Charge]) -> list[Standing] | None:
+        """As LocalBuckets.take, in one round trip; None where no answer came in time."""
+        if not self._may_ask():
+            self.unanswered += 1
+            return None
+        keys = [f"{PREFIX}:{limit.name}:{key}" for limit, key in charges]
+        bounds = [bound for limit, _ in charges for bound in (limit.interval, limit.depth)]
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                answers = await self._script(keys, bounds)
+        except (RedisError, OSError) as error:
+            self._note_silence(error)
+            return None
+        self._note_answer()
+        return [
+            Standing(charge.limit, answer if answer >= 0 else -1 - answer, answer >= 0)
+            for charge, answer in zip(charges, answers, strict=False)
+        ]
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+
+    def _may_ask(self) -> bool:
+        if self._ask_again_at is None:
+            return True
+        if self._clock() < self._ask_again_at:
+            return False
+        self._ask_again_at = self._clock() + PROBE_S
+        return True
+
+    def _note_silence(self, error: Exception) -> None:
+        self.unanswered += 1
+        if self._ask_again_at is None:
+            reason = str(error) or f"no answer within {TIMEOUT_S} s"
+            log.warning("limits are no longer shared, each process counts alone: %s", reason)
+        self._ask_again_at = self._clock() + PROBE_S
+
+    def _note_answer(self) -> None:
+        if self._ask_again_at is not None:
+            log.warning("limits are shared again")
+            self._ask_again_at = None

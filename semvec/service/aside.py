@@ -1,0 +1,51 @@
+"""Work on whole sessions, which takes long and must not be in anybody's way."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import ParamSpec, TypeVar
+
+from semvec.document import Steps
+from semvec.hot import Name, session_not_found
+from semvec.store import Store, Whole
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+THREADS = 2
+"""Steps that run at once; those of all others wait, in turn."""
+READERS = 4
+"""Sessions that are read as a whole at once: each keeps a connection of the pool."""
+
+
+class Aside:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._threads = asyncio.Semaphore(THREADS)
+        self.readers = asyncio.Semaphore(READERS)
+
+    async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """On a thread, which is for a few hundredths of a second at most."""
+        async with self._threads:
+            return await asyncio.to_thread(function, *args, **kwargs)
+
+    async def run_through(self, steps: Steps[T]) -> T:
+        """The outcome of a generator that runs on threads, and can be cancelled where it yields."""
+        while not (ended := await self.run(_step, steps)):
+            pass
+        return ended[0]
+
+    @asynccontextmanager
+    async def whole(self, name: Name) -> AsyncIterator[Whole]:
+        """A session as of one moment, for one of the `readers`. Raises NotFound."""
+        async with self._store.whole(*name) as whole:
+            if whole is None:
+                raise session_not_found(name[1])
+            yield whole
+
+
+def _step(steps: Steps[T]) -> tuple[T] | None:
+    try:
+        return next(steps)
+    except StopIteration as end:
+        return (end.value,)

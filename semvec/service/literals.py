@@ -1,0 +1,71 @@
+"""The literal cache: what is stored is given back to the byte."""
+
+from semvec import answers
+from semvec.errors import Malformed
+from semvec.hot import HotSessions
+from semvec.session.edits import plan_entity, plan_no_entity
+from semvec.session.events import Kind
+from semvec.session.literals import Entry
+
+
+class LiteralCache:
+    def __init__(self, hot: HotSessions) -> None:
+        self._hot = hot
+
+    async def put(
+        self,
+        owner: str,
+        session_id: str,
+        *,
+        key: str,
+        kind: str,
+        value: str,
+        context: str,
+        importance: float,
+    ) -> answers.EntityStored:
+        """Raises Malformed for a kind that is none."""
+        chosen = kind_named(kind)
+        hot = await self._hot.get((owner, session_id))
+        changed = await self._hot.change(
+            hot, lambda session: plan_entity(session, key, chosen, value, context, importance)
+        )
+        return answers.EntityStored(session_id, key, len(changed.hot.session.literals))
+
+    async def find(
+        self, owner: str, session_id: str, *, q: str, max_results: int
+    ) -> answers.Entities:
+        """What is found by words counts as used; a plain list does not."""
+        hot = await self._hot.get((owner, session_id))
+        entries, total = await self._hot.entities(hot, q, max_results)
+        items = [_item(entry, hot.used[entry.entity.id]) for entry in entries]
+        for entry in entries if q else ():
+            hot.use(entry.entity.id)
+        return answers.Entities(session_id, items, total)
+
+    async def remove(self, owner: str, session_id: str, key: str) -> answers.EntityRemoved:
+        hot = await self._hot.get((owner, session_id))
+        removed = False
+        if hot.session.literals.get(key) is not None:
+            changed = await self._hot.change(hot, lambda session: plan_no_entity(session, key))
+            removed = bool(changed.turn.removed)
+        return answers.EntityRemoved(session_id, key, removed)
+
+
+def kind_named(name: str) -> Kind:
+    try:
+        return Kind(name)
+    except ValueError:
+        raise Malformed(f"kind is {name!r}, it can be {', '.join(Kind)}") from None
+
+
+def _item(entry: Entry, lately: int) -> answers.EntityItem:
+    """`lately` are its uses that no event has recorded yet."""
+    entity = entry.entity
+    return answers.EntityItem(
+        key=entity.key,
+        kind=entity.kind.value,
+        value=entity.value,
+        context=entity.context,
+        importance=entity.importance,
+        access_count=entry.uses + lately,
+    )

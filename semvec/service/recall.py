@@ -1,0 +1,118 @@
+"""What sessions recall: for a question, for their state, one memory by its hash."""
+
+from collections.abc import Sequence
+
+from semvec import answers
+from semvec.clock import Clock
+from semvec.errors import NotFound
+from semvec.hot import Hot, HotSessions
+from semvec.intake import Intake, Text
+from semvec.session.events import MemoryRecord, decode_memory
+from semvec.session.query import Query
+from semvec.session.search import Found, Search
+from semvec.session.session import Session
+from semvec.store import Store
+from semvec.vectors import unit_vector, unpacked
+from semvec.words import terms
+
+
+class Recall:
+    def __init__(self, hot: HotSessions, store: Store, intake: Intake, clock: Clock) -> None:
+        self._hot, self._store, self._intake, self._clock = hot, store, intake, clock
+
+    async def context(
+        self,
+        owner: str,
+        *,
+        session_id: str,
+        q: str | None,
+        q_embedding: list[float] | None,
+        top_k: int,
+        full_first: bool,
+        max_text_chars: int,
+    ) -> answers.Context:
+        hot = await self._hot.get((owner, session_id))
+        query = await self._query(hot.session, q, q_embedding)
+        if query is None:
+            return answers.Context(session_id, [])
+        archived = await self.archived(hot, query.text)
+        cosines = await self._hot.cosines(hot, query.vector)
+        now = self._clock()
+        found = Search(hot.session, query, cosines, now, archived).best(top_k)
+        note_access(hot, found, now)
+        whole = [full_first and not rank for rank in range(len(found))]
+        items = [
+            answers.ContextItem(
+                text=each.text if uncut else each.text[:max_text_chars],
+                relevance=each.relevance,
+                memory_hash=each.memory.hash,
+                truncated=not uncut and len(each.text) > max_text_chars,
+            )
+            for each, uncut in zip(found, whole, strict=True)
+        ]
+        return answers.Context(session_id, items)
+
+    async def memory(self, owner: str, session_id: str, memory_hash: str) -> answers.ExpandedMemory:
+        hot = await self._hot.get((owner, session_id))
+        record = await self._expand(hot, memory_hash)
+        return answers.ExpandedMemory(
+            session_id=session_id,
+            memory_hash=memory_hash,
+            text=record.text,
+            truncated=False,
+            importance=record.importance,
+            access_count=record.access_count,
+            timestamp=record.created,
+        )
+
+    async def archived(self, hot: Hot, text: str | None) -> list[MemoryRecord]:
+        """Archived memories that share words with the text."""
+        if text is None or not hot.session.archived:
+            return []
+        weights = hot.session.memories.lexical.archive_weights(terms(text))
+        payloads = await self._store.search_archive(hot.key, weights) if weights else []
+        return [decode_memory(payload) for payload in payloads]
+
+    async def _query(
+        self, session: Session, q: str | None, embedding: list[float] | None
+    ) -> Query | None:
+        """The question given, else the pending one, else the state's direction."""
+        if q is not None:
+            (said,) = await self._intake.said(session.profile, [Text("q", q, embedding)])
+            return Query(said.text, said.vector, said.tokens)
+        if embedding is not None:
+            return Query(None, unit_vector(embedding, session.profile.dimension, "q_embedding"))
+        if (pending := session.open_question) is not None:
+            # Its tokens are a memory's few: the question has more to ask with.
+            if pending.tokens is not None and self._intake.encodes(session.profile):
+                return await self._query(session, pending.text, None)
+            return Query(pending.text, unpacked(pending.vector))
+        direction = session.state.direction()
+        return None if direction is None else Query(None, direction)
+
+    async def _expand(self, hot: Hot, memory_hash: str) -> MemoryRecord:
+        if (record := self._hot_memory(hot, memory_hash)) is not None:
+            return record
+        payload = None
+        if hot.session.archived:
+            payload = await self._store.archived_by_hash(hot.key, memory_hash)
+        if payload is not None:
+            return decode_memory(payload)
+        current = await self._hot.get(hot.name)  # it may have come back meanwhile
+        if (record := self._hot_memory(current, memory_hash)) is not None:
+            return record
+        raise NotFound(f"memory {memory_hash!r} not found in session {hot.name[1]!r}")
+
+    def _hot_memory(self, hot: Hot, memory_hash: str) -> MemoryRecord | None:
+        memory_id = hot.session.memories.with_hash(memory_hash)
+        if memory_id is None:
+            return None
+        hot.touch(memory_id, self._clock())
+        return hot.session.memories.record(memory_id)
+
+
+def note_access(hot: Hot, found: Sequence[Found], now: float) -> None:
+    """What was recalled counts as used; what came from the archive returns from it."""
+    for each in found:
+        if not isinstance(each.memory, MemoryRecord) or hot.bring_back(each.memory):
+            hot.touch(each.memory.id, now)

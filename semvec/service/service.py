@@ -1,0 +1,113 @@
+"""All that the server can do, put together; how it starts, ends and looks after itself."""
+
+import asyncio
+import contextlib
+import time
+import uuid
+from collections.abc import Callable
+
+from semvec import answers
+from semvec.clock import Clock
+from semvec.embed.opening import open_embedder
+from semvec.embed.protocol import Embedder
+from semvec.errors import SemvecError
+from semvec.hot import HotSessions
+from semvec.intake import Intake
+from semvec.service.aside import Aside
+from semvec.service.control import Control
+from semvec.service.conversation import Conversation
+from semvec.service.literals import LiteralCache
+from semvec.service.recall import Recall
+from semvec.service.sessions import Sessions
+from semvec.service.transfers import Transfers
+from semvec.service.verification import Verification
+from semvec.settings import Settings
+from semvec.store import Store
+
+LAGGING_S = 5.0
+"""Age of the oldest waiting write past which the server is not ready."""
+
+
+class Service:
+    """What it can do: `sessions`, `conversation`, `recall`, `control`, `literals`, `transfers`,
+    `verification`."""
+
+    def __init__(
+        self,
+        store: Store,
+        embedder: Embedder | None,
+        settings: Settings,
+        clock: Clock,
+        new_id: Callable[[], str],
+    ) -> None:
+        self.database, self._embedder, self._settings = store, embedder, settings
+        intake = Intake(embedder, settings.long_term_memories)
+        self._hot = HotSessions(
+            store,
+            clock,
+            max_sessions=settings.max_sessions,
+            memory_bytes=settings.memory_bytes,
+            idle_ttl_s=settings.session_idle_ttl_s,
+        )
+        self.sessions = Sessions(self._hot, store, intake, clock, new_id)
+        self.recall = Recall(self._hot, store, intake, clock)
+        self.conversation = Conversation(
+            self._hot, intake, self.sessions, self.recall, clock, settings.context_tokens
+        )
+        self.control = Control(self._hot, intake)
+        self.literals = LiteralCache(self._hot)
+        aside = Aside(store)
+        self.transfers = Transfers(aside, store, self._hot, clock, settings.max_body_bytes)
+        self.verification = Verification(aside, self._hot)
+        self._sweeper: asyncio.Task[None] | None = None
+
+    @property
+    def resident(self) -> int:
+        return len(self._hot)
+
+    async def start(self) -> None:
+        await self.database.open()
+        if self._embedder is not None:
+            await self._embedder.start()
+        self._sweeper = asyncio.create_task(self._sweep())
+
+    async def close(self) -> None:
+        """Commit, snapshot, close embedder and storage."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._sweeper
+        await self._hot.close()
+        if self._embedder is not None:
+            await self._embedder.close()
+        await self.database.close()
+
+    def sweep(self) -> None:
+        """Start the eviction of idle sessions, and of those beyond what may be hot."""
+        self._hot.sweep()
+
+    async def ready(self) -> answers.Ready:
+        try:
+            await self.database.ping()
+            database = "ok"
+        except SemvecError as error:
+            database = error.detail
+        lag = self.database.lag
+        journal = "ok" if lag < LAGGING_S else f"the oldest write has waited {lag:.1f} s"
+        embedder = "ok" if self._embedder is not None else "none"
+        checks = {"database": database, "journal": journal, "embedder": embedder}
+        return answers.Ready(database == journal == "ok", checks)
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.session_sweep_s)
+            self.sweep()
+            await self.transfers.sweep()
+
+
+def open_service(settings: Settings, clock: Clock = time.time) -> Service:
+    """A service as the settings say; nothing is opened before `start`."""
+    shared = {"auto": None, "on": True, "off": False}[settings.database_shared]
+    store = Store(settings.database_url, shared=shared)
+    embedder = open_embedder(settings.embedder, settings.embed_model, settings.embed_api_key)
+    return Service(store, embedder, settings, clock, lambda: uuid.uuid4().hex)

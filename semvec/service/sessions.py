@@ -1,0 +1,97 @@
+"""Sessions as such: made, listed, looked at, erased."""
+
+import contextlib
+from collections.abc import Callable
+
+from semvec import answers
+from semvec.clock import Clock
+from semvec.errors import Conflict, NotFound, Unavailable
+from semvec.hot import Hot, HotSessions
+from semvec.intake import Intake, NewSession
+from semvec.paging import Page, cursor_of, position_of
+from semvec.session.events import Created, Profile
+from semvec.store import Store
+
+
+class Sessions:
+    def __init__(
+        self,
+        hot: HotSessions,
+        store: Store,
+        intake: Intake,
+        clock: Clock,
+        new_id: Callable[[], str],
+    ) -> None:
+        self._hot, self._store, self._intake = hot, store, intake
+        self._clock, self._new_id = clock, new_id
+
+    async def create(
+        self, owner: str, session_id: str | None, wanted: NewSession
+    ) -> answers.Created:
+        profile = self._intake.profile(wanted)
+        if session_id is None:
+            return answers.Created((await self.made(owner, profile)).name[1], created=True)
+        name = owner, session_id
+        while not await self._hot.add(name, Created(self._clock(), profile)):
+            with contextlib.suppress(NotFound):  # deleted since
+                return existing(await self._hot.get(name), profile)
+        return answers.Created(session_id, created=True)
+
+    async def made(self, owner: str, profile: Profile) -> Hot:
+        """A new session under an id of its own."""
+        name = owner, self._new_id()
+        if not await self._hot.add(name, Created(self._clock(), profile)):
+            raise Unavailable("a new session id was taken already")
+        return await self._hot.get(name)
+
+    async def delete(self, owner: str, session_id: str) -> answers.SessionId:
+        await self._hot.delete((owner, session_id))
+        return answers.SessionId(session_id)
+
+    async def page(
+        self, owner: str, *, limit: int, cursor: str | None
+    ) -> Page[answers.SessionItem]:
+        """The owner's sessions, newest first."""
+        before = position_of(cursor) if cursor is not None else None
+        heads = await self._store.heads(owner, limit=limit + 1, before=before)
+        items = [
+            answers.SessionItem(
+                session_id=head.session_id,
+                created_at=head.created_at,
+                last_used_at=head.last_used_at,
+                interaction_count=head.interaction_count,
+                total_memories=head.total_memories,
+                resident=self._hot.is_resident((owner, head.session_id), head.key),
+            )
+            for head in heads[:limit]
+        ]
+        following = cursor_of(heads[limit - 1].key) if len(heads) > limit else None
+        return Page(items, following, await self._store.count(owner))
+
+    async def metrics(self, owner: str, session_id: str) -> answers.Metrics:
+        session = (await self._hot.get((owner, session_id))).session
+        state, updates = session.state, session.state.updates
+        return answers.Metrics(
+            session_id=session_id,
+            phase=state.phase,
+            interaction_count=state.interaction_count,
+            total_memories=session.total_memories,
+            beta_history=[each.beta for each in updates],
+            similarity_history=[each.similarity for each in updates],
+            fsm_history=[each.signal for each in updates],
+            norm_history=[each.norm for each in updates],
+            phase_history=[each.phase for each in updates],
+            topic_history=list(state.switches),
+        )
+
+
+def existing(hot: Hot, profile: Profile) -> answers.Created:
+    """The answer where a session is there; raises Conflict if it is of another kind."""
+    session_id, have = hot.name[1], hot.session.profile
+    if (have.dimension, have.model) != (profile.dimension, profile.model):
+        raise Conflict(
+            f"session {session_id!r} exists with dimension {have.dimension} and "
+            f"{have.model or 'vectors of its client'}; asked for were {profile.dimension} and "
+            f"{profile.model or 'vectors of a client'}"
+        )
+    return answers.Created(session_id, created=False)

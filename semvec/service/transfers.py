@@ -1,0 +1,143 @@
+"""Whole sessions, out to a file and in from one."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
+from itertools import islice
+from tempfile import TemporaryFile
+from typing import BinaryIO
+
+from semvec import answers
+from semvec.clock import Clock
+from semvec.document import DocumentReader, DocumentWriter
+from semvec.errors import Conflict, SemvecError, Unavailable
+from semvec.hot import Hot, HotSessions
+from semvec.persistence import archived_row, memory_row, rebuilt
+from semvec.service.aside import Aside
+from semvec.session import snapshot
+from semvec.session.events import Profile, decode_memory, encode_piece
+from semvec.session.session import Session
+from semvec.session.transfer import Image, image_of, session_of
+from semvec.store import MemoryRow, PieceRow, Replace, Rows, Store, Stored
+
+log = logging.getLogger(__name__)
+
+PAGE = 64
+"""Memories, or controls, that are staged in one transaction."""
+GIVEN_UP_S = 3600.0
+"""Time without a sign of life past which an import is taken for dead."""
+TEXTS = 16
+"""Largest part of a document, in bodies of requests, beside the vectors of one control."""
+VECTORS = 12_000
+"""Characters that these vectors take for each dimension: 2,048 of 4 bytes, in base64."""
+
+
+class Transfers:
+    def __init__(
+        self, aside: Aside, store: Store, hot: HotSessions, clock: Clock, max_body_bytes: int
+    ) -> None:
+        self._aside, self._store, self._hot, self._clock = aside, store, hot, clock
+        self._max_body_bytes = max_body_bytes
+
+    async def export(self, owner: str, session_id: str) -> BinaryIO:
+        """A file with the session as it is by now; whoever asks for it closes it."""
+        async with self._aside.readers, self._aside.whole((owner, session_id)) as whole:
+            file = await asyncio.to_thread(TemporaryFile)
+            try:
+                writer = await self._aside.run(begin, file, session_id, whole.stored)
+                async for page in whole.archive():
+                    await self._aside.run(add, writer, page)
+                await self._aside.run(writer.finish)
+            except BaseException:
+                file.close()
+                raise
+            return file
+
+    async def load(
+        self, owner: str, session_id: str, receive: Callable[[BinaryIO], Awaitable[None]]
+    ) -> answers.Imported:
+        """Replace all that a session holds by what `receive` writes into a file.
+
+        All of it is checked before anything is written, and appears at once.
+        """
+        hot = await self._hot.get((owner, session_id))
+        have = hot.session.profile
+        async with temporary_file() as file:
+            await receive(file)
+            largest = TEXTS * self._max_body_bytes + VECTORS * have.dimension
+            reader = DocumentReader(file, largest)
+            core = await self._aside.run_through(reader.check())
+            if (core.profile.dimension, core.profile.model) != (have.dimension, have.model):
+                raise another_kind(core.profile, have)
+            image = await self._aside.run_through(reader.image(core))
+            session = await self._aside.run(session_of, image)
+            await self._replace(hot, pages_of(reader, image), session)
+        return answers.Imported(session_id, imported=True)
+
+    async def sweep(self) -> None:
+        """Erase what imports have left that never came to their end."""
+        try:
+            await self._store.tidy(self._clock() - GIVEN_UP_S)
+        except SemvecError as error:
+            log.warning("imports that were given up stay for now: %s", error)
+
+    async def _replace(self, hot: Hot, pages: Iterator[Rows], session: Session) -> None:
+        content = await self._store.begin_import(self._clock())
+        try:
+            while (rows := await self._aside.run(next, pages, None)) is not None:
+                if not await self._store.stage(content, self._clock(), rows):
+                    raise Unavailable("the import took so long that it was given up; try again")
+            session.created_at, session.used_at = hot.session.created_at, self._clock()
+            await self._hot.replace(
+                hot.name,
+                Replace(
+                    key=hot.key,
+                    content=content,
+                    snapshot=await self._aside.run(snapshot.take, session),
+                    used_at=session.used_at,
+                    interaction_count=session.state.interaction_count,
+                    total_memories=session.total_memories,
+                ),
+            )
+        except BaseException:
+            with suppress(SemvecError):  # the sweep tries again
+                await self._store.discard(content)
+            raise
+
+
+@asynccontextmanager
+async def temporary_file() -> AsyncIterator[BinaryIO]:
+    file = await asyncio.to_thread(TemporaryFile)
+    try:
+        yield file
+    finally:
+        await asyncio.to_thread(file.close)
+
+
+def begin(file: BinaryIO, session_id: str, stored: Stored) -> DocumentWriter:
+    return DocumentWriter(file, session_id, image_of(rebuilt(stored)[0]))
+
+
+def add(writer: DocumentWriter, page: list[MemoryRow]) -> None:
+    writer.add(decode_memory(row.payload) for row in page)
+
+
+def pages_of(reader: DocumentReader, image: Image) -> Iterator[Rows]:
+    """The rows of a document."""
+    memories = reader.memories()
+    while page := list(islice(memories, PAGE)):
+        hot = tuple(memory_row(each) for each in page if each.id in image.memories)
+        archived = tuple(archived_row(each) for each in page if each.id not in image.memories)
+        yield Rows(hot, archived)
+    pieces = (PieceRow(key, encode_piece(piece)) for key, piece in image.pieces.items())
+    while rows := tuple(islice(pieces, PAGE)):
+        yield Rows(pieces=rows)
+
+
+def another_kind(sent: Profile, have: Profile) -> Conflict:
+    return Conflict(
+        f"the export holds vectors of {sent.dimension} numbers by {sent.model or 'its client'}, "
+        f"this session {have.dimension} by {have.model or 'its client'}: import it into a session "
+        "with the same dimension and model"
+    )

@@ -1,0 +1,140 @@
+"""Whether a session is as it has to be, and storage has all of it."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+import msgspec
+
+from semvec import answers
+from semvec.errors import SemvecError, Unavailable
+from semvec.hot import HotSessions, Name
+from semvec.persistence import rebuilt
+from semvec.service.aside import Aside
+from semvec.session.events import decode_memory
+from semvec.session.session import Session
+from semvec.session.snapshot import SnapshotRecord
+from semvec.session.transfer import Image, image_of
+from semvec.session.verify import (
+    Check,
+    Recalled,
+    alike,
+    checked,
+    invariants,
+    memory_faults,
+    recalled,
+)
+from semvec.store import Head, MemoryRow, Whole
+from semvec.vectors import Vector, unit_vectors
+
+log = logging.getLogger(__name__)
+
+ATTEMPTS = 100
+"""Times that other processes may advance the session while it is looked at."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """What a copy of a session is, and what it recalls for each probe."""
+
+    image: Image
+    recalled: list[Recalled]
+
+
+class Verification:
+    def __init__(self, aside: Aside, hot: HotSessions) -> None:
+        self._aside, self._hot = aside, hot
+
+    async def verify(
+        self, owner: str, session_id: str, test_embeddings: Sequence[Sequence[float]]
+    ) -> answers.Verified:
+        """Compare the session with a copy out of storage, both as of one event."""
+        checks: list[Check] = []
+        async with self._aside.readers, AsyncExitStack() as reading:
+            try:
+                probes, live, whole = await self._look(
+                    (owner, session_id), test_embeddings, reading
+                )
+                copy, _ = await self._aside.run(rebuilt, whole.stored)
+                stored = await self._aside.run(look, copy, probes)
+                checks += await self._aside.run(compared, live, stored)
+                checks.append(journal(whole.stored.head, copy))
+                checks.append(await self._archive(whole, stored.image.record))
+            except SemvecError:
+                raise
+            except Exception as damage:  # of rows that were tampered with there is no telling
+                log.warning("session %r does not verify", session_id, exc_info=True)
+                checks.append(Check("storage", False, f"it makes no session: {damage!r}"))
+        return answers.Verified(session_id, all(each.ok for each in checks), checks)
+
+    async def _look(
+        self, name: Name, test_embeddings: Sequence[Sequence[float]], reading: AsyncExitStack
+    ) -> tuple[list[Vector], Seen, Whole]:
+        """The live session and what storage has, both as of the same event."""
+        for _ in range(ATTEMPTS):
+            hot = await self._hot.get(name)
+            dimension = hot.session.profile.dimension
+            probes = list(unit_vectors(test_embeddings, dimension, "test_embeddings"))
+            async with hot.lock:
+                whole = await reading.enter_async_context(self._aside.whole(name))
+                if hot.live and whole.shows(hot.key, hot.session.seq):
+                    return probes, await asyncio.to_thread(look, hot.session, probes), whole
+            await reading.aclose()
+        raise Unavailable("too many writers on this session at once")
+
+    async def _archive(self, whole: Whole, session: SnapshotRecord) -> Check:
+        faults: list[str] = []
+        count = 0
+        async for page in whole.archive():
+            count += len(page)
+            faults += await self._aside.run(page_faults, page, session)
+        if count != session.archived:
+            faults.append(f"the session counts {session.archived} archived ones, there are {count}")
+        return checked("archive", faults, f"{count} memories")
+
+
+def look(session: Session, probes: Sequence[Vector]) -> Seen:
+    return Seen(image_of(session), recalled(session, probes))
+
+
+def compared(live: Seen, stored: Seen) -> list[Check]:
+    differences = [
+        f"the live session's {name} are not those of the stored one"
+        for name in ("record", "memories", "pieces")
+        if getattr(live.image, name) != getattr(stored.image, name)
+    ]
+    strange = [
+        f"test_embeddings[{place}] recalls other memories"
+        for place, (one, other) in enumerate(zip(live.recalled, stored.recalled, strict=True))
+        if not alike(one, other)
+    ]
+    return [
+        *invariants(live.image),
+        checked("copy", differences, "equal to the bit"),
+        checked("recall", strange, f"{len(live.recalled)} probes"),
+    ]
+
+
+def journal(head: Head, copy: Session) -> Check:
+    """Whether the head counts what its events make."""
+    found = copy.seq, copy.state.interaction_count, copy.total_memories
+    faults = []
+    if found != (head.seq, head.interaction_count, head.total_memories):
+        faults = [f"events make {found}, the head has another seq or other counts"]
+    return checked("journal", faults, f"{copy.seq} events")
+
+
+def page_faults(page: Sequence[MemoryRow], session: SnapshotRecord) -> list[str]:
+    faults: list[str] = []
+    for row in page:
+        try:
+            record = decode_memory(row.payload)
+        except msgspec.DecodeError:
+            faults.append(f"memory {row.id}: its row cannot be read")
+            continue
+        faults += memory_faults(record, session)
+        if (record.id, record.hash, record.fold) != (row.id, row.hash, row.fold):
+            faults.append(f"memory {row.id} is filed under another id, hash or fold")
+    return faults

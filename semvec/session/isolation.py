@@ -1,0 +1,68 @@
+"""What a session keeps out, and what it has set aside."""
+
+from semvec.session.events import Held, Isolation, Level
+from semvec.session.footprint import text_bytes
+from semvec.vectors import ROUNDING, Vector, unpacked
+
+HELD_BYTES = 250
+"""Bytes that a held item costs beside its texts and vectors, about."""
+
+
+class Guard:
+    """Checks inputs one by one against the level and the lists."""
+
+    def __init__(self, dimension: int, setting: Isolation | None = None) -> None:
+        self.setting = setting or Isolation(0, Level.OPEN, b"", b"", 1.0)
+        self.level = self.setting.level
+        self._exclusions = unpacked(self.setting.exclusions).reshape(-1, dimension)
+        self._allowed = unpacked(self.setting.allowed).reshape(-1, dimension)
+
+    @property
+    def nbytes(self) -> int:
+        return self._exclusions.nbytes + self._allowed.nbytes
+
+    def withholds(self, x: Vector) -> bool:
+        """Whether an input with the unit vector `x`, shape (d,), may not be learnt as it comes."""
+        if self.level is Level.OPEN:
+            return False
+        excluded, allowed = highest(self._exclusions, x), highest(self._allowed, x)
+        least = self.setting.threshold - ROUNDING
+        suspect = excluded >= least and allowed < excluded - ROUNDING
+        return suspect or (self.level is Level.LOCKDOWN and allowed < least)
+
+
+class Quarantine:
+    """Held items by their ids, in order."""
+
+    def __init__(self) -> None:
+        self.items: dict[int, Held] = {}
+        self.text_bytes = 0
+        self.nbytes = 0
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def any_until(self, item_id: int) -> bool:
+        """Whether items up to this id are held; they come in order of their ids."""
+        return next(iter(self.items), item_id + 1) <= item_id
+
+    def add(self, item: Held) -> None:
+        self.items[item.id] = item
+        self._count(item, 1)
+
+    def pop(self, item_id: int) -> Held:
+        """Raises KeyError."""
+        item = self.items.pop(item_id)
+        self._count(item, -1)
+        return item
+
+    def _count(self, item: Held, sign: int) -> None:
+        self.text_bytes += sign * len(item.text.encode())
+        texts = text_bytes(item.question) + text_bytes(item.response)
+        vectors = len(item.vector) + len(item.question_vector or b"") + len(item.tokens or b"")
+        self.nbytes += sign * (HELD_BYTES + texts + vectors)
+
+
+def highest(rows: Vector, x: Vector) -> float:
+    """The highest cosine of `x`, shape (d,), to any row, shape (n, d); -2 without rows."""
+    return float((rows @ x).max()) if len(rows) else -2.0

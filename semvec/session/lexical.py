@@ -1,0 +1,119 @@
+"""Which memories of a session have which words, and how much each word tells.
+
+The parts of Okapi BM25: its saturated term frequency, and the idf of Lucene,
+ln(1 + (N - df + 0.5) / (df + 0.5)).
+"""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from struct import Struct
+from sys import getsizeof
+
+import numpy as np
+import numpy.typing as npt
+
+from semvec.session.recall import Scores
+
+K1 = 0.9
+B = 0.4
+POSTING = Struct("=ii")
+"""Slot and frequency. Packed, because the garbage collector walks over arrays, and there are
+thousands of postings in a session."""
+TERM_BYTES = 125
+"""Bytes that a term costs beside its postings and its place in the dictionary, about."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Occurrences:
+    """Of some terms, in arrays of shape (e,): which term, the slot of a memory that has it, and how
+    much it counts there, in [0, 1]."""
+
+    terms: npt.NDArray[np.intp]
+    slots: npt.NDArray[np.intp]
+    shares: Scores
+
+
+class LexicalIndex:
+    """An inverted index over numbered slots, kept up to date one memory at a time."""
+
+    __slots__ = ("_entries", "_lengths", "_postings", "_size", "_total")
+
+    def __init__(self) -> None:
+        self._postings: dict[str, bytearray] = {}
+        self._lengths: Scores = np.zeros(16, np.float32)
+        self._size = 0
+        self._total = 0
+        self._entries = 0
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of postings and lengths, what is around the postings by estimate."""
+        postings = POSTING.size * self._entries + TERM_BYTES * len(self._postings)
+        return postings + getsizeof(self._postings) + self._lengths.nbytes
+
+    def add(self, slot: int, document: Sequence[str]) -> None:
+        """Index the terms of a memory in an empty slot."""
+        if slot >= len(self._lengths):
+            self._lengths = np.append(self._lengths, np.zeros(slot, np.float32))
+        self._lengths[slot] = len(document)
+        self._size += 1
+        self._total += len(document)
+        frequencies = Counter(document)
+        self._entries += len(frequencies)
+        for term, frequency in frequencies.items():
+            postings = self._postings.setdefault(term, bytearray())
+            postings += POSTING.pack(slot, frequency)
+
+    def remove(self, slot: int, document: Sequence[str]) -> None:
+        """Empty a slot; `document` is what was added there."""
+        self._lengths[slot] = 0
+        self._size -= 1
+        self._total -= len(document)
+        distinct = set(document)
+        self._entries -= len(distinct)
+        for term in distinct:
+            postings = self._postings[term]
+            slots = np.frombuffer(bytes(postings), np.int32)[::2]
+            place = POSTING.size * int(np.flatnonzero(slots == slot)[0])
+            postings[place : place + POSTING.size] = postings[-POSTING.size :]
+            del postings[-POSTING.size :]
+            if not postings:
+                del self._postings[term]
+
+    @property
+    def unheard(self) -> float:
+        """The idf of a term that no memory has."""
+        return math.log(2.0 + 2.0 * self._size)
+
+    def idf(self, term: str) -> float:
+        frequency = len(self._postings.get(term, b"")) // POSTING.size
+        return math.log(1.0 + (self._size - frequency + 0.5) / (frequency + 0.5))
+
+    def slots(self, term: str) -> npt.NDArray[np.int32]:
+        """Those whose memories have the term."""
+        return np.frombuffer(bytes(self._postings.get(term, b"")), np.int32)[::2]
+
+    def occurrences(self, terms: Sequence[str]) -> Occurrences:
+        """Where these terms are, and how much they count there."""
+        postings = [self._postings.get(term, b"") for term in terms]
+        counts = [len(each) // POSTING.size for each in postings]
+        entries = np.frombuffer(b"".join(postings), np.int32)
+        slots, frequencies = entries[::2].astype(np.intp), entries[1::2].astype(np.float32)
+        shares = self.shares(frequencies, self._lengths[slots])
+        return Occurrences(np.repeat(np.arange(len(terms)), counts), slots, shares)
+
+    def archive_weights(self, query: Sequence[str]) -> dict[str, int]:
+        """Hundredths of idf: sums of integers rank alike in every database."""
+        return {term: max(1, round(100 * self.idf(term))) for term in query}
+
+    def shares(self, frequencies: Scores, lengths: Scores) -> Scores:
+        """How much terms count that occur so often in memories of so many terms, in [0, 1].
+
+        BM25's share: 1 from about one occurrence in a memory of average length on, less where it is
+        one word of very many.
+        """
+        average = self._total / self._size if self._total else 1.0
+        norms = np.float32(K1) * (np.float32(1.0 - B) + np.float32(B / average) * lengths)
+        return np.minimum(frequencies * np.float32(K1 + 1.0) / (frequencies + norms), 1.0)

@@ -1,0 +1,61 @@
+"""What a request brings to a session, before its vectors are compared with the memories."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from semvec.session.events import Heard, Held, Level, Piece
+from semvec.session.folding import fold_digest
+from semvec.vectors import Vector, unpacked
+
+NEW_IMPORTANCE = 0.5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Draft:
+    """A memory to be: of the pending question, an input by its place, both, or an item that
+    was `held`.
+
+    `x` is its unit vector, shape (d,), and `scale` what normalised it. `tokens` are its token
+    vectors where its parts have too many together.
+    """
+
+    text: str
+    fold: bytes
+    x: Vector
+    asked: bool = False
+    answer: int | None = None
+    scale: float = 1.0
+    held: Held | None = None
+    tokens: bytes | None = None
+
+    @property
+    def importance(self) -> float:
+        return NEW_IMPORTANCE if self.held is None else self.held.importance
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """`queries`, shape (m, d), are the drafts' vectors, then the message's if there is one.
+
+    `removed` and `added` are pieces that go and come. `withheld_by` is the level that kept any of
+    the inputs from being learnt.
+    """
+
+    queries: Vector
+    heard: tuple[Heard, ...] = ()
+    drafts: tuple[Draft, ...] = ()
+    reset: bool = False
+    removed: tuple[int, ...] = ()
+    added: tuple[Piece, ...] = ()
+    withheld_by: Level | None = None
+
+
+def rows(vectors: Sequence[Vector], dimension: int) -> Vector:
+    """Vectors of shape (d,) as one of shape (len(vectors), d)."""
+    return np.array(vectors, np.float32).reshape(-1, dimension)
+
+
+def held_draft(item: Held) -> Draft:
+    return Draft(item.text, fold_digest(item.text), unpacked(item.vector), held=item)

@@ -1,0 +1,87 @@
+"""What is asked, cut into the units that memories are compared by."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+
+from semvec.session.lexical import LexicalIndex
+from semvec.session.recall import Scores
+from semvec.vectors import Tokens, Vector
+from semvec.words import terms, words
+
+UNITS = 64
+"""Units of a longer query that are looked at, the heaviest."""
+WORD_FLOOR = 0.5
+"""What the weight of a word is over its idf."""
+STOP_SHARE = 0.15
+"""The weight of a stop word whose token vectors are compared, beside a word never heard before."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Query:
+    """`vector` has shape (d,), unit length; `text` is None for a query by vector alone."""
+
+    text: str | None
+    vector: Vector
+    tokens: Tokens | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Units:
+    """The q units of a query: its tokens, or the words of one without token vectors.
+
+    `stems` are the index terms of the word that each is part of, none for a stop word. `weights`,
+    shape (q,), sum to 1. `vectors`, shape (q, p), are the token vectors, None where there are none.
+    """
+
+    stems: tuple[tuple[str, ...], ...]
+    weights: Scores
+    vectors: Vector | None
+
+    def __len__(self) -> int:
+        return len(self.stems)
+
+
+def units_of(query: Query, index: LexicalIndex) -> Units:
+    """At least one unit. A rare word weighs more, and its pieces share its weight."""
+    tokens = query.tokens
+    if tokens is None or not len(tokens.vectors):
+        return _words_as_units(query, index)
+    stems = {word: tuple(terms(word)) for word in set(tokens.words)}
+    told = {word: _weight(word, stems[word], index) for word in stems}
+    weights = [told[word] / pieces for word, pieces in _pieces(tokens.words)]
+    places, shares = _heaviest(weights if any(weights) else [1.0] * len(weights))
+    return Units(
+        tuple(stems[tokens.words[place]] for place in places), shares, tokens.vectors[places]
+    )
+
+
+def _words_as_units(query: Query, index: LexicalIndex) -> Units:
+    found = list(dict.fromkeys(terms(query.text or "")))
+    if not found:
+        return Units(((),), np.ones(1, np.float32), None)
+    places, shares = _heaviest([index.idf(term) + WORD_FLOOR for term in found])
+    return Units(tuple((found[place],) for place in places), shares, None)
+
+
+def _weight(word: str, stems: tuple[str, ...], index: LexicalIndex) -> float:
+    if stems:
+        return sum(map(index.idf, stems)) / len(stems) + WORD_FLOOR
+    return STOP_SHARE * index.unheard if words(word) else 0.0
+
+
+def _pieces(words: Iterable[str]) -> Iterator[tuple[str, int]]:
+    """The word of each token with the number of tokens that it has."""
+    for word, run in groupby(words):
+        pieces = len(list(run))
+        yield from [(word, pieces)] * pieces
+
+
+def _heaviest(weights: Sequence[float]) -> tuple[list[int], Scores]:
+    """Places of the weights that count, in order, and their shares of the sum."""
+    heavy = sorted(range(len(weights)), key=lambda place: -weights[place])[:UNITS]
+    places = sorted(place for place in heavy if weights[place] > 0.0)
+    kept = np.array([weights[place] for place in places])
+    return places, (kept / kept.sum()).astype(np.float32)

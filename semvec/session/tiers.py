@@ -1,0 +1,80 @@
+"""Where memories go when others come: down the tiers, the least remembered to the archive."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import chain
+
+import numpy as np
+import numpy.typing as npt
+
+from semvec.session.events import Move, Tier
+from semvec.session.memory import Memories, Rows
+
+SHORT_TERM, MEDIUM_TERM = 16, 64
+NEWEST_AGE = 1.0
+"""Seconds below which an age counts as this."""
+
+
+def plan_moves(
+    memories: Memories,
+    arrivals: Mapping[Tier, Sequence[int]],
+    now: float,
+    kept: Collection[int] = (),
+) -> tuple[Move, ...]:
+    """Where memories go when `arrivals` enter their tiers: each tier's oldest to the next tier,
+    and from long_term to the archive what has the lowest retention and is not in `kept`."""
+
+    def after(tier: Tier, *more: Iterable[int]) -> Iterable[int]:
+        return chain(memories.tier_ids[tier], arrivals.get(tier, ()), *more)
+
+    short = overflow(after(Tier.SHORT_TERM), SHORT_TERM)
+    medium = overflow(after(Tier.MEDIUM_TERM, short), MEDIUM_TERM)
+    held = len(memories.tier_ids[Tier.LONG_TERM]) + len(arrivals.get(Tier.LONG_TERM, ()))
+    surplus = held + len(medium) - memories.long_term
+    moves = [Move(memory_id, Tier.MEDIUM_TERM) for memory_id in short]
+    moves += [Move(memory_id, Tier.LONG_TERM) for memory_id in medium]
+    if surplus > 0:
+        weakest = _weakest(memories, medium, surplus, now, kept)
+        moves += [Move(memory_id, Tier.ARCHIVE) for memory_id in weakest]
+    return tuple(moves)
+
+
+def overflow(ids: Iterable[int], capacity: int) -> list[int]:
+    """The first of `ids` that a tier of this capacity has no room for."""
+    held = list(ids)
+    return held[: max(0, len(held) - capacity)]
+
+
+def retention(memories: Memories, rows: Rows, now: float) -> npt.NDArray[np.float64]:
+    """What speaks for keeping the memory of each of `rows`, shape (len(rows),).
+
+    Base-level activation of ACT-R, ln of the sum over accesses of age^(-1/2), in Petrov's
+    approximation with one access kept exactly (Petrov, ICCM 2006), plus importance, plus
+    distinctiveness (1 - highest cosine to the rest).
+    """
+    oldest = np.maximum(now - memories.created[rows], NEWEST_AGE)
+    latest = np.clip(now - memories.last_access[rows], NEWEST_AGE, oldest)
+    # The others lie spread evenly between the first and the latest: the mean of age^(-1/2)
+    # over that span is 2 / (sqrt(oldest) + sqrt(latest)).
+    root = np.sqrt(latest)
+    earlier = memories.accesses[rows] * 2.0 / (np.sqrt(oldest) + root)
+    activation = np.log(1.0 / root + earlier)
+    kept: npt.NDArray[np.float64] = (
+        activation + memories.importance[rows] + 1.0 - memories.nearest[rows]
+    )
+    return kept
+
+
+def _weakest(
+    memories: Memories, incoming: Sequence[int], number: int, now: float, kept: Collection[int]
+) -> list[int]:
+    """Those of long_term and `incoming` with the lowest retention, of equals the oldest."""
+    mask = memories.tiers[: memories.count] == Tier.LONG_TERM
+    mask[memories.rows(incoming)] = True
+    mask[memories.rows(kept)] = False
+    rows = np.flatnonzero(mask)
+    scores = retention(memories, rows, now)
+    if number < len(rows):
+        weak = scores <= np.partition(scores, number - 1)[number - 1]
+        rows, scores = rows[weak], scores[weak]
+    ids = memories.ids[rows]
+    return [int(memory_id) for memory_id in ids[np.lexsort((ids, scores))[:number]]]

@@ -1,0 +1,239 @@
+"""`semvec session`: whole sessions in and out of a running server, over HTTP."""
+
+import json
+import os
+import sys
+import time
+from argparse import ArgumentParser, _SubParsersAction
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any, BinaryIO, TextIO, TypeAlias, cast
+from urllib.parse import quote, urlsplit
+
+from semvec.settings import load_settings
+
+Commands: TypeAlias = "_SubParsersAction[ArgumentParser]"
+
+DEFAULT_URL = "http://127.0.0.1:8080"
+CHUNK = 256 * 1024
+CONNECT_S = 30.0
+PATIENCE_S = 1.0
+"""Time after which a bar says how far things are."""
+REFRESH_S = 0.1
+BAR = 30
+"""Characters of a full bar."""
+LARGEST = 1 << 28
+"""Characters of what is read of an export at once."""
+
+
+class Refused(Exception):
+    """The server's answer was no; the text is its own."""
+
+
+class Progress:
+    """A line on a terminal that says how many bytes of a file have passed."""
+
+    def __init__(self, title: str, total: int, out: TextIO) -> None:
+        self._title, self._total, self._out = title, total, out
+        self._done, self._began = 0, time.monotonic()
+        self._next = self._began + PATIENCE_S if out.isatty() else float("inf")
+        self._shown = False
+
+    def add(self, size: int) -> None:
+        self._done += size
+        now = time.monotonic()
+        if now >= self._next:
+            self._next, self._shown = now + REFRESH_S, True
+            self._out.write(f"\r{self._line(now - self._began)}\x1b[K")
+            self._out.flush()
+
+    def close(self) -> None:
+        if self._shown:
+            self._out.write("\r\x1b[K")
+            self._out.flush()
+
+    def _line(self, seconds: float) -> str:
+        share = min(1.0, self._done / self._total) if self._total else 1.0
+        bar = "#" * int(share * BAR)
+        done, rate = self._done / 1e6, self._done / 1e6 / seconds
+        return f"{self._title} [{bar:.<{BAR}}] {share:4.0%} {done:.1f} MB, {rate:.1f} MB/s"
+
+
+class Sent:
+    """A file on its way out."""
+
+    def __init__(self, file: BinaryIO, progress: Progress) -> None:
+        self._file, self._progress = file, progress
+
+    def read(self, size: int = CHUNK) -> bytes:
+        chunk = self._file.read(size)
+        self._progress.add(len(chunk))
+        return chunk
+
+
+class Server:
+    """A running server, asked with the token that the environment has."""
+
+    def __init__(self, url: str) -> None:
+        address = urlsplit(url)
+        if address.scheme not in ("http", "https") or not address.hostname:
+            raise ValueError(f"--url is no http:// or https:// address: {url}")
+        self._kind = HTTPSConnection if address.scheme == "https" else HTTPConnection
+        self._host, self._port = address.hostname, address.port
+        self._prefix, self._url = address.path.rstrip("/"), url
+        token = load_settings().license_key
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+
+    def json(self, method: str, path: str, **fields: object) -> Any:
+        with self.answer(method, path, json.dumps(fields).encode()) as response:
+            return json.load(response)
+
+    @contextmanager
+    def answer(
+        self, method: str, path: str, body: bytes | Sent = b"", size: int | None = None
+    ) -> Iterator[HTTPResponse]:
+        """Raises Refused, OSError."""
+        connection = self._kind(self._host, self._port, timeout=CONNECT_S, blocksize=CHUNK)
+        length = str(len(body) if isinstance(body, bytes) else size)
+        headers = {**self._headers, "Content-Type": "application/json", "Content-Length": length}
+        try:
+            self._connect(connection)
+            with suppress(BrokenPipeError, ConnectionResetError):  # it may say why, unread
+                connection.request(method, self._prefix + path, body, headers)
+            response = connection.getresponse()
+            if response.status >= 400:
+                raise Refused(_reason(response))
+            yield response
+        except HTTPException as error:
+            raise OSError(f"{self._url}: {error or type(error).__name__}") from error
+        finally:
+            connection.close()
+
+    def _connect(self, connection: HTTPConnection) -> None:
+        try:
+            connection.connect()
+        except OSError as error:
+            raise OSError(f"cannot reach {self._url}: {error}; is the server running?") from error
+        connection.sock.settimeout(None)  # a large session takes as long as it takes
+
+
+def export_session(session: str, output: Path | None, url: str) -> int:
+    with Server(url).answer("GET", f"{_path(session)}/export") as response:
+        if output is None:
+            _copy(response, sys.stdout.buffer, session)
+        else:
+            with _replacing(output) as file:
+                _copy(response, file, session)
+    return 0
+
+
+def import_session(file: Path, session: str | None, url: str) -> int:
+    server = Server(url)
+    with file.open("rb") as source:
+        named, kind = _look_into(source)
+        target = session or named
+        if target is None:
+            raise ValueError(f"{file} names no session: say which one with --session")
+        made = server.json("POST", "/v1/session/create", session_id=target, **kind)
+        source.seek(0)
+        try:
+            _send(server, source, target)
+        except BaseException:
+            if made["created"]:
+                server.json("DELETE", _path(target))
+            raise
+    print(target)
+    return 0
+
+
+def add_session_commands(commands: Commands) -> None:
+    session = commands.add_parser(
+        "session",
+        help="sessions of a running server, to and from files",
+        description="SEMVEC_LICENSE_KEY is the token that is sent. Exit status: 0 done, 1 a file "
+        "or the connection failed, 2 wrong usage, 3 the server refused.",
+    ).add_subparsers(required=True, metavar="COMMAND")
+    out = session.add_parser("export", help="write all of a session as JSON")
+    out.add_argument("session", metavar="ID")
+    out.add_argument("--output", type=Path, metavar="FILE", help="default: standard output")
+    out.set_defaults(command=export_session)
+    back = session.add_parser("import", help="replace all of a session by what was exported")
+    back.add_argument("file", type=Path, metavar="FILE")
+    back.add_argument(
+        "--session", metavar="ID", help="made if it is not there (default: the exported one's)"
+    )
+    back.set_defaults(command=import_session)
+    for each in (out, back):
+        each.add_argument("--url", default=DEFAULT_URL, help="default: %(default)s")
+
+
+def _look_into(source: BinaryIO) -> tuple[str | None, dict[str, Any]]:
+    """The id of the session that was exported, and of what kind it is. Raises ValueError."""
+    from semvec.document import DocumentReader, run_through  # takes NumPy, which is slow to import
+    from semvec.errors import Malformed
+
+    reader = DocumentReader(source, LARGEST)
+    try:
+        profile = run_through(reader.check()).profile
+    except Malformed as error:
+        raise ValueError(f"{source.name}: {error.detail}") from error
+    named = reader.beside.get("session_id")
+    kind = {"dimension": profile.dimension, "model_name": profile.model}
+    return named if isinstance(named, str) else None, kind
+
+
+def _send(server: Server, source: BinaryIO, session: str) -> None:
+    size = os.fstat(source.fileno()).st_size
+    progress = Progress(f"import {session}", size, sys.stderr)
+    try:
+        with server.answer("POST", f"{_path(session)}/import", Sent(source, progress), size):
+            pass
+    finally:
+        progress.close()
+
+
+def _copy(response: HTTPResponse, file: BinaryIO, session: str) -> None:
+    total, done = response.length or 0, 0
+    progress = Progress(f"export {session}", total, sys.stderr)
+    try:
+        while chunk := response.read(CHUNK):
+            file.write(chunk)
+            done += len(chunk)
+            progress.add(len(chunk))
+    finally:
+        progress.close()
+    if done < total:
+        raise OSError(f"the connection ended after {done} of {total} bytes")
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[BinaryIO]:
+    """A new file that takes the path's place once it is whole and on the disk."""
+    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        try:
+            yield cast(BinaryIO, file)
+            file.flush()
+            os.fsync(file.fileno())
+            os.replace(file.name, path)
+        except BaseException:
+            os.unlink(file.name)
+            raise
+
+
+def _path(session: str) -> str:
+    return f"/v1/session/{quote(session, safe='')}"
+
+
+def _reason(response: HTTPResponse) -> str:
+    """What the server says, in one line."""
+    answer = response.read(CHUNK)
+    try:
+        detail = json.loads(answer)["detail"]
+    except (ValueError, KeyError, TypeError):
+        detail = answer.decode(errors="replace").strip()
+    if isinstance(detail, list):
+        detail = "; ".join(str(fault["msg"]) for fault in detail)
+    return f"the server answered {response.status}: {detail}"

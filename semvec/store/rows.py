@@ -1,0 +1,36 @@
+"""What the writer's statements are run with."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Executable
+
+from semvec.store.records import ArchivedRow, MemoryRow, PieceRow
+from semvec.store.terms import indexable
+
+Row = dict[str, Any]
+
+
+def run(connection: Connection, statement: Executable, rows: Sequence[Row]) -> None:
+    if rows:
+        connection.execute(statement, rows)
+
+
+def memory_row(content: int, row: MemoryRow, archived_seq: int | None) -> Row:
+    return {
+        "key": content,
+        "id": row.id,
+        "hash": row.hash,
+        "fold": row.fold,
+        "archived_seq": archived_seq,
+        "payload": row.payload,
+    }
+
+
+def piece_row(content: int, piece: PieceRow) -> Row:
+    return {"key": content, "id": piece.id, "payload": piece.payload}
+
+
+def term_rows(content: int, archived: ArchivedRow) -> Iterator[Row]:
+    for term in indexable(archived.terms):
+        yield {"key": content, "term": term, "memory_id": archived.row.id}

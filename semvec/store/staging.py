@@ -1,0 +1,60 @@
+"""Imports under way: rows that lie under a number of their own until a session takes them over.
+
+A large import comes in many small transactions, so that it holds up nobody, and a single small one
+makes it a session's content. Sessions' own keys are positive, the numbers of imports negative.
+"""
+
+from collections.abc import Sequence
+from operator import itemgetter
+
+from sqlalchemy import Connection
+
+from semvec.store import statements
+from semvec.store.erasure import erase, erase_more
+from semvec.store.records import Begin, Discard, Erase, Import, Stage
+from semvec.store.rows import memory_row, piece_row, run, term_rows
+
+
+def carry_out(connection: Connection, operation: Import) -> int | bool:
+    match operation:
+        case Begin(at):
+            number: int = connection.execute(statements.BEGIN_IMPORT, {"at": at}).scalar_one()
+            return -number
+        case Stage():
+            return _stage(connection, operation)
+        case Discard(contents):
+            return _discard(connection, contents)
+        case Erase(content):
+            return erase_more(connection, content)
+
+
+def adopt(connection: Connection, content: int) -> bool:
+    """End an import whose rows a session takes over; False where they are gone."""
+    return bool(_end(connection, [content]))
+
+
+def _end(connection: Connection, contents: Sequence[int]) -> list[int]:
+    """Those that were under way."""
+    numbers = {"ids": [-content for content in contents]}
+    return [-number for number in connection.scalars(statements.END_IMPORTS, numbers)]
+
+
+def _discard(connection: Connection, contents: Sequence[int]) -> bool:
+    ended = _end(connection, contents)  # what a session has taken over is its own
+    erase(connection, ended)
+    return bool(ended)
+
+
+def _stage(connection: Connection, stage: Stage) -> bool:
+    alive = connection.execute(statements.KEEP_IMPORT, {"at_id": -stage.content, "now": stage.at})
+    if alive.rowcount != 1:
+        return False
+    content, new = stage.content, stage.rows
+    rows = [memory_row(content, row, None) for row in new.hot]
+    rows += [memory_row(content, archived.row, 0) for archived in new.archived]
+    terms = [row for archived in new.archived for row in term_rows(content, archived)]
+    terms.sort(key=itemgetter("term", "memory_id"))  # as the index lies on the disk
+    run(connection, statements.ADD_MEMORY, rows)
+    run(connection, statements.ADD_TERM, terms)
+    run(connection, statements.ADD_PIECE, [piece_row(content, piece) for piece in new.pieces])
+    return True

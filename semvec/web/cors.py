@@ -1,0 +1,43 @@
+"""Pages of other origins may use this server, where the operator names their origins."""
+
+from collections.abc import Iterable
+
+import aiohttp_cors
+from aiohttp import hdrs, web
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
+EXPOSED = (
+    "X-Request-ID",
+    "X-Next-Cursor",
+    "X-Total-Estimate",
+    "Link",
+    "Retry-After",
+    "RateLimit",
+    "RateLimit-Policy",
+    "X-RateLimit-Limit",
+    "X-RateLimit-Remaining",
+    "X-RateLimit-Reset",
+    "Idempotency-Replayed",
+)
+PREFLIGHT_LASTS_S = 3600
+
+
+def allow_origins(app: web.Application, origins: Iterable[str]) -> None:
+    """For every route there is; `*` is any origin.
+
+    Never with credentials: a token comes in a header that the page itself sets.
+    """
+    options = aiohttp_cors.ResourceOptions(
+        expose_headers=EXPOSED,
+        allow_headers="*",
+        allow_methods=METHODS,
+        max_age=PREFLIGHT_LASTS_S,
+    )
+    cors = aiohttp_cors.setup(app, defaults=dict.fromkeys(origins, options))
+    for resource in [*app.router.resources()]:
+        cors.add(resource)
+    app.on_response_prepare.append(_vary)
+
+
+async def _vary(request: web.Request, response: web.StreamResponse) -> None:
+    response.headers.add(hdrs.VARY, hdrs.ORIGIN)

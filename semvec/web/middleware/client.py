@@ -1,0 +1,78 @@
+"""Where a request comes from, as far as the proxies before this server can be believed."""
+
+import re
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import NamedTuple
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+from multidict import MultiMapping
+
+from semvec.addresses import Networks, parse_address
+from semvec.web.keys import CLIENT
+
+WITH_PORT = re.compile(r"(?:\[([^\]]+)\]|([\d.]+))(?::\d{1,5})?")
+LONGEST_ENTRY = 64
+UNKNOWN = "unknown"
+
+
+class Hop(NamedTuple):
+    """One machine on a request's way; what a trusted one says about the machine before is true."""
+
+    address: str
+    trusted: bool
+
+
+ReadHop = Callable[[str], Hop | None]
+
+
+def locate(proxies: Networks) -> Middleware:
+    """Names the client of each request in `request[CLIENT]`, past the proxies that are trusted."""
+    read_hop = hop_reader(proxies)
+
+    @web.middleware
+    async def located(request: web.Request, handler: Handler) -> web.StreamResponse:
+        request[CLIENT] = client_address(request.remote, request.headers, read_hop)
+        return await handler(request)
+
+    return located
+
+
+def client_address(peer: str | None, headers: MultiMapping[str], read_hop: ReadHop) -> str:
+    """The nearest machine that is no trusted proxy, else the furthest one that is named.
+
+    The walk ends at what cannot be read: whoever wrote it may have written all that lies beyond.
+    """
+    hop = read_hop((peer or "").partition("%")[0])
+    if hop is None:
+        return UNKNOWN
+    if not hop.trusted:
+        return hop.address
+    for entry in _claims(headers):
+        further = read_hop(entry) if len(entry) <= LONGEST_ENTRY else None
+        if further is None:
+            break
+        hop = further
+        if not hop.trusted:
+            break
+    return hop.address
+
+
+def _claims(headers: MultiMapping[str]) -> Iterable[str]:
+    """The machines that proxies say a request came by, nearest first."""
+    lines = headers.getall("X-Forwarded-For", ())
+    entries = [entry.strip() for line in lines for entry in line.split(",")]
+    return reversed([*filter(None, entries)] or headers.getall("X-Real-IP", []))
+
+
+def hop_reader(proxies: Networks) -> ReadHop:
+    """Reads one entry, a port after the address left out; remembers the latest."""
+
+    @lru_cache(maxsize=4096)
+    def read_hop(entry: str) -> Hop | None:
+        bare = WITH_PORT.fullmatch(entry)
+        address = parse_address((bare[1] or bare[2]) if bare else entry)
+        return None if address is None else Hop(str(address), address in proxies)
+
+    return read_hop

@@ -1,0 +1,87 @@
+"""Pages for people: the OpenAPI document in Swagger UI and in Redoc, from files of the package."""
+
+from html import escape
+from pathlib import Path
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+FILES = Path(__file__).parents[1] / "pages"
+SERVED = ("docs.js", "redoc.js", "redoc.standalone.js", "swagger-ui-bundle.js", "swagger-ui.css")
+KINDS = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
+
+PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>semvec</title>
+<link rel="icon" href="data:,">
+{head}
+</head>
+<body>
+<div id="page"></div>
+{scripts}
+</body>
+</html>
+"""
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'{styles}; img-src 'self' data:; "
+    "connect-src 'self'; worker-src {workers}; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+"""Nothing from elsewhere, and no script but files of the package."""
+
+REDOC_STYLES = (
+    " 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
+    " 'sha256-QMIg+bpjm3JdElJ388KYke01izlUW0UoNOeKjpMxdgc='"
+)
+"""The two style elements that Redoc makes: an empty one that its script fills, and one more."""
+
+HEADERS = {
+    "Cache-Control": "private, no-cache",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def mount_pages(router: web.UrlDispatcher) -> None:
+    docs = _page(
+        "/docs",
+        ['<link rel="stylesheet" href="{root}/docs/swagger-ui.css">'],
+        ["swagger-ui-bundle.js", "docs.js"],
+        POLICY.format(styles="", workers="'none'"),
+    )
+    redoc = _page(
+        "/redoc",
+        [],
+        ["redoc.standalone.js", "redoc.js"],
+        POLICY.format(styles=REDOC_STYLES, workers="blob:"),
+    )
+    for slash in ("", "/"):
+        router.add_get(f"/docs{slash}", docs)
+        router.add_get(f"/redoc{slash}", redoc)
+    router.add_get("/docs/{file}", _file)
+
+
+def _page(path: str, head: list[str], scripts: list[str], policy: str) -> Handler:
+    loaded = [f'<script src="{{root}}/docs/{name}"></script>' for name in scripts]
+    template = PAGE.format(head="\n".join(head), scripts="\n".join(loaded))
+
+    async def page(request: web.Request) -> web.StreamResponse:
+        root = request.path.rstrip("/").removesuffix(path)
+        return web.Response(
+            text=template.replace("{root}", escape(root)),
+            content_type="text/html",
+            headers=HEADERS | {"Content-Security-Policy": policy},
+        )
+
+    return page
+
+
+async def _file(request: web.Request) -> web.StreamResponse:
+    name = request.match_info["file"]
+    if name not in SERVED:
+        raise web.HTTPNotFound
+    kind = {"Content-Type": KINDS[Path(name).suffix]}
+    return web.FileResponse(FILES / name, headers=HEADERS | kind)

@@ -1,0 +1,46 @@
+"""Whole sessions: exported, imported, verified."""
+
+from operator import attrgetter
+
+from semvec import answers
+from semvec.web.body import Upload
+from semvec.web.call import Call
+from semvec.web.endpoint import endpoint
+from semvec.web.reply import Download
+from semvec.web.schemas.fields import SessionId
+from semvec.web.schemas.transfer import ImportRequest, VerifyRequest
+
+
+@endpoint("GET", "/v1/session/{session_id}/export", summary="All of a session", errors=(404, 503))
+async def export_session(call: Call, session_id: SessionId) -> Download[answers.Exported]:
+    return Download(await call.service.transfers.export(call.owner, session_id))
+
+
+@endpoint(
+    "POST",
+    "/v1/session/{session_id}/import",
+    summary="Replace all of a session",
+    errors=(404, 409, 503),
+    limit=attrgetter("max_import_bytes"),
+)
+async def import_session(
+    call: Call, session_id: SessionId, body: Upload[ImportRequest]
+) -> answers.Imported:
+    """By what an export of a session with the same dimension and model answered."""
+    return await call.service.transfers.load(call.owner, session_id, body.into)
+
+
+@endpoint(
+    "POST",
+    "/v1/session/{session_id}/verify",
+    summary="Compare a session with storage",
+    errors=(404, 503),
+)
+async def verify_session(
+    call: Call, session_id: SessionId, body: VerifyRequest
+) -> answers.Verified:
+    """Each of `test_embeddings` has to recall the same from both."""
+    return await call.service.verification.verify(call.owner, session_id, body.test_embeddings)
+
+
+ENDPOINTS = (export_session, import_session, verify_session)

@@ -1,0 +1,53 @@
+"""Requests that set something on a session."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from semvec.web.schemas.fields import Body, Embedding, Text
+
+Cosine = Annotated[float, Field(ge=-1.0, le=1.0)]
+Embeddings = Annotated[list[Embedding], Field(max_length=1024, fail_fast=True)]
+
+
+class TriggerRequest(Body):
+    """One of keyword and embedding is needed; either fires the trigger."""
+
+    keyword: Annotated[Text, Field(max_length=512)] | None = None
+    """Fires where the query has it in whole words, whatever their case."""
+    embedding: Embedding | None = None
+    """Fires where the query is near enough to it."""
+    threshold: Cosine = 0.8
+    """Cosine from which on that is near enough."""
+
+
+class AnchorRequest(Body):
+    embedding: Embedding
+    """Its direction."""
+
+
+class IsolationRequest(Body):
+    """A list left out is an empty one."""
+
+    level: Literal["OPEN", "FILTER", "QUARANTINE", "LOCKDOWN"]
+    """OPEN learns all, FILTER leaves out what is suspect, QUARANTINE holds that aside, LOCKDOWN
+    holds aside all that the allowlist does not match."""
+    exclusion_embeddings: Embeddings | None = None
+    """An input near one of these is suspect."""
+    allowlist_embeddings: Embeddings | None = None
+    """An input at least as near to one of these is not."""
+    similarity_threshold: Cosine = 0.7
+    """Cosine from which on an input is near."""
+
+
+class MemoryInjectRequest(Body):
+    embedding: Embedding
+    """The vector of the text."""
+    text: Annotated[Text, Field(min_length=1)]
+    """What to remember."""
+    tier: Literal["short_term", "medium_term", "long_term"] = "short_term"
+    """The tier it enters."""
+    importance: Annotated[float, Field(ge=0.0, le=1.0)] = 0.5
+    """What matters more stays in memory for longer."""
+    access_count: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
+    """How often it counts as recalled so far."""

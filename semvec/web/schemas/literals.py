@@ -1,0 +1,34 @@
+"""Requests about the literal cache."""
+
+from typing import Annotated
+
+from pydantic import Field, WithJsonSchema
+
+from semvec.session.events import Kind
+from semvec.web.schemas.fields import Body, Query, Text
+
+Key = Annotated[Text, Field(min_length=1, max_length=512)]
+"""So that a key of any letters, percent-encoded, still fits into an address."""
+
+KindName = Annotated[str, WithJsonSchema({"type": "string", "enum": [*Kind]})]
+"""Not checked here: an unknown kind is a malformed request, not an invalid field."""
+
+
+class EntityCreate(Body):
+    key: Key
+    """What the value is found by; storing it again replaces the value."""
+    kind: KindName
+    """What the value is."""
+    value: Text
+    """It comes back byte for byte."""
+    context: Text = ""
+    """Words about it, searched too."""
+    importance: Annotated[float, Field(ge=0.0, le=1.0)] = 1.0
+    """Puts it before others that match as well."""
+
+
+class EntityQuery(Query):
+    q: Text = ""
+    """Words, or how they begin, in key, value or context; all of them must occur."""
+    max_results: Annotated[int, Field(ge=1, le=1000)] = 20
+    """Most entities in the answer."""

@@ -1,0 +1,21 @@
+"""Requests that bring or check a whole session."""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from semvec.web.schemas.fields import Body, Embedding
+
+
+class ImportRequest(Body):
+    """What an export answered; other members beside these two are ignored."""
+
+    state_dict: dict[str, Any]
+    """The session, as docs/export.md describes it."""
+    checksum: str | None = None
+    """Has to be the one in `state_dict` where it is given."""
+
+
+class VerifyRequest(Body):
+    test_embeddings: Annotated[list[Embedding], Field(max_length=64, fail_fast=True)]
+    """Vectors to recall for, in the session and in a copy of it out of storage."""

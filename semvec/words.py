@@ -1,0 +1,90 @@
+"""Words and terms of a text."""
+
+import re
+import unicodedata
+from functools import lru_cache
+
+import Stemmer
+
+INDEXED = 16_384
+"""Characters of a text that count: what is past them is in its vector alone."""
+LONGEST = 64
+"""Characters of a word past which it is its own stem."""
+
+
+def listed(*lines: str) -> frozenset[str]:
+    return frozenset(" ".join(lines).split())
+
+
+STOP_WORDS = listed(
+    "a about above after again against all also am an and any are aren as at be because been",
+    "before being below between both but by can cannot could couldn d did didn do does doesn",
+    "doing don down during each either else ever few for from further get got had hadn has hasn",
+    "have haven having he her here hers herself him himself his how i if in into is isn it its",
+    "itself just let ll m me might more most mustn my myself no nor not of off oh ok on once only",
+    "or other our ours ourselves out over own re really s same shall shan she should shouldn so",
+    "some such t than that the their theirs them themselves then there these they this those",
+    "through to too under until up us ve very was wasn we well were weren what when where which",
+    "while who whom whose why will with won would wouldn yes you your yours yourself yourselves",
+)
+
+MARKS = "\u0300-\u036f\u0591-\u05bd\u0610-\u061a\u064b-\u065f\u0900-\u0963\u0966-\u0dff"
+UNSPACED = "\u0e00-\u0eff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff"
+WORD = re.compile(rf"[\w{MARKS}{UNSPACED}]+")
+UNSPACED_RUN = re.compile(rf"([{UNSPACED}]+)")
+ASCII_WORD = re.compile(r"[a-z0-9]+")
+
+NON_STARTERS = "".join(
+    character
+    for character in map(chr, range(0x300, 0x1F000))
+    if unicodedata.combining(unicodedata.normalize("NFKD", character)[0])
+)
+LONG_RUN = re.compile(f"([{NON_STARTERS}]{{30}})(?=[{NON_STARTERS}])")
+
+
+def composed(text: str) -> str:
+    """NFKC in linear time: a run of more than 30 marks, which is quadratic to put in order, is
+    broken by U+034F (the stream-safe format of Unicode Standard Annex 15)."""
+    if text.isascii() or unicodedata.is_normalized("NFKC", text):
+        return text
+    return unicodedata.normalize("NFKC", LONG_RUN.sub("\\1\u034f", text))
+
+
+def words(text: str) -> list[str]:
+    """Case-folded words in order; scripts without spaces give overlapping pairs of characters."""
+    if text.isascii():
+        return ASCII_WORD.findall(text.lower())
+    found: list[str] = []
+    for word in WORD.findall(composed(text).casefold().replace("_", " ")):
+        if word.isascii():
+            found.append(word)
+        else:
+            found.extend(_units(word))
+    return found
+
+
+def terms(text: str) -> list[str]:
+    """What the index counts: stems of the words that are no English stop words, in order."""
+    return [
+        stem(word) if len(word) <= LONGEST else word
+        for word in words(text[:INDEXED])
+        if word not in STOP_WORDS
+    ]
+
+
+@lru_cache(16_384)
+def stem(word: str) -> str:
+    """Of an English word; the same few words come over and over."""
+    stemmed: str = Stemmer.Stemmer("english", 0).stemWord(word)
+    return stemmed
+
+
+def _units(word: str) -> list[str]:
+    """The word, or where its script puts no spaces, pairs of its characters."""
+    units: list[str] = []
+    for i, run in enumerate(UNSPACED_RUN.split(word)):
+        if i % 2 and len(run) > 2:
+            units.extend(run[j : j + 2] for j in range(len(run) - 1))
+        elif run:
+            units.append(run)
+    return units

@@ -1,0 +1,82 @@
+"""A device that runs the CUDA sources on the CPU: slowly, and the same code."""
+
+import ctypes
+import subprocess
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from semvec.kernels.device_groups import Grouped
+from semvec.kernels.device_ragged import Ragged
+from semvec.kernels.plan import SLOT_BYTES, STAGE_BYTES
+from semvec.kernels.protocol import Array, Host
+from semvec.kernels.sources import KERNELS, flattened
+
+EMULATOR = Path(__file__).parent / "emulator"
+SHARED_LIMIT, BLOCK_MEMORY = SLOT_BYTES + STAGE_BYTES, 16 * 5120
+
+
+class EmulatedKernels(Ragged, Grouped):
+    def __init__(self) -> None:
+        super().__init__(Emulated())
+
+
+class Emulated:
+    """`Device` over NumPy arrays."""
+
+    processors = 2
+
+    def __init__(self) -> None:
+        self._folder = TemporaryDirectory(prefix="semvec-emulated-")
+        self._library = cache(self._compiled)
+
+    def place(self, array: Host) -> Array:
+        return np.array(array)
+
+    def upload(self, *arrays: Host) -> list[Array]:
+        return [np.array(array, order="C") for array in arrays]
+
+    def download(self, *arrays: Array) -> list[Host]:
+        return [np.array(array) for array in arrays]
+
+    def empty(self, shape: tuple[int, ...], dtype: Any) -> Array:
+        noise = np.full(int(np.prod(shape)) * np.dtype(dtype).itemsize, 0xCD, np.uint8)
+        return noise.view(dtype).reshape(shape)
+
+    def address(self, array: Array) -> int:
+        if not array.flags.c_contiguous:
+            raise ValueError("an array has gaps")
+        return int(array.ctypes.data)
+
+    def launch(
+        self,
+        kernel: str,
+        rows: str | None,
+        grid: tuple[int, int],
+        threads: int,
+        shared: int,
+        *arguments: Array | np.generic | None,
+    ) -> None:
+        assert shared <= SHARED_LIMIT < BLOCK_MEMORY
+        source = next(name for name, kernels in KERNELS.items() if kernel in kernels)
+        cells = [self._cell(argument) for argument in arguments]
+        pointers = (ctypes.c_void_p * len(cells))(*(cell.ctypes.data for cell in cells))
+        sizes = (ctypes.c_int * 4)(*grid, threads, shared)
+        self._library(source, rows)[f"emulated_{kernel}"](sizes, pointers)
+
+    def _cell(self, argument: Array | np.generic | None) -> Host:
+        """What a kernel reads its argument from."""
+        if isinstance(argument, np.ndarray):
+            return np.array([self.address(argument)])
+        return np.array([0 if argument is None else argument])
+
+    def _compiled(self, source: str, rows: str | None) -> ctypes.CDLL:
+        library = Path(self._folder.name, f"{source}-{rows}.so")
+        exports = "".join(f"EMULATED({kernel})\n" for kernel in KERNELS[source])
+        command = f"g++ -std=c++17 -O1 -ffp-contract=off -w -shared -fPIC -x c++ - -o {library}"
+        program = flattened(source, rows, EMULATOR) + exports
+        subprocess.run(command.split(), input=program.encode(), check=True)
+        return ctypes.CDLL(str(library))

@@ -1,0 +1,153 @@
+"""What cannot be computed is refused before anything is, with what is wrong about it."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from semvec.kernels import numpy_
+from semvec.kernels.protocol import (
+    Evidence,
+    Groups,
+    Kernels,
+    Questions,
+    Ranking,
+    Rows,
+    Runs,
+    Spans,
+)
+
+ONE, NOTHING = np.ones(1, np.float32), np.zeros(0, np.int32)
+FIRST = np.array([0, 1])
+START, SECOND, FIFTH = (np.array([place], np.int32) for place in (0, 1, 4))
+MANY = np.ones((257, 16), np.float32)
+
+
+def rows(kernels: Kernels) -> Rows:
+    return Rows(kernels.place(np.ones((4, 16), np.int8)), kernels.place(np.ones(4, np.float32)))
+
+
+def cosine(kernels: Kernels, **other: Any) -> None:
+    asked = {
+        "queries": np.ones((1, 16), np.float32),
+        "rows": rows(kernels),
+        "ids": kernels.place(np.arange(4)),
+        "runs": Runs.single([0], [4]),
+        "k": 1,
+    }
+    kernels.cosine_top(**{**asked, **other})
+
+
+def match(kernels: Kernels, **other: Any) -> None:
+    spans = Spans(*(kernels.place(np.zeros(4, np.int64)) for _ in range(3)))
+    asked = {
+        "questions": Questions(np.ones((1, 16), np.float32), ONE, FIRST),
+        "tokens": rows(kernels),
+        "spans": spans,
+        "runs": Runs.single([0], [4]),
+        "evidence": Evidence(ONE, ONE, NOTHING, NOTHING, ONE[:0], np.array([0, 0])),
+        "ranking": Ranking(0.2),
+        "k": 1,
+    }
+    kernels.match_top(**{**asked, **other})
+
+
+def test_what_is_right_is_not_refused(kernels: Kernels) -> None:
+    cosine(kernels)
+    match(kernels)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"k": 0}, "from 1 to 128"),
+        ({"k": 129}, "from 1 to 128"),
+        ({"queries": np.ones((1, 15), np.float32)}, r"shape \(1, 15\), not \(1, 16\)"),
+        ({"queries": np.ones((2, 16), np.float32)}, r"shape \(2, 16\)"),
+        ({"runs": Runs.single([1], [4])}, "outside of the 4 rows"),
+        ({"runs": Runs.single([-1], [1])}, "outside of the 4 rows"),
+        ({"runs": Runs.single([0], [-1])}, "outside of the 4 rows"),
+        ({"runs": Runs(FIRST, FIRST, FIRST)}, "do not lead from 0 to 2"),
+        ({"runs": Runs(FIRST, FIRST, np.array([0, 3, 2]))}, "fall"),
+        ({"ids": np.arange(3)}, r"ids has shape \(3,\)"),
+    ],
+)
+def test_wrong_sizes(kernels: Kernels, wrong: dict[str, Any], told: str) -> None:
+    placed = {key: kernels.place(each) if key == "ids" else each for key, each in wrong.items()}
+    with pytest.raises(ValueError, match=told):
+        cosine(kernels, **placed)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"k": 1.0}, "k is float"),
+        ({"queries": np.ones((1, 16), np.int64)}, "queries is int64, not float32"),
+        ({"queries": [[1.0] * 16]}, "queries is <class 'list'>"),
+        ({"runs": Runs(FIRST.astype(np.float32), FIRST, FIRST)}, "starts is float32, not int64"),
+        ({"rows": Rows(np.ones((4, 16), np.int16))}, "values is int16"),
+    ],
+)
+def test_wrong_types(kernels: Kernels, wrong: dict[str, Any], told: str) -> None:
+    with pytest.raises(TypeError, match=told):
+        cosine(kernels, **wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"ranking": Ranking(1.0)}, "not below 1"),
+        ({"ranking": Ranking(0.0, (0.1,) * 5)}, "more than 4 neighbours"),
+        ({"ranking": Ranking(0.0, (1.5,))}, "not from 0 to 1"),
+        ({"runs": Runs(FIRST, FIRST, np.array([0, 2]))}, "exactly one run"),
+        ({"runs": Runs(FIRST, FIRST, np.array([0, 1, 2]))}, "1 questions have 2"),
+        (
+            {
+                "questions": Questions(
+                    np.ones((257, 16), np.float32), np.ones(257, np.float32), 257 * FIRST
+                )
+            },
+            "more than 256 units",
+        ),
+        ({"evidence": Evidence(ONE, ONE, SECOND, START, ONE, FIRST)}, "units reach outside"),
+        (
+            {"evidence": Evidence(ONE, ONE, START, FIFTH, ONE, FIRST)},
+            "memories reach outside",
+        ),
+        (
+            {"evidence": Evidence(ONE, ONE, NOTHING, NOTHING, ONE[:0], np.array([0, 0]), ONE)},
+            "whole has shape",
+        ),
+    ],
+)
+def test_wrong_questions(kernels: Kernels, wrong: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        match(kernels, **wrong)
+
+
+def test_wrong_groups(kernels: Kernels) -> None:
+    groups, zero = Groups(np.array([4]), FIRST), np.zeros((1, 16), np.float32)
+    with pytest.raises(ValueError, match="not among the 4 rows"):
+        kernels.weighted_means(rows(kernels), groups, ONE)
+    with pytest.raises(ValueError, match="below 0"):
+        kernels.weighted_means(rows(kernels), Groups(FIRST[:1], FIRST), -ONE)
+    with pytest.raises(ValueError, match="temperature is 0"):
+        kernels.attention_means(zero, rows(kernels), Groups(FIRST[:1], FIRST), 0.0)
+    with pytest.raises(ValueError, match="threshold is 0"):
+        kernels.near_pairs(rows(kernels), Runs.single([0], [4]), 0.0)
+    with pytest.raises(ValueError, match="1 groups on the left, 0 on the right"):
+        kernels.near_across(rows(kernels), Runs.single([0], [4]), Runs.single([], []), 0.5)
+
+
+def test_a_device_takes_float32_questions_and_short_tokens(kernels: Kernels) -> None:
+    if kernels is numpy_:
+        pytest.skip("NumPy takes float64 and any width")
+    with pytest.raises(TypeError, match="queries is float64, not float32"):
+        cosine(kernels, queries=np.ones((1, 16)))
+    wide = np.ones((4, 129), np.int8)
+    tokens = Rows(kernels.place(wide), kernels.place(np.ones(4, np.float32)))
+    questions = Questions(np.ones((1, 129), np.float32), ONE, FIRST)
+    with pytest.raises(ValueError, match="129 numbers, more than 128"):
+        match(kernels, questions=questions, tokens=tokens)
+    with pytest.raises(ValueError, match="gaps"):
+        kernels.normalised(kernels.place(np.ones((4, 4), np.float32))[:, ::2])
