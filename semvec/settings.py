@@ -237,6 +237,12 @@ class Settings(BaseModel):
     max_connections_per_ip: Count = Field(
         default=2048, description="open connections of one address (IPv6: of one /64)"
     )
+    max_streams: Count = Field(
+        default=16, description="event streams that one licence subject may have open"
+    )
+    stream_heartbeat_s: Seconds = Field(
+        default=15, description="silence on an event stream after which a sign of life is sent"
+    )
     drain_delay_s: Annotated[FiniteFloat, Field(ge=0)] = Field(
         default=0, description="time between readiness turning 503 and the listener closing"
     )

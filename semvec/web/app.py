@@ -19,6 +19,7 @@ from semvec.web.middleware.request_id import identify
 from semvec.web.openapi import describe
 from semvec.web.routes import ENDPOINTS
 from semvec.web.routes.pages import mount_pages
+from semvec.web.stream import STREAMS, Streams
 
 
 def create_app(settings: Settings | None = None) -> web.Application:
@@ -53,6 +54,8 @@ def assemble(settings: Settings, service: Service, verifier: Verifier | None) ->
     app[SETTINGS] = settings
     app[SERVICE] = service
     app[DOCUMENT] = describe(ENDPOINTS, PUBLIC)
+    app[STREAMS] = Streams(settings.max_streams, settings.stream_heartbeat_s)
+    app.on_shutdown.append(_end_streams)
     app.cleanup_ctx.append(_running_service)
     if limiter:
         app[LIMITER] = limiter
@@ -63,6 +66,10 @@ def assemble(settings: Settings, service: Service, verifier: Verifier | None) ->
     if settings.cors_origins:
         allow_origins(app, settings.cors_origins)
     return app
+
+
+async def _end_streams(app: web.Application) -> None:
+    app[STREAMS].end()
 
 
 async def _close_limiter(app: web.Application) -> None:

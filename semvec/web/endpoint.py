@@ -23,6 +23,7 @@ from semvec.web.call import Call
 from semvec.web.keys import SETTINGS
 from semvec.web.reply import Download, Reply, file_response, json_response, page_response
 from semvec.web.schemas.fields import Query
+from semvec.web.stream import Stream, stream_response
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 Handle = Callable[..., Awaitable[Any]]
@@ -40,7 +41,7 @@ class Endpoint:
 
     `path` is as the document shows it; in `pattern` a part may say what it matches. `limit` bounds
     the body, in bytes; an `upload` is read by the handler. `errors` are statuses of errors beyond
-    those that follow from what the endpoint takes.
+    those that follow from what the endpoint takes. What is `streamed` are events, each a `reply`.
     """
 
     method: Method
@@ -57,6 +58,7 @@ class Endpoint:
     parts: type[BaseModel] | None
     reply: Any
     paged: bool
+    streamed: bool
 
     @property
     def body_required(self) -> bool:
@@ -64,7 +66,7 @@ class Endpoint:
             field.is_required() for field in self.body.model_fields.values()
         )
 
-    async def respond(self, request: web.Request) -> web.Response:
+    async def respond(self, request: web.Request) -> web.StreamResponse:
         """The aiohttp handler."""
         inputs: dict[str, Any] = {}
         _check_utf8(request)
@@ -84,6 +86,8 @@ class Endpoint:
             return page_response(result, request.rel_url)
         if isinstance(result, Download):
             return file_response(result, request.method)
+        if isinstance(result, Stream):
+            return await stream_response(result, request)
         if isinstance(result, Reply):
             return json_response(result.body, result.status)
         return json_response(result, self.statuses[0])
@@ -100,7 +104,8 @@ def endpoint(
 ) -> Callable[[Handle], Endpoint]:
     def declare(handle: Handle) -> Endpoint:
         kinds = get_type_hints(handle, include_extras=True)
-        reply, paged = _reply_type(kinds.pop("return"))
+        answered = kinds.pop("return")
+        reply, paged = _reply_type(answered)
         body, upload = _body_type(kinds.get("body"))
         parts: dict[str, Any] = {
             name: kind for name, kind in kinds.items() if name not in ("call", "body", "query")
@@ -122,6 +127,7 @@ def endpoint(
             parts=create_model("Parts", __base__=Query, **parts) if parts else None,
             reply=reply,
             paged=paged,
+            streamed=get_origin(answered) is Stream,
         )
 
     return declare
@@ -142,7 +148,7 @@ def _reply_type(answered: Any) -> tuple[Any, bool]:
     kind = get_origin(answered)
     if kind is Page:
         return GenericAlias(list, get_args(answered)), True
-    return (get_args(answered)[0] if kind in (Reply, Download) else answered), False
+    return (get_args(answered)[0] if kind in (Reply, Download, Stream) else answered), False
 
 
 def _body_type(taken: Any) -> tuple[type[BaseModel] | None, bool]:

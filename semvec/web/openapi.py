@@ -10,6 +10,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 from semvec import __version__
 from semvec.web.endpoint import Endpoint
 from semvec.web.schemas.errors import Error, ValidationError
+from semvec.web.stream import EVENT_STREAM, LAST_EVENT_ID
 
 Schema = dict[str, Any]
 Bodies = dict[tuple[Any, JsonSchemaMode], Schema]
@@ -27,6 +28,13 @@ RETRY_HEADERS: Schema = {
         "description": "seconds until there is room for one more request",
         "schema": {"type": "integer"},
     }
+}
+RESUMING: Schema = {
+    "name": LAST_EVENT_ID,
+    "in": "header",
+    "description": "`id` of the last event that the client has; what came after it is sent first",
+    "required": False,
+    "schema": {"type": "string"},
 }
 
 
@@ -91,6 +99,8 @@ def _operation(declared: Endpoint, bodies: Bodies, public: bool) -> Schema:
         operation["description"] = declared.handle.__doc__
     if parameters := [*_parameters(declared.parts, "path"), *_parameters(declared.query, "query")]:
         operation["parameters"] = parameters
+    if declared.streamed:
+        operation.setdefault("parameters", []).append(RESUMING)
     if declared.body is not None:
         operation["requestBody"] = {
             "required": declared.body_required,
@@ -126,6 +136,11 @@ def _responses(declared: Endpoint, body: Schema, public: bool) -> Schema:
         str(status): {"description": HTTPStatus(status).phrase, "content": _json(schema)}
         for status, schema in sorted(schemas.items())
     }
+    if declared.streamed:
+        responses["200"] = {
+            "description": "Server-sent events, the `data` of each in this form",
+            "content": {EVENT_STREAM: {"schema": body}},
+        }
     if declared.paged:
         responses[str(declared.statuses[0])]["headers"] = PAGING_HEADERS
     if "429" in responses:
@@ -140,6 +155,8 @@ def _error_statuses(declared: Endpoint, public: bool) -> set[int]:
         statuses |= {401, 402, 429}
     if declared.body is not None:
         statuses |= {400, 413, 422}
+    if declared.streamed:
+        statuses |= {400, 409, 503}
     if declared.query is not None or declared.parts is not None:
         statuses.add(422)
     return statuses
