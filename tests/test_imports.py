@@ -29,7 +29,7 @@ LOWER: dict[str, set[str]] = {
     "limits": {"limits", "licensing.token", "settings", "clock"},
     "machine": set(),
     "paging": set(),
-    "persistence": {"session", "store", "words"},
+    "persistence": {"session", "store", "vectors", "words"},
     "session": {"session", "canonical", "kernels", "tokens", "vectors", "words"},
     "settings": {"addresses", "limits.rate", "machine"},
     "store": {"store"},

@@ -14,6 +14,7 @@ from semvec.hot.consolidating import Consolidating
 from semvec.hot.copy import Hot, Name
 from semvec.persistence import (
     append_of,
+    mean_bytes,
     rebuilt,
     replay,
     saved_with,
@@ -114,10 +115,17 @@ class HotSessions:
 
     async def add(self, name: Name, created: Created) -> bool:
         """Create a session; False where this owner has one of this name."""
-        head = await self._store.create(*name, created.at, encode_event(created))
+        session = Session(created)
+        head = await self._store.create(
+            *name,
+            created.at,
+            encode_event(created),
+            dimension=created.profile.dimension,
+            mean=mean_bytes(session.state.mean),
+        )
         if head is None:
             return False
-        self._keep(Hot(name, head.key, Session(created), self._clock()))
+        self._keep(Hot(name, head.key, session, self._clock()))
         return True
 
     async def get(self, name: Name) -> Hot:

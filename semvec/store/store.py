@@ -107,12 +107,10 @@ class Store:
         event: bytes,
         *,
         dimension: int | None = None,
-        direction: bytes | None = None,
+        mean: bytes | None = None,
     ) -> Head | None:
         """The head of a new session whose first event is `event`; None where it exists."""
-        create = Create(
-            owner, session_id, created_at, event, dimension=dimension, direction=direction
-        )
+        create = Create(owner, session_id, created_at, event, dimension=dimension, mean=mean)
         made = await self._writer.submit(create)
         return made if isinstance(made, Head) else None
 
