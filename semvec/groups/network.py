@@ -61,9 +61,7 @@ def passed_on(max_weight: float, source: Reputation) -> float:
     return min(max_weight, source.trust)
 
 
-def delta_norm(
-    source: npt.NDArray[np.float64], target: npt.NDArray[np.float64], share: float
-) -> float:
+def delta_norm(source: Vector, target: npt.NDArray[np.float64], share: float) -> float:
     """How far a transfer moves the target's mean; both of shape (d,)."""
-    delta = share * (source - target)
+    delta = share * (source.astype(np.float64) - target)
     return float(np.sqrt(delta @ delta))

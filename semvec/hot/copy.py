@@ -4,8 +4,8 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable
 
-from semvec.persistence import NOTHING_SAVED, Saved
-from semvec.session.events import Access, Consolidated, MemoryRecord, Turn
+from semvec.persistence import NOTHING_SAVED, Next, Saved
+from semvec.session.events import Access, MemoryRecord, Turn
 from semvec.session.session import Session
 
 Name = tuple[str, str]
@@ -67,7 +67,7 @@ class Hot:
         records = {each.id: each for each in (*self.returned.values(), *wanted)}
         return [each for each in records.values() if each.id not in self.session.memories]
 
-    def settle(self, event: Turn | Consolidated | None = None) -> None:
+    def settle(self, event: Next | None = None) -> None:
         """Forget what `event` recorded, and what another process's events have made pointless:
         returns of memories that came, accesses of memories that went."""
         memories = self.session.memories

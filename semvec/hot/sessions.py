@@ -7,12 +7,14 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from types import MappingProxyType
+from typing import TypeVar
 
 from semvec.clock import Clock
 from semvec.errors import Conflict, NotFound, SemvecError, Unavailable
 from semvec.hot.consolidating import Consolidating
 from semvec.hot.copy import Hot, Name
 from semvec.persistence import (
+    Next,
     append_of,
     mean_bytes,
     rebuilt,
@@ -21,7 +23,6 @@ from semvec.persistence import (
     snapshot_of,
 )
 from semvec.session.events import (
-    Consolidated,
     Created,
     MemoryRecord,
     Turn,
@@ -32,10 +33,12 @@ from semvec.session.events import (
 from semvec.session.literals import Entry
 from semvec.session.plan import Plan
 from semvec.session.session import Session
+from semvec.session.steering import Mean, moved
 from semvec.session.turn import decide_turn, plan_turn
 from semvec.store import Kind, Replace, Store, Stored
 from semvec.vectors import Vector
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 ATTEMPTS = 100
@@ -140,12 +143,27 @@ class HotSessions:
 
         It is planned again when another process was faster. Raises NotFound, Unavailable.
         """
+        return await self._decided(hot, lambda there: self._attempt(there, plan(there.session)))
+
+    async def move(self, hot: Hot, toward: Vector, share: float) -> Mean:
+        """Have the state go this share of the way to a vector; where it was. Raises as `change`."""
+
+        async def attempt(there: Hot) -> Mean | None:
+            session = there.session
+            event = moved(session.state.interaction_count, toward, share, self._clock())
+            before = session.state.mean
+            return before if await self._commit(there, event) else None
+
+        return await self._decided(hot, attempt)
+
+    async def _decided(self, hot: Hot, attempt: Callable[[Hot], Awaitable[T | None]]) -> T:
+        """What comes of an attempt once no other process was faster."""
         for _ in range(ATTEMPTS):
             async with hot.lock:
                 if hot.live:
-                    changed = await self._attempt(hot, plan(hot.session))
-                    if changed is not None:
-                        return changed
+                    decided = await attempt(hot)
+                    if decided is not None:
+                        return decided
                     await self._catch_up(hot)
             if not hot.live:
                 name, key = hot.name, hot.key
@@ -277,7 +295,7 @@ class HotSessions:
             return None
         return Changed(hot, plan, turn, cosines)
 
-    async def _commit(self, hot: Hot, event: Turn | Consolidated) -> bool:
+    async def _commit(self, hot: Hot, event: Next) -> bool:
         """Make `event` the session's next one; False where another process was faster."""
         try:
             if not await self._store.append(append_of(hot.key, hot.session, event)):

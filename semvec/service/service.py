@@ -17,9 +17,11 @@ from semvec.service.aside import Aside
 from semvec.service.control import Control
 from semvec.service.conversation import Conversation
 from semvec.service.literals import LiteralCache
+from semvec.service.network import Network
 from semvec.service.recall import Recall
 from semvec.service.sessions import Sessions
 from semvec.service.transfers import Transfers
+from semvec.service.users import Users
 from semvec.service.verification import Verification
 from semvec.settings import Settings
 from semvec.store import Store
@@ -30,7 +32,7 @@ LAGGING_S = 5.0
 
 class Service:
     """What it can do: `sessions`, `conversation`, `recall`, `control`, `literals`, `transfers`,
-    `verification`."""
+    `verification`, `network`, `users`."""
 
     def __init__(
         self,
@@ -59,6 +61,8 @@ class Service:
         aside = Aside(store)
         self.transfers = Transfers(aside, store, self._hot, clock, settings.max_body_bytes)
         self.verification = Verification(aside, self._hot)
+        self.network = Network(store, self._hot)
+        self.users = Users(store, clock)
         self._sweeper: asyncio.Task[None] | None = None
 
     @property

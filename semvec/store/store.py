@@ -202,6 +202,12 @@ class Store:
         first; equally good ones by id, newest first."""
         return await self._read(archive.search, key, weights, limit)
 
+    async def look(
+        self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """What one of the functions beside `reads` makes of the database."""
+        return await self._read(function, *args, **kwargs)
+
     async def ping(self) -> None:
         await self._read(reads.ping)
 

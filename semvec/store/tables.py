@@ -39,6 +39,9 @@ sessions = Table(
     Column("kind", SmallInteger, nullable=False, server_default="0"),
     Column("dimension", Integer),  # null: written by an earlier release
     Column("mean", LargeBinary),  # s_t, float32; null where the dimension is
+    Column("user_id", Text),  # who was active when it was made; null: the first user
+    Column("kept", Integer, nullable=False, server_default="0"),  # votes for what came out
+    Column("missed", Integer, nullable=False, server_default="0"),  # votes for what did not
     Index("sessions_by_id", "owner", "session_id", unique=True),  # head, load, create
     Index("sessions_by_owner", "owner", "kind", "key"),  # heads, newest first; count
     sqlite_autoincrement=True,
@@ -176,6 +179,24 @@ drift_events = Table(
     Column("score", Double, nullable=False),
     Column("phase", Text, nullable=False),
     Column("at", Double, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("owner", Text, primary_key=True),
+    Column("user_id", Text, primary_key=True),
+    Column("created_at", Double, nullable=False),
+    Column("saved_at", Double),
+    sqlite_with_rowid=False,
+)
+
+active_users = Table(
+    "active_users",
+    metadata,
+    Column("owner", Text, primary_key=True),
+    Column("user_id", Text, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -68,7 +68,7 @@ def test_a_transfer_is_bounded_by_the_caller_and_by_trust() -> None:
 
 
 def test_the_norm_of_a_transfer_is_the_way_the_target_goes() -> None:
-    source, target = unit(1).astype(np.float64), 0.5 * unit(2).astype(np.float64)
+    source, target = unit(1), 0.5 * unit(2).astype(np.float64)
     moved = target + 0.25 * (source - target)
     assert delta_norm(source, target, 0.25) == pytest.approx(np.linalg.norm(moved - target))
-    assert delta_norm(source, source, 1.0) == 0.0
+    assert delta_norm(source, source.astype(np.float64), 1.0) == 0.0

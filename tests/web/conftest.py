@@ -36,7 +36,7 @@ class RecordingService:
         self.document = b'{"session_id":"s"}'
         self.files: list[BinaryIO] = []
         self.sessions = self.conversation = self.recall = self.control = self.literals = self
-        self.transfers = self.verification = self
+        self.transfers = self.verification = self.network = self.users = self
 
     @property
     def last_call(self) -> dict[str, Any]:
@@ -170,6 +170,31 @@ class RecordingService:
         given = {"owner": owner, "session_id": session_id, "test_embeddings": test_embeddings}
         self._note("verify", given)
         return answers.Verified(session_id, True, [Check("tiers", True, "as they should")])
+
+    async def transfer(self, owner: str, **given: Any) -> answers.Transferred:
+        self._note("transfer", given | {"owner": owner})
+        return answers.Transferred(given["source_session_id"], given["target_session_id"], 0.25)
+
+    async def switch(self, owner: str, user_id: str) -> answers.Switched:
+        self._note("switch", {"owner": owner, "user_id": user_id})
+        return answers.Switched(user_id, "default")
+
+    async def active(self, owner: str) -> answers.ActiveUser:
+        self._note("active", {"owner": owner})
+        return answers.ActiveUser("default")
+
+    async def serialize(self, owner: str, user_id: str) -> answers.SerializedUser:
+        self._note("serialize", {"owner": owner, "user_id": user_id})
+        session = answers.UserSession("s", 8, 1.5, 2.5, 3, 4, 0.5)
+        return answers.SerializedUser(user_id, answers.UserState(True, 1.5, None, 1, [session]))
+
+    async def propose(self, owner: str, proposer: str, target: list[float]) -> answers.Consensus:
+        self._note("propose", {"owner": owner, "proposer": proposer, "target": target})
+        return answers.Consensus(True, {"a": 0.75})
+
+    async def trust(self, owner: str) -> answers.Trust:
+        self._note("trust", {"owner": owner})
+        return answers.Trust({"a": 0.75})
 
     def _note(self, operation: str, given: dict[str, Any]) -> None:
         self.calls.append((operation, given))

@@ -16,7 +16,8 @@ from semvec.web.routes import ENDPOINTS
 from tests.web.conftest import Client, RecordingService, Serve
 
 PATHS = [
-    (each.method, each.path.format(session_id="s", memory_hash="ab", key="k")) for each in ENDPOINTS
+    (each.method, each.path.format(session_id="s", memory_hash="ab", key="k", user_id="u"))
+    for each in ENDPOINTS
 ]
 
 

@@ -6,6 +6,7 @@ from semvec.web.routes import (
     document,
     health,
     literals,
+    network,
     sessions,
     state,
     transfer,
@@ -19,5 +20,6 @@ ENDPOINTS = (
     *transfer.ENDPOINTS,
     *control.ENDPOINTS,
     *literals.ENDPOINTS,
+    *network.ENDPOINTS,
     *document.ENDPOINTS,
 )

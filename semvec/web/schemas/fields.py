@@ -12,6 +12,7 @@ Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 """Any text but NUL, which no database column of text holds; lone surrogates are no text at all."""
 
 SessionId = Annotated[Text, Field(description="The session.")]
+UserId = Annotated[Text, Field(description="The user, as named in a switch.")]
 MemoryHash = Annotated[Text, Field(description="The memory, by its `memory_hash`.")]
 EntityKey = Annotated[Text, Field(description="The key, with its slashes.")]
 
