@@ -4,9 +4,10 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable
 
-from semvec.persistence import NOTHING_SAVED, Next, Saved
+from semvec.persistence import NOTHING_SAVED, Next, Saved, rebuilt
 from semvec.session.events import Access, MemoryRecord, Turn
 from semvec.session.session import Session
+from semvec.store import Kind, Stored
 
 Name = tuple[str, str]
 """Owner and session id."""
@@ -22,14 +23,31 @@ class Hot:
     """A session in memory, and what has happened to it that the journal need not know yet."""
 
     __slots__ = (
-        *("key", "leaving", "live", "lock", "name", "nbytes", "returned", "saved", "saving"),
+        *(
+            "key",
+            "kind",
+            "leaving",
+            "live",
+            "lock",
+            "name",
+            "nbytes",
+            "returned",
+            "saved",
+            "saving",
+        ),
         *("session", "touched", "used", "used_at"),
     )
 
     def __init__(
-        self, name: Name, key: int, session: Session, now: float, saved: Saved = NOTHING_SAVED
+        self,
+        name: Name,
+        key: int,
+        session: Session,
+        now: float,
+        saved: Saved = NOTHING_SAVED,
+        kind: int = Kind.PLAIN,
     ) -> None:
-        self.name, self.key, self.session = name, key, session
+        self.name, self.key, self.kind, self.session = name, key, Kind(kind), session
         self.lock = asyncio.Lock()
         self.live, self.leaving, self.saving = True, False, False
         self.saved = saved
@@ -88,3 +106,9 @@ class Hot:
                 left = Access(access.memory_id, later.count - access.count, later.at)
                 self.touched[access.memory_id] = left
         self.used -= Counter({use.id: use.count for use in event.used})
+
+
+def rebuild(name: Name, stored: Stored, now: float) -> Hot:
+    """A hot copy out of storage."""
+    session, saved = rebuilt(stored)
+    return Hot(name, stored.head.key, session, now, saved, stored.head.kind)

@@ -81,6 +81,8 @@ def _new_session(create: Create) -> dict[str, Any]:
         "kind": create.kind,
         "dimension": create.dimension,
         "mean": create.mean,
+        "phase": create.phase,
+        "drift_phase": create.drift_phase,
     }
 
 
@@ -90,4 +92,6 @@ def _times_and_kind(create: Create) -> dict[str, Any]:
         "is_of": create.kind,
         "dim": create.dimension,
         "state": create.mean,
+        "phase_now": create.phase,
+        "drift_now": create.drift_phase,
     }

@@ -216,6 +216,8 @@ def _moved_head(operation: Append | Replace, old: int, new: int) -> Row:
         "memories": operation.total_memories,
         "dim": operation.dimension,
         "state": operation.mean,
+        "phase_now": operation.phase,
+        "drift_now": operation.drift_phase,
     }
 
 

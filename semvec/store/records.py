@@ -49,6 +49,8 @@ class Place:
     total_memories: int
     dimension: int
     mean: bytes
+    phase: str
+    drift_phase: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,8 @@ class Create:
     kind: int = Kind.PLAIN
     dimension: int | None = None
     mean: bytes | None = None
+    phase: str | None = None
+    drift_phase: str | None = None
 
     @property
     def name(self) -> tuple[str, ...]:
@@ -99,7 +103,7 @@ class Append:
     """Events decided on head `seq`; they become seq + 1, seq + 2, and so on.
 
     The memories in `returned` leave the archive before those in `archived` enter it. `mean`
-    is the state after the events, as in Create.
+    is the state after the events, as in Create, and both phases are those after them.
     """
 
     key: int
@@ -112,6 +116,8 @@ class Append:
     returned: tuple[int, ...] = ()
     dimension: int | None = None
     mean: bytes | None = None
+    phase: str | None = None
+    drift_phase: str | None = None
 
     @property
     def last_seq(self) -> int:
@@ -176,6 +182,8 @@ class Replace:
     total_memories: int
     dimension: int | None = None
     mean: bytes | None = None
+    phase: str | None = None
+    drift_phase: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

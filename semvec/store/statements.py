@@ -94,6 +94,8 @@ MOVE_HEAD = (
         total_memories=bindparam("memories"),
         dimension=bindparam("dim"),
         mean=bindparam("state"),
+        phase=bindparam("phase_now"),
+        drift_phase=bindparam("drift_now"),
     )
 )
 RENEW_HEAD = (
@@ -105,6 +107,8 @@ RENEW_HEAD = (
         kind=bindparam("is_of"),
         dimension=bindparam("dim"),
         mean=bindparam("state"),
+        phase=bindparam("phase_now"),
+        drift_phase=bindparam("drift_now"),
     )
 )
 ADD_EVENT = insert(events)

@@ -39,9 +39,9 @@ sessions = Table(
     Column("kind", SmallInteger, nullable=False, server_default="0"),
     Column("dimension", Integer),  # null: written by an earlier release
     Column("mean", LargeBinary),  # s_t, float32; null where the dimension is
+    Column("phase", Text),
+    Column("drift_phase", Text),
     Column("user_id", Text),  # who was active when it was made; null: the first user
-    Column("kept", Integer, nullable=False, server_default="0"),  # votes for what came out
-    Column("missed", Integer, nullable=False, server_default="0"),  # votes for what did not
     Index("sessions_by_id", "owner", "session_id", unique=True),  # head, load, create
     Index("sessions_by_owner", "owner", "kind", "key"),  # heads, newest first; count
     sqlite_autoincrement=True,
@@ -200,6 +200,14 @@ active_users = Table(
     sqlite_with_rowid=False,
 )
 
+trust = Table(
+    "trust",
+    metadata,
+    Column("key", Serial, primary_key=True, autoincrement=False),
+    Column("kept", Integer, nullable=False),  # votes for what came out
+    Column("missed", Integer, nullable=False),  # votes for what did not
+)
+
 NAMING_HEADS: Mapping[Table, tuple[str, ...]] = MappingProxyType(
     {
         clusters: ("key",),
@@ -208,6 +216,7 @@ NAMING_HEADS: Mapping[Table, tuple[str, ...]] = MappingProxyType(
         region_clusters: ("region_key", "cluster_key"),
         votes: ("region_key", "cluster_key"),
         drift_events: ("region_key",),
+        trust: ("key",),
     }
 )
 """Tables whose rows go with a session, and the columns that hold its key."""

@@ -1,15 +1,22 @@
 """How often sessions were on the side of what came out, and who may vote."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, Executable, bindparam, func, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from semvec.store.records import Change, Head, Kind
-from semvec.store.tables import sessions
+from semvec.store.rows import run
+from semvec.store.tables import sessions, trust
 
+KEPT, MISSED = func.coalesce(trust.c.kept, 0), func.coalesce(trust.c.missed, 0)
+TRUSTED = sessions.outerjoin(trust, trust.c.key == sessions.c.key)
 RECENT = (
-    select(sessions.c.session_id, sessions.c.kept, sessions.c.missed)
+    select(sessions.c.session_id, KEPT, MISSED)
+    .select_from(TRUSTED)
     .where(sessions.c.owner == bindparam("owner"), sessions.c.kind == Kind.PLAIN)
     .order_by(sessions.c.last_used_at.desc(), sessions.c.key.desc())
     .limit(bindparam("most"))
@@ -18,10 +25,11 @@ VOTERS = (
     select(
         sessions.c.key,
         sessions.c.session_id,
-        sessions.c.kept,
-        sessions.c.missed,
+        KEPT,
+        MISSED,
         sessions.c.mean,
     )
+    .select_from(TRUSTED)
     .where(
         sessions.c.owner == bindparam("owner"),
         sessions.c.kind == Kind.PLAIN,
@@ -32,12 +40,28 @@ VOTERS = (
     .order_by(sessions.c.last_used_at.desc(), sessions.c.key.desc())
     .limit(bindparam("most"))
 )
-REPUTATIONS = select(sessions.c.key, sessions.c.kept, sessions.c.missed).where(
-    sessions.c.key.in_(bindparam("keys", expanding=True))
+REPUTATIONS = (
+    select(sessions.c.key, KEPT, MISSED)
+    .select_from(TRUSTED)
+    .where(sessions.c.key.in_(bindparam("keys", expanding=True)))
 )
-_NAMED = update(sessions).where(sessions.c.key.in_(bindparam("keys", expanding=True)))
-KEPT = _NAMED.values(kept=sessions.c.kept + 1)
-MISSED = _NAMED.values(missed=sessions.c.missed + 1)
+
+
+def _adding(insert_into: Any) -> Executable:
+    insert = insert_into(trust)
+    adding: Executable = insert.on_conflict_do_update(
+        index_elements=["key"],
+        set_={
+            "kept": trust.c.kept + insert.excluded.kept,
+            "missed": trust.c.missed + insert.excluded.missed,
+        },
+    )
+    return adding
+
+
+ADD: Mapping[str, Executable] = MappingProxyType(
+    {"sqlite": _adding(sqlite.insert), "postgresql": _adding(postgresql.insert)}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +90,9 @@ class Judged(Change):
         return True
 
     def carry_out(self, connection: Connection, made: Sequence[Head]) -> None:
-        for statement, keys in ((KEPT, self.right), (MISSED, self.wrong)):
-            if keys:
-                connection.execute(statement, {"keys": keys})
+        rows = [{"key": key, "kept": 1, "missed": 0} for key in self.right]
+        rows += [{"key": key, "kept": 0, "missed": 1} for key in self.wrong]
+        run(connection, ADD[connection.dialect.name], rows)
 
 
 def recent(connection: Connection, owner: str, most: int) -> list[tuple[str, int, int]]:

@@ -8,6 +8,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from semvec.store.records import Claim, Kind
 from semvec.store.tables import active_users, sessions, users
+from semvec.store.trust import KEPT, MISSED, TRUSTED
 
 FIRST = "default"
 """Who is active before anybody else has been."""
@@ -29,9 +30,10 @@ SESSIONS = (
         sessions.c.last_used_at,
         sessions.c.interaction_count,
         sessions.c.total_memories,
-        sessions.c.kept,
-        sessions.c.missed,
+        KEPT,
+        MISSED,
     )
+    .select_from(TRUSTED)
     .where(*OWN)
     .order_by(sessions.c.last_used_at.desc(), sessions.c.key.desc())
     .limit(bindparam("most"))

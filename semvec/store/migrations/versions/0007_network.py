@@ -11,8 +11,17 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("sessions", sa.Column("user_id", sa.Text))
-    for name in ("kept", "missed"):
-        op.add_column("sessions", sa.Column(name, sa.Integer, nullable=False, server_default="0"))
+    op.create_table(
+        "trust",
+        sa.Column(
+            "key",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            primary_key=True,
+            autoincrement=False,
+        ),
+        sa.Column("kept", sa.Integer, nullable=False),
+        sa.Column("missed", sa.Integer, nullable=False),
+    )
     op.create_table(
         "users",
         sa.Column("owner", sa.Text, primary_key=True),
