@@ -49,7 +49,7 @@ TOGETHER = 64
 """Sessions that leave at once on shutdown, so that their snapshots share commits."""
 CLOSING_S = 2.5
 """What shutdown may spend on snapshots; the journal has everything anyway."""
-OWNED = MappingProxyType({Kind.BACKING: "cluster", Kind.META: "region"})
+OWNED = MappingProxyType({Kind.BACKING: "cluster", Kind.META: "region or the observer"})
 """What sessions that are not plain stand behind."""
 
 
@@ -113,8 +113,7 @@ class HotSessions:
     async def change(
         self, hot: Hot, plan: Callable[[Session], Plan], beside: Beside | None = None
     ) -> Changed:
-        """Decide an event on the session as it is, commit it with what belongs `beside` it, apply
-        it.
+        """Decide an event on the session, commit it with what belongs `beside` it, apply it.
 
         It is planned again when another process was faster. Raises NotFound, Unavailable.
         """

@@ -16,9 +16,12 @@ from semvec.intake import Intake
 from semvec.service.aside import Aside
 from semvec.service.control import Control
 from semvec.service.conversation import Conversation
+from semvec.service.feeds import Bells
 from semvec.service.literals import LiteralCache
 from semvec.service.network import Network
+from semvec.service.observer import Observer
 from semvec.service.recall import Recall
+from semvec.service.sampling import Sampling
 from semvec.service.sessions import Sessions
 from semvec.service.transfers import Transfers
 from semvec.service.users import Users
@@ -32,7 +35,8 @@ LAGGING_S = 5.0
 
 class Service:
     """What it can do: `sessions`, `conversation`, `recall`, `control`, `literals`, `transfers`,
-    `verification`, `network`, `users`."""
+    `verification`, `network`, `users`, `observer`,
+    `sampling`."""
 
     def __init__(
         self,
@@ -63,6 +67,9 @@ class Service:
         self.verification = Verification(aside, self._hot)
         self.network = Network(store, self._hot)
         self.users = Users(store, clock)
+        bells = Bells(shared=store.shared)
+        self.observer = Observer(store, self._hot, intake, bells, clock, new_id)
+        self.sampling = Sampling(store, bells, clock)
         self._sweeper: asyncio.Task[None] | None = None
 
     @property
@@ -73,6 +80,7 @@ class Service:
         await self.database.open()
         if self._embedder is not None:
             await self._embedder.start()
+        self.sampling.start()
         self._sweeper = asyncio.create_task(self._sweep())
 
     async def close(self) -> None:
@@ -81,6 +89,7 @@ class Service:
             self._sweeper.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._sweeper
+        await self.sampling.close()
         await self._hot.close()
         if self._embedder is not None:
             await self._embedder.close()

@@ -132,6 +132,10 @@ class Store:
             if any(isinstance(part, Delete | Replace) for part in parts):
                 self._left_over.set()
 
+    async def did(self, *parts: Part) -> bool:
+        """Whether all of these took effect, or none did."""
+        return not isinstance(await self.together(*parts), Refused)
+
     async def append(self, append: Append, *parts: Part) -> bool:
         """False: the head has moved, or the session is gone, or any of `parts` came too late, and
         nothing was written."""

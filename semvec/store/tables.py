@@ -208,6 +208,42 @@ trust = Table(
     Column("missed", Integer, nullable=False),  # votes for what did not
 )
 
+observers = Table(
+    "observers",
+    metadata,
+    Column("key", BigInteger, primary_key=True, autoincrement=False),  # its meta-session's
+    Column("owner", Text, nullable=False),
+    Column("observer_id", Text, nullable=False),
+    Column("interval_s", Double, nullable=False),
+    Column("due_at", Double, nullable=False),
+    Column("last_sample_at", Double),
+    Column("version", BigInteger, nullable=False),  # counts its samples
+    Column("last_anomaly", BigInteger, nullable=False),  # number of the newest
+    Column("standing", Text, nullable=False),  # JSON: names of the conditions that stand
+    Index("observers_by_owner", "owner", unique=True),
+    Index("observers_by_due", "due_at"),  # what the scheduler looks for
+)
+
+observer_regions = Table(
+    "observer_regions",
+    metadata,
+    Column("observer_key", BigInteger, primary_key=True, autoincrement=False),
+    Column("region_key", BigInteger, primary_key=True, autoincrement=False),
+    Index("observers_by_region", "region_key"),  # a region that goes
+    sqlite_with_rowid=False,
+)
+
+anomalies = Table(
+    "anomalies",
+    metadata,
+    Column("observer_key", BigInteger, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("type", Text, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("details", Text, nullable=False),  # JSON
+    sqlite_with_rowid=False,
+)
+
 NAMING_HEADS: Mapping[Table, tuple[str, ...]] = MappingProxyType(
     {
         clusters: ("key",),
@@ -217,6 +253,9 @@ NAMING_HEADS: Mapping[Table, tuple[str, ...]] = MappingProxyType(
         votes: ("region_key", "cluster_key"),
         drift_events: ("region_key",),
         trust: ("key",),
+        observers: ("key",),
+        observer_regions: ("observer_key", "region_key"),
+        anomalies: ("observer_key",),
     }
 )
 """Tables whose rows go with a session, and the columns that hold its key."""

@@ -7,6 +7,7 @@ from semvec.web.routes import (
     health,
     literals,
     network,
+    observer,
     sessions,
     state,
     transfer,
@@ -21,5 +22,6 @@ ENDPOINTS = (
     *control.ENDPOINTS,
     *literals.ENDPOINTS,
     *network.ENDPOINTS,
+    *observer.ENDPOINTS,
     *document.ENDPOINTS,
 )

@@ -1,4 +1,4 @@
-"""Users, the sessions that are made for them, and how far those are trusted."""
+"""Users, the sessions that are made for them, how far those are trusted; observers."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -34,5 +34,40 @@ def upgrade() -> None:
         "active_users",
         sa.Column("owner", sa.Text, primary_key=True),
         sa.Column("user_id", sa.Text, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    _create_observers()
+
+
+def _key(name: str) -> sa.Column[int]:
+    return sa.Column(name, sa.BigInteger, primary_key=True, autoincrement=False)
+
+
+def _create_observers() -> None:
+    op.create_table(
+        "observers",
+        _key("key"),
+        sa.Column("owner", sa.Text, nullable=False),
+        sa.Column("observer_id", sa.Text, nullable=False),
+        sa.Column("interval_s", sa.Double, nullable=False),
+        sa.Column("due_at", sa.Double, nullable=False),
+        sa.Column("last_sample_at", sa.Double),
+        sa.Column("version", sa.BigInteger, nullable=False),
+        sa.Column("last_anomaly", sa.BigInteger, nullable=False),
+        sa.Column("standing", sa.Text, nullable=False),
+    )
+    op.create_index("observers_by_owner", "observers", ["owner"], unique=True)
+    op.create_index("observers_by_due", "observers", ["due_at"])
+    op.create_table(
+        "observer_regions", _key("observer_key"), _key("region_key"), sqlite_with_rowid=False
+    )
+    op.create_index("observers_by_region", "observer_regions", ["region_key"])
+    op.create_table(
+        "anomalies",
+        _key("observer_key"),
+        _key("number"),
+        sa.Column("type", sa.Text, nullable=False),
+        sa.Column("at", sa.Double, nullable=False),
+        sa.Column("details", sa.Text, nullable=False),
         sqlite_with_rowid=False,
     )
