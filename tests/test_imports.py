@@ -20,6 +20,7 @@ LOWER: dict[str, set[str]] = {
     "document": {"canonical", "jsonstream", "session"},
     "embed": {"embed", "kernels", "tokens", "vectors"},
     "errors": set(),
+    "groups": {"groups", "kernels", "session", "vectors"},
     "hot": {"hot", "persistence", "session", "store", "vectors", "clock"},
     "intake": {"session", "embed.protocol", "vectors"},
     "jsonstream": {"canonical"},
