@@ -104,3 +104,10 @@ imports = Table(
     Column("at", Double, nullable=False),
     sqlite_autoincrement=True,
 )
+
+revoked_tokens = Table(
+    "revoked_tokens",
+    metadata,
+    Column("jti", Text, primary_key=True),
+    Column("revoked_at", Double, nullable=False),
+)

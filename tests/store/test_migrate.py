@@ -79,6 +79,7 @@ async def test_promise_4_memories_with_float32_vectors_open_as_codes(database_ur
     events = (returning, encode_event(recent))
     assert await store.append(Append(head.key, 1, events, 0.0, 0, 0, tuple(rows)))
     async with store.engine.begin() as connection:
+        await connection.execute(text("DROP TABLE revoked_tokens"))
         await connection.execute(text("UPDATE alembic_version SET version_num = '0003'"))
     await store.close()
 
