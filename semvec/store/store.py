@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from semvec.errors import Unavailable
-from semvec.store import archive, journal, migrate, reads
+from semvec.store import archive, journal, migrate, reads, revoked
 from semvec.store.connect import connect
 from semvec.store.errors import StoreError
 from semvec.store.records import (
@@ -227,6 +227,10 @@ class Store:
     ) -> T:
         """What one of the functions beside `reads` makes of the database."""
         return await self._read(function, *args, **kwargs)
+
+    async def revoked(self, known: int) -> frozenset[str] | None:
+        """The ids of all revoked tokens; None where they are as many as `known`."""
+        return await self._read(revoked.changed, known)
 
     async def ping(self) -> None:
         await self._read(reads.ping)
