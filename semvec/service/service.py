@@ -12,15 +12,24 @@ from semvec.embed.opening import open_embedder
 from semvec.embed.protocol import Embedder
 from semvec.errors import SemvecError
 from semvec.hot import HotSessions
+from semvec.hot.steering import Steering
 from semvec.intake import Intake
+from semvec.licensing.revocations import Revocations
 from semvec.service.aside import Aside
+from semvec.service.clusters import Clusters
 from semvec.service.control import Control
 from semvec.service.conversation import Conversation
+from semvec.service.drifts import Drifts
 from semvec.service.feeds import Bells
+from semvec.service.gathering import Gathering
 from semvec.service.literals import LiteralCache
+from semvec.service.moving import Moving
 from semvec.service.network import Network
 from semvec.service.observer import Observer
+from semvec.service.realigning import Realigning
 from semvec.service.recall import Recall
+from semvec.service.regions import Regions
+from semvec.service.revoking import RevocationWatch
 from semvec.service.sampling import Sampling
 from semvec.service.sessions import Sessions
 from semvec.service.transfers import Transfers
@@ -35,8 +44,7 @@ LAGGING_S = 5.0
 
 class Service:
     """What it can do: `sessions`, `conversation`, `recall`, `control`, `literals`, `transfers`,
-    `verification`, `network`, `users`, `observer`,
-    `sampling`."""
+    `verification`, `clusters`, `regions`, `network`, `users`, `observer`, `sampling`."""
 
     def __init__(
         self,
@@ -57,9 +65,26 @@ class Service:
         )
         self.sessions = Sessions(self._hot, store, intake, clock, new_id)
         self.recall = Recall(self._hot, store, intake, clock)
+        steering, moving = Steering(self._hot, store), Moving(self._hot)
+        gathering = Gathering(store, self._hot)
+        self._realigning = Realigning(store, self._hot, steering, gathering, moving, clock)
+        bells = Bells(shared=store.shared)
+        drifts = Drifts(store, self._realigning, bells)
         self.conversation = Conversation(
-            self._hot, intake, self.sessions, self.recall, clock, settings.context_tokens
+            self._hot, intake, self.sessions, self.recall, drifts, clock, settings.context_tokens
         )
+        self.clusters = Clusters(
+            store,
+            self._hot,
+            intake,
+            steering,
+            gathering,
+            moving,
+            self._realigning,
+            clock,
+            new_id,
+        )
+        self.regions = Regions(store, self._hot, intake, self._realigning, bells, clock, new_id)
         self.control = Control(self._hot, intake)
         self.literals = LiteralCache(self._hot)
         aside = Aside(store)
@@ -67,17 +92,23 @@ class Service:
         self.verification = Verification(aside, self._hot)
         self.network = Network(store, self._hot)
         self.users = Users(store, clock)
-        bells = Bells(shared=store.shared)
         self.observer = Observer(store, self._hot, intake, bells, clock, new_id)
         self.sampling = Sampling(store, bells, clock)
+        self._revocations = RevocationWatch(store)
         self._sweeper: asyncio.Task[None] | None = None
 
     @property
     def resident(self) -> int:
         return len(self._hot)
 
+    @property
+    def revoked(self) -> Revocations:
+        """The tokens that are revoked, up to date while the service runs."""
+        return self._revocations.revoked
+
     async def start(self) -> None:
         await self.database.open()
+        await self._revocations.start()
         if self._embedder is not None:
             await self._embedder.start()
         self.sampling.start()
@@ -90,6 +121,7 @@ class Service:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._sweeper
         await self.sampling.close()
+        await self._revocations.close()
         await self._hot.close()
         if self._embedder is not None:
             await self._embedder.close()
@@ -113,6 +145,7 @@ class Service:
 
     async def _sweep(self) -> None:
         while True:
+            await self._realigning.sweep()
             await asyncio.sleep(self._settings.session_sweep_s)
             self.sweep()
             await self.transfers.sweep()

@@ -149,7 +149,7 @@ def due(connection: Connection, now: float, limit: int) -> list[DueRow]:
 def region_keys(connection: Connection, owner: str, region_ids: Sequence[str]) -> dict[str, int]:
     """By id, of those that the owner has."""
     bound = {"owner": owner, "region_ids": region_ids}
-    return {region_id: key for region_id, key in connection.execute(REGION_KEYS, bound)}
+    return {row.region_id: row.key for row in connection.execute(REGION_KEYS, bound)}
 
 
 def is_registered(connection: Connection, observer: int, region: int) -> bool:

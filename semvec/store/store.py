@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from semvec.errors import Unavailable
-from semvec.store import archive, journal, migrate, reads
+from semvec.store import archive, journal, migrate, reads, revoked
 from semvec.store.connect import connect
 from semvec.store.errors import StoreError
 from semvec.store.records import (
@@ -140,7 +140,7 @@ class Store:
         """False: the head has moved, or the session is gone, or any of `parts` came too late, and
         nothing was written."""
         if parts:
-            return not isinstance(await self.together(append, *parts), Refused)
+            return await self.did(append, *parts)
         return await self._writer.submit(append) is True
 
     async def save_snapshot(self, snapshot: Snapshot) -> bool:
@@ -152,7 +152,7 @@ class Store:
         """Erase everything of a session; False: it is gone already, or any of `parts`, which come
         before, came too late."""
         if parts:
-            return not isinstance(await self.together(*parts, Delete(key)), Refused)
+            return await self.did(*parts, Delete(key))
         return await self._erasing(Delete(key))
 
     async def begin_import(self, at: float) -> int:
@@ -227,6 +227,10 @@ class Store:
     ) -> T:
         """What one of the functions beside `reads` makes of the database."""
         return await self._read(function, *args, **kwargs)
+
+    async def revoked(self, known: int) -> frozenset[str] | None:
+        """The ids of all revoked tokens; None where they are as many as `known`."""
+        return await self._read(revoked.changed, known)
 
     async def ping(self) -> None:
         await self._read(reads.ping)

@@ -21,7 +21,13 @@ from semvec.settings import Settings
 from semvec.web.body import Upload, leave_expectation, read_body
 from semvec.web.call import Call
 from semvec.web.keys import SETTINGS
-from semvec.web.reply import Download, Reply, file_response, json_response, page_response
+from semvec.web.reply import (
+    Download,
+    Reply,
+    file_response,
+    json_response,
+    page_response,
+)
 from semvec.web.schemas.fields import Query
 from semvec.web.stream import Stream, stream_response
 

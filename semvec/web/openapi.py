@@ -34,7 +34,7 @@ RESUMING: Schema = {
     "in": "header",
     "description": "`id` of the last event that the client has; what came after it is sent first",
     "required": False,
-    "schema": {"type": "string"},
+    "schema": {"type": "string", "pattern": "^[0-9]{0,18}$"},
 }
 
 
@@ -97,10 +97,11 @@ def _operation(declared: Endpoint, bodies: Bodies, public: bool) -> Schema:
     }
     if declared.handle.__doc__:
         operation["description"] = declared.handle.__doc__
-    if parameters := [*_parameters(declared.parts, "path"), *_parameters(declared.query, "query")]:
-        operation["parameters"] = parameters
+    parameters = [*_parameters(declared.parts, "path"), *_parameters(declared.query, "query")]
     if declared.streamed:
-        operation.setdefault("parameters", []).append(RESUMING)
+        parameters.append(RESUMING)
+    if parameters:
+        operation["parameters"] = parameters
     if declared.body is not None:
         operation["requestBody"] = {
             "required": declared.body_required,

@@ -12,7 +12,6 @@ import orjson
 from aiohttp import hdrs, web
 
 from semvec.errors import Conflict, Malformed, SemvecError, Unavailable
-from semvec.paging import LARGEST
 from semvec.service.feeds import Feed
 
 Item = TypeVar("Item")
@@ -22,6 +21,7 @@ HEADERS = MappingProxyType(
     {"Content-Type": EVENT_STREAM, "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 )
 LAST_EVENT_ID = "Last-Event-ID"
+LONGEST_ID = 18
 AGAIN_MS = 2000
 """When a client that was cut off comes back."""
 LASTS_S = 900.0
@@ -90,10 +90,10 @@ STREAMS = web.AppKey("streams", Streams)
 
 def last_event_id(request: web.Request) -> int | None:
     """The number of the last event that a client has seen, where it says so. Raises Malformed."""
-    value = request.headers.get(LAST_EVENT_ID, "")
+    value = request.headers.get(LAST_EVENT_ID, "").strip()
     if not value:
         return None
-    if not (value.isascii() and value.isdecimal() and len(value) < 20 and int(value) <= LARGEST):
+    if not (value.isascii() and value.isdecimal() and len(value) <= LONGEST_ID):
         raise Malformed(f"{LAST_EVENT_ID} is not the id of an event of this server")
     return int(value)
 

@@ -1,6 +1,7 @@
 """All endpoints, by what they are about."""
 
 from semvec.web.routes import (
+    clusters,
     control,
     conversation,
     document,
@@ -8,6 +9,7 @@ from semvec.web.routes import (
     literals,
     network,
     observer,
+    regions,
     sessions,
     state,
     transfer,
@@ -23,5 +25,7 @@ ENDPOINTS = (
     *literals.ENDPOINTS,
     *network.ENDPOINTS,
     *observer.ENDPOINTS,
+    *clusters.ENDPOINTS,
+    *regions.ENDPOINTS,
     *document.ENDPOINTS,
 )
