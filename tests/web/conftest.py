@@ -16,6 +16,7 @@ from semvec.errors import NotFound
 from semvec.intake import NewSession
 from semvec.paging import Page
 from semvec.service import Service
+from semvec.service.feeds import Bells, Feed
 from semvec.session.verify import Check
 from semvec.settings import Settings
 from semvec.web.app import assemble
@@ -37,6 +38,7 @@ class RecordingService:
         self.files: list[BinaryIO] = []
         self.sessions = self.conversation = self.recall = self.control = self.literals = self
         self.transfers = self.verification = self.network = self.users = self
+        self.sampling, self.observer = self, RecordingObserver(self)
 
     @property
     def last_call(self) -> dict[str, Any]:
@@ -196,12 +198,63 @@ class RecordingService:
         self._note("trust", {"owner": owner})
         return answers.Trust({"a": 0.75})
 
+    async def sample(self, owner: str) -> answers.ObserverSample:
+        self._note("sample", {"owner": owner})
+        return answers.ObserverSample(1.5, 0.25, 2, 2, 3, 1, 4)
+
+    def note(self, operation: str, given: dict[str, Any]) -> None:
+        self._note(operation, given)
+
     def _note(self, operation: str, given: dict[str, Any]) -> None:
         self.calls.append((operation, given))
         if self.failure is not None:
             raise self.failure
         if given.get("session_id") == "unknown":
             raise NotFound("session not found")
+
+
+class RecordingObserver:
+    """The same for the observer, which is new the first time that it is asked for."""
+
+    def __init__(self, service: RecordingService) -> None:
+        self._service, self._made = service, False
+        self._anomaly = answers.Anomaly("systemic_drift", 1.5, {"cluster_count": 3})
+
+    async def create(self, owner: str, **given: Any) -> tuple[answers.ObserverInfo, bool]:
+        self._service.note("observe", given | {"owner": owner})
+        new, self._made = not self._made, True
+        return answers.ObserverInfo("o", 2, "m"), new
+
+    async def summary(self, owner: str) -> answers.ObserverSummary:
+        self._service.note("summary", {"owner": owner})
+        return answers.ObserverSummary("o", 2, 3, None, 1, [self._anomaly], "m", 30.0)
+
+    async def page(
+        self, owner: str, *, limit: int, cursor: str | None
+    ) -> Page[answers.Anomaly]:
+        self._service.note("anomalies", {"owner": owner, "limit": limit, "cursor": cursor})
+        return Page([self._anomaly], "next", 4)
+
+    async def clear(self, owner: str) -> answers.Cleared:
+        self._service.note("clear", {"owner": owner})
+        return answers.Cleared(4)
+
+    async def register(self, owner: str, region_id: str) -> answers.Registered:
+        self._service.note("register", {"owner": owner, "region_id": region_id})
+        return answers.Registered(True)
+
+    async def unregister(self, owner: str, region_id: str) -> answers.Unregistered:
+        self._service.note("unregister", {"owner": owner, "region_id": region_id})
+        return answers.Unregistered(True)
+
+    async def follow(self, owner: str, after: int | None) -> Feed[answers.Anomaly]:
+        """One anomaly, number 7."""
+        self._service.note("follow", {"owner": owner, "after": after})
+
+        async def read(last: int) -> list[tuple[int, answers.Anomaly]]:
+            return [(7, self._anomaly)] if last < 7 else []
+
+        return Feed("anomalies", after or 0, read, Bells(shared=False))
 
 
 @pytest.fixture
