@@ -47,7 +47,9 @@ async def test_copies_follow_and_others_stay_in_storage(database_url: str) -> No
         hot, cold = await add(sessions, "hot"), await add(sessions, "cold")
         sessions.drop(cold)
         steering = Steering(sessions, store)
-        assert await steering.steer([steered(each) for each in await standing(store, "hot", "cold")])
+        assert await steering.steer(
+            [steered(each) for each in await standing(store, "hot", "cold")]
+        )
         assert len(sessions) == 1
         assert hot.live
         assert hot.session.seq == 2
