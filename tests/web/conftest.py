@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from aiohttp.web import Application, Request
 
 from semvec import answers
-from semvec.errors import NotFound
+from semvec.errors import Conflict, NotFound
 from semvec.intake import NewSession
 from semvec.paging import Page
 from semvec.service import Service
@@ -23,6 +23,16 @@ from semvec.web.app import assemble
 
 Client = TestClient[Request, Application]
 Serve = Callable[[Application], Awaitable[Client]]
+
+
+class Refusing:
+    """A part of the service that does nothing it is asked."""
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def refuse(*given: Any, **more: Any) -> Any:
+            raise Conflict(f"{name} is not for these tests")
+
+        return refuse
 
 
 class RecordingService:
@@ -39,6 +49,7 @@ class RecordingService:
         self.sessions = self.conversation = self.recall = self.control = self.literals = self
         self.transfers = self.verification = self.network = self.users = self
         self.sampling, self.observer = self, RecordingObserver(self)
+        self.clusters = self.regions = Refusing()
 
     @property
     def last_call(self) -> dict[str, Any]:
@@ -46,6 +57,9 @@ class RecordingService:
 
     async def start(self) -> None:
         self.running = True
+
+    def end(self) -> None:
+        """Nobody follows anything."""
 
     async def close(self) -> None:
         self.running = False
@@ -214,24 +228,21 @@ class RecordingService:
 
 
 class RecordingObserver:
-    """The same for the observer, which is new the first time that it is asked for."""
+    """The same for the observer."""
 
     def __init__(self, service: RecordingService) -> None:
-        self._service, self._made = service, False
+        self._service, self.new = service, True
         self._anomaly = answers.Anomaly("systemic_drift", 1.5, {"cluster_count": 3})
 
     async def create(self, owner: str, **given: Any) -> tuple[answers.ObserverInfo, bool]:
         self._service.note("observe", given | {"owner": owner})
-        new, self._made = not self._made, True
-        return answers.ObserverInfo("o", 2, "m"), new
+        return answers.ObserverInfo("o", 2, "m"), self.new
 
     async def summary(self, owner: str) -> answers.ObserverSummary:
         self._service.note("summary", {"owner": owner})
         return answers.ObserverSummary("o", 2, 3, None, 1, [self._anomaly], "m", 30.0)
 
-    async def page(
-        self, owner: str, *, limit: int, cursor: str | None
-    ) -> Page[answers.Anomaly]:
+    async def page(self, owner: str, *, limit: int, cursor: str | None) -> Page[answers.Anomaly]:
         self._service.note("anomalies", {"owner": owner, "limit": limit, "cursor": cursor})
         return Page([self._anomaly], "next", 4)
 

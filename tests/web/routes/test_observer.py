@@ -10,7 +10,7 @@ ANOMALY = {"type": "systemic_drift", "detected_at": 1.5, "details": {"cluster_co
 async def test_creation_says_whether_it_is_new(client: Client, service: RecordingService) -> None:
     asked = {"sample_interval_seconds": 5, "region_ids": ["r", "q"]}
     expected = {"observer_id": "o", "registered_regions": 2, "meta_session_id": "m"}
-    for status in (201, 200):
+    for service.observer.new, status in ((True, 201), (False, 200)):
         answer = await client.post("/v1/observer/", json=asked)
         assert (answer.status, await answer.json()) == (status, expected)
     given = {"interval_s": 5.0, "region_ids": ["r", "q"]}
