@@ -183,6 +183,12 @@ inline float widened(Half number) {
     memcpy(&half, &number, sizeof half);
     return (float)half;
 }
+inline Half narrowed(float number) {
+    const _Float16 half = (_Float16)number;
+    Half bits;
+    memcpy(&bits, &half, sizeof bits);
+    return bits;
+}
 inline int4 streamed(const void* from) {
     need((size_t)from % 16 == 0, "a load of 16 bytes begins elsewhere");
     return *(const int4*)from;
@@ -216,6 +222,22 @@ inline void multiply(int (&sum)[4], int a0, int a1, int a2, int a3, int b0, int 
             const int part = k / 16, owner = k % 16 / 4;
             const int left = warp.a[row % 8 * 4 + owner][row / 8 + 2 * part];
             sum[i] += byte_of(left, k % 4) * byte_of(warp.b[column * 4 + owner][part], k % 4);
+        }
+    }
+    __syncwarp();
+}
+inline void multiply(float (&sum)[4], int a0, int a1, int a2, int a3, int b0, int b1) {
+    Warp& warp = my_warp();
+    const int lane = threadIdx.x % 32, a[4] = {a0, a1, a2, a3}, b[2] = {b0, b1};
+    memcpy(warp.a[lane], a, sizeof a), memcpy(warp.b[lane], b, sizeof b);
+    __syncwarp();
+    for (int i = 0; i < 4; ++i) {
+        const int row = lane / 4 + 8 * (i / 2), column = 2 * (lane % 4) + i % 2;
+        for (int k = 0; k < 16; ++k) {
+            const int part = k / 8, owner = k % 8 / 2;
+            const int left = warp.a[row % 8 * 4 + owner][row / 8 + 2 * part];
+            const int right = warp.b[column * 4 + owner][part];
+            sum[i] += widened((Half)(left >> 16 * (k % 2))) * widened((Half)(right >> 16 * (k % 2)));
         }
     }
     __syncwarp();
