@@ -18,6 +18,7 @@ KERNELS: dict[str, tuple[str, ...]] = {
     "pairs": ("pairs",),
     "rows": ("dequantise", "normalised", "quantise", "unit_scales"),
     "states": ("embedded", "gelu", "pooled", "residual", "units"),
+    "ward": ("clustered",),
 }
 """The kernels in each source."""
 ROW_TYPES = {"int8": "signed char", "float16": "Half", "float32": "float"}
