@@ -15,13 +15,14 @@ import json
 import random
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import cupy
 import numpy as np
+import numpy.typing as npt
 
 from bench.bars import bars
 from bench.text import text
@@ -71,11 +72,12 @@ class Bench:
         self._ids: dict[str, int] = tokenizer["model"]["vocab"]
 
     def figure(self, texts: int) -> Figure:
-        packed = self._packed(texts)
+        windows = [self._window() for _ in range(texts)]
         calls, kernels = [], []
         for _ in range(WARM + ROUNDS):
             start = time.perf_counter()
-            self._forward.run(self._packed(texts))
+            packed = _packed(windows)
+            self._forward.run(packed)
             calls.append(1e3 * (time.perf_counter() - start))
             self._marked.run(packed)
             kernels.append(self._timed.spent_by_kernel_ms())
@@ -91,14 +93,9 @@ class Bench:
             by_kernel,
         )
 
-    def _packed(self, texts: int) -> Packed:
-        begin, end = self._ids["[CLS]"], self._ids["[SEP]"]
-        windows = [
-            np.array([begin, *(self._ids[word] for word in text(CHANCE, WORDS).split()), end])
-            for _ in range(texts)
-        ]
-        ones = np.ones(WORDS, np.float32)
-        return Packed.of(windows, [slice(1, WORDS + 1, 1)] * texts, [ones] * texts)
+    def _window(self) -> npt.NDArray[np.int64]:
+        words = [self._ids[word] for word in text(CHANCE, WORDS).split()]
+        return np.array([self._ids["[CLS]"], *words, self._ids["[SEP]"]])
 
     def _floor_ms(self, tokens: int) -> float:
         width, inner, layers = self._shape.hidden, self._shape.intermediate, self._shape.layers
@@ -128,6 +125,11 @@ class Bench:
             end.synchronize()
             times.append(cupy.cuda.get_elapsed_time(begin, end))
         return float(statistics.median(times[WARM:]))
+
+
+def _packed(windows: Sequence[npt.NDArray[np.int64]]) -> Packed:
+    ones = np.ones(WORDS, np.float32)
+    return Packed.of(windows, [slice(1, WORDS + 1, 1)] * len(windows), [ones] * len(windows))
 
 
 async def texts_per_second() -> float:
