@@ -9,7 +9,7 @@ import numpy as np
 
 from semvec.kernels.numpy_ import quantise
 from semvec.vectors import Tokens, Vector, normalised
-from semvec.words import terms
+from semvec.words import STOP_WORDS
 from semvec.words import words as words_of
 
 TOKEN_DIMENSION = 128
@@ -72,9 +72,10 @@ def token_weights(words: Sequence[str]) -> Vector:
 
 
 def _weight(word: str) -> float:
-    if terms(word):
-        return 1.0
-    return STOP_WEIGHT if words_of(word) else 0.0
+    found = words_of(word)
+    if not found:
+        return 0.0
+    return STOP_WEIGHT if STOP_WORDS.issuperset(found) else 1.0
 
 
 def repooled(kept: bytes | None, dimension: int) -> bytes | None:

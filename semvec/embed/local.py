@@ -20,6 +20,8 @@ from semvec.vectors import Encoding
 
 log = logging.getLogger(__name__)
 
+DEVICE_THREADS = 4
+"""Threads that cut and join texts for a device; more would only wait for the interpreter."""
 TURN_WINDOWS = 2
 """Windows of one text encoded in one turn; other texts get in between."""
 TURN_COST = 2_000
@@ -90,7 +92,7 @@ class LocalEmbedder:
         self._model_name = model_name or directory.name or str(directory)
         self._sums = sums
         self._device = device
-        self._count = threads or _cores()
+        self._count = threads or (_cores() if device is None else min(_cores(), DEVICE_THREADS))
         self._queue: SimpleQueue[_Piece | None] = SimpleQueue()
         self._counting = threading.Lock()
         self._threads: list[threading.Thread] = []

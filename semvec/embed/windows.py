@@ -85,22 +85,21 @@ class Words:
     """The word that each token of a text is part of, as it stands in the text."""
 
     def __init__(self, text: str, encoding: Encoding) -> None:
-        self._text, self._encoding = text, encoding
-        numbers = np.array([-1 if word is None else word for word in encoding.word_ids], np.int64)
-        begins = np.append(True, numbers[1:] != numbers[:-1])[: len(numbers)]
-        self._word = np.cumsum(begins) - 1
-        self._firsts = np.append(np.flatnonzero(begins), len(numbers))
+        self._text, self._spans = text, encoding.offsets
+        self._word: list[int] = []
+        self._firsts: list[int] = []
+        last: int | None = -1
+        for place, number in enumerate(encoding.word_ids):
+            if number != last:
+                self._firsts.append(place)
+                last = number
+            self._word.append(len(self._firsts) - 1)
+        self._firsts.append(len(self._word))
 
     def of(self, token: int) -> str:
         """The word; of a very long one, as where nothing stands between words, the token alone."""
         word = self._word[token]
-        start, _ = self._span(self._firsts[word])
-        _, end = self._span(self._firsts[word + 1] - 1)
+        start, end = self._spans[self._firsts[word]][0], self._spans[self._firsts[word + 1] - 1][1]
         if end - start > LONGEST_WORD:
-            start, end = self._span(token)
+            start, end = self._spans[token]
         return self._text[start:end].strip()
-
-    def _span(self, token: int) -> tuple[int, int]:
-        """Where the token stands in the text."""
-        span: tuple[int, int] | None = self._encoding.token_to_chars(int(token))
-        return (0, 0) if span is None else span
