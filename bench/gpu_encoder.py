@@ -28,9 +28,10 @@ from bench.bars import bars
 from bench.text import text
 from bench.timed import TimedCard
 from semvec.embed.architecture import Architecture
-from semvec.embed.forward import MOST_TOKENS, Forward
+from semvec.embed.forward import Forward
 from semvec.embed.packaged import DIRECTORY
 from semvec.embed.packed import Packed
+from semvec.embed.target import MOST_TOKENS, Target
 from semvec.embed.weights import Weights
 from semvec.kernels.cupy_ import Card
 
@@ -66,8 +67,8 @@ class Bench:
         self._shape = Architecture.read(DIRECTORY)
         weights = Weights.load(DIRECTORY / "model.safetensors")
         self._card, self._timed = Card(), TimedCard()
-        self._forward = Forward(self._card, self._shape, weights)
-        self._marked = Forward(self._timed, self._shape, weights)
+        self._forward = Forward(self._card, self._shape, weights, MOST_TOKENS)
+        self._marked = Forward(self._timed, self._shape, weights, MOST_TOKENS)
         tokenizer = json.loads((DIRECTORY / "tokenizer.json").read_text())
         self._ids: dict[str, int] = tokenizer["model"]["vocab"]
 
@@ -134,12 +135,10 @@ def _packed(windows: Sequence[npt.NDArray[np.int64]]) -> Packed:
 
 async def texts_per_second() -> float:
     """From texts to vectors and codes, through the embedder that the server uses."""
-    from semvec.embed.on_device import Target
-    from semvec.embed.opening import open_embedder
+    from semvec.embed.local import LocalEmbedder
 
-    embedder = open_embedder("local", device=Target(Card))
-    assert embedder is not None
-    await embedder.start()
+    embedder = LocalEmbedder(DIRECTORY)
+    await embedder.start(Target(Card))
     rates = []
     for _ in range(5):
         requests = [[text(CHANCE, WORDS) for _ in range(TEXTS)] for _ in range(REQUESTS)]

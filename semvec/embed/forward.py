@@ -19,8 +19,6 @@ from semvec.kernels.device import THREADS, WARP, Device
 from semvec.kernels.protocol import Array
 from semvec.vectors import Vector
 
-MOST_TOKENS = 16_384
-"""Tokens of one pass: enough to keep a card busy, and 230 MB with the packaged model."""
 CHUNK = 8
 """Numbers in 16 bytes of float16: rows are read so."""
 WIDEST = 1024
@@ -46,7 +44,7 @@ class Forward:
     """One caller at a time. ValueError for a model that the kernels have no room for."""
 
     def __init__(
-        self, device: Device, shape: Architecture, weights: Weights, most_tokens: int = MOST_TOKENS
+        self, device: Device, shape: Architecture, weights: Weights, most_tokens: int
     ) -> None:
         _check(shape)
         self._device, self._shape = device, shape

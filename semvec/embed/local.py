@@ -12,7 +12,8 @@ from queue import Empty, SimpleQueue
 from semvec.embed.directory import ModelDirectory
 from semvec.embed.encoded import Encoded, Encoder, Pace, join
 from semvec.embed.model import Model
-from semvec.embed.on_device import DeviceModel, Target
+from semvec.embed.on_device import DeviceModel
+from semvec.embed.target import Target
 from semvec.embed.windows import Window
 from semvec.errors import Unavailable
 from semvec.tokens import projection
@@ -84,15 +85,13 @@ class LocalEmbedder:
         model_name: str | None = None,
         sums: Mapping[str, str] | None = None,
         threads: int | None = None,
-        device: Target | None = None,
     ) -> None:
-        """`sums` are SHA-256 by file name; `threads` are as many as cores unless given; `device`
-        is one to encode on, in place of the CPU."""
+        """`sums` are SHA-256 by file name; `threads` are as many as cores unless given, with a
+        device at most DEVICE_THREADS."""
         self._directory = directory
         self._model_name = model_name or directory.name or str(directory)
         self._sums = sums
-        self._device = device
-        self._count = threads or (_cores() if device is None else min(_cores(), DEVICE_THREADS))
+        self._count = threads or _cores()
         self._queue: SimpleQueue[_Piece | None] = SimpleQueue()
         self._counting = threading.Lock()
         self._threads: list[threading.Thread] = []
@@ -117,10 +116,13 @@ class LocalEmbedder:
     def token_dimension(self) -> int:
         return int(projection(self.dimension).shape[1])
 
-    async def start(self) -> None:
-        model = await asyncio.to_thread(self._load)
+    async def start(self, device: Target | None = None) -> None:
+        """With a `device` to encode on, if it has room and kernels for the model."""
+        model = await asyncio.to_thread(self._load, device)
         loop = asyncio.get_running_loop()
         self._model = model
+        if isinstance(model, DeviceModel):
+            self._count = min(self._count, DEVICE_THREADS)
         for number in range(self._count):
             thread = threading.Thread(
                 target=self._work, args=(model, loop), name=f"encoder-{number}", daemon=True
@@ -156,12 +158,12 @@ class LocalEmbedder:
         if self._model is not None:
             await asyncio.to_thread(self._model.close)
 
-    def _load(self) -> Encoder:
+    def _load(self, device: Target | None) -> Encoder:
         model = ModelDirectory.read(self._directory, self._sums)
-        if self._device is not None:
+        if device is not None:
             try:
-                return DeviceModel.of(model, self._device)
-            except (MemoryError, ValueError) as error:
+                return DeviceModel.of(model, device)
+            except (MemoryError, Unavailable, ValueError) as error:
                 log.warning("%s is encoded on the CPU: %s", self._model_name, error)
         return Model.of(model)
 

@@ -1,6 +1,6 @@
 """The encoder on a device: one thread speaks to it, and others wait for that one."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Self
@@ -9,11 +9,11 @@ import numpy as np
 
 from semvec.embed.directory import ModelDirectory
 from semvec.embed.encoded import Encoded, Pace
-from semvec.embed.forward import MOST_TOKENS, Forward, Passed
+from semvec.embed.forward import Forward, Passed
 from semvec.embed.packed import Packed
+from semvec.embed.target import MOST_TOKENS, Target
 from semvec.embed.windows import Window, Windows
 from semvec.errors import Unavailable
-from semvec.kernels.device import Device
 from semvec.tokens import token_weights
 
 WARMED = 2, 64, 1024, MOST_TOKENS
@@ -21,14 +21,6 @@ WARMED = 2, 64, 1024, MOST_TOKENS
 LONGEST_TURN = 250_000
 MOST_PENDING = 16_000_000
 """Characters of one turn, some four full passes, and of all that may wait."""
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A device to encode on: `open` is called on the thread that will speak to it."""
-
-    open: Callable[[], Device]
-    most_tokens: int = MOST_TOKENS
 
 
 @dataclass(frozen=True, slots=True, eq=False)

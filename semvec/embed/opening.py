@@ -3,23 +3,18 @@
 from pathlib import Path
 
 from semvec.embed.local import LocalEmbedder
-from semvec.embed.on_device import Target
 from semvec.embed.packaged import DIRECTORY, MODEL_NAME, SHA256
 from semvec.embed.protocol import Embedder
 from semvec.embed.remote import RemoteEmbedder
 
 
 def open_embedder(
-    embedder: str,
-    model: str | None = None,
-    api_key: str | None = None,
-    device: Target | None = None,
+    embedder: str, model: str | None = None, api_key: str | None = None
 ) -> Embedder | None:
     """The embedder that the settings ask for, not yet started.
 
     `embedder` is "local", "none" (clients bring vectors: no embedder) or an endpoint's URL;
-    `model` is a model directory for "local" (None: the packaged one), a model's name for a URL;
-    `device` is one for "local" to run on, in place of the CPU.
+    `model` is a model directory for "local" (None: the packaged one), a model's name for a URL.
     ValueError if these make no sense.
     """
     if embedder == "none":
@@ -29,5 +24,5 @@ def open_embedder(
     if embedder != "local":
         raise ValueError(f"{embedder!r} is neither local nor none nor an http(s) URL")
     if model is not None:
-        return LocalEmbedder(Path(model), device=device)
-    return LocalEmbedder(DIRECTORY, model_name=MODEL_NAME, sums=SHA256, device=device)
+        return LocalEmbedder(Path(model))
+    return LocalEmbedder(DIRECTORY, model_name=MODEL_NAME, sums=SHA256)

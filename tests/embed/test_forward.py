@@ -194,11 +194,11 @@ def test_a_model_that_the_kernels_have_no_room_for_is_refused(
 ) -> None:
     shape = shape_of(TINY, **changed)
     with pytest.raises(ValueError, match=said):
-        Forward(emulated(), shape, Weights({}))
+        Forward(emulated(), shape, Weights({}), 64)
 
 
 def test_weights_that_overflow_float16_are_refused() -> None:
     shape = shape_of(TINY)
     large = {"encoder.layer.1.output.dense.weight": np.full((32, 64), 7e4, np.float32)}
     with pytest.raises(ValueError, match="float16 has no room"):
-        Forward(emulated(), shape, weights_of(shape, **large))
+        Forward(emulated(), shape, weights_of(shape, **large), 64)

@@ -14,10 +14,10 @@ from semvec.embed.encoded import Encoded, join
 from semvec.embed.forward import Forward, Passed
 from semvec.embed.local import LocalEmbedder
 from semvec.embed.model import Model
-from semvec.embed.on_device import DeviceModel, Target
-from semvec.embed.opening import open_embedder
+from semvec.embed.on_device import DeviceModel
 from semvec.embed.packaged import DIRECTORY, SHA256
 from semvec.embed.packed import Packed
+from semvec.embed.target import Target
 from semvec.errors import Unavailable
 from semvec.kernels.device import Device
 from semvec.kernels.protocol import Array
@@ -64,8 +64,8 @@ def directory(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def embedder(directory: Path) -> AsyncIterator[LocalEmbedder]:
-    embedder = LocalEmbedder(directory, threads=2, device=SMALL)
-    await embedder.start()
+    embedder = LocalEmbedder(directory, threads=2)
+    await embedder.start(SMALL)
     yield embedder
     await embedder.close()
 
@@ -113,8 +113,8 @@ async def test_concurrent_requests_share_passes_that_hold_no_padding(
 async def test_a_pass_takes_no_more_tokens_than_there_is_room_for(
     directory: Path, passes: list[Packed]
 ) -> None:
-    embedder = LocalEmbedder(directory, threads=1, device=SMALL)
-    await embedder.start()
+    embedder = LocalEmbedder(directory, threads=1)
+    await embedder.start(SMALL)
     passes.clear()
     await embedder.encode(["the boat sails " * (n % 9) for n in range(60)])
     await embedder.close()
@@ -125,9 +125,9 @@ async def test_a_pass_takes_no_more_tokens_than_there_is_room_for(
 async def test_a_model_that_has_no_kernels_is_encoded_on_the_cpu(
     tmp_path: Path, passes: list[Packed], caplog: pytest.LogCaptureFixture
 ) -> None:
-    embedder = LocalEmbedder(write_model(tmp_path / "small"), device=SMALL)
+    embedder = LocalEmbedder(write_model(tmp_path / "small"))
     with caplog.at_level(logging.WARNING):
-        await embedder.start()
+        await embedder.start(SMALL)
     assert len(await embedder.encode(["the boat"])) == 1
     await embedder.close()
     assert passes == []
@@ -156,8 +156,8 @@ async def test_a_device_that_fails_refuses_work_and_names_the_cause(
 ) -> None:
     device = Failing()
 
-    embedder = LocalEmbedder(directory, device=Target(lambda: device, 64))
-    await embedder.start()
+    embedder = LocalEmbedder(directory)
+    await embedder.start(Target(lambda: device, 64))
     device.failure = failure
     with pytest.raises(Unavailable, match=f"the encoder's device failed: {failure}"):
         await embedder.encode(["the boat", "the cat"])
@@ -172,9 +172,9 @@ async def test_a_device_without_room_leaves_the_cpu(
     def full() -> Device:
         raise MemoryError("the card is full")
 
-    embedder = LocalEmbedder(directory, device=Target(full))
+    embedder = LocalEmbedder(directory)
     with caplog.at_level(logging.WARNING):
-        await embedder.start()
+        await embedder.start(Target(full))
     assert len(await embedder.encode(["the boat"])) == 1
     await embedder.close()
     assert "tiny is encoded on the CPU: the card is full" in caplog.text
@@ -196,12 +196,3 @@ async def test_windows_of_a_long_text_are_joined(
     assert len(encoding.tokens.words) == len(encoding.tokens.vectors) == 240
     mean = np.sum([part.vector for each in parts for part in each], axis=0)
     assert cosines(encoding.vector, mean / np.linalg.norm(mean)) > 0.9999
-
-
-async def test_the_settings_embedder_takes_a_device(directory: Path, passes: list[Packed]) -> None:
-    embedder = open_embedder("local", str(directory), device=SMALL)
-    assert embedder is not None
-    await embedder.start()
-    await embedder.encode(["the boat"])
-    await embedder.close()
-    assert len(passes) > 1
