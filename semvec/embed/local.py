@@ -187,9 +187,11 @@ class LocalEmbedder:
         """One thread's life, until it takes None from the queue."""
         while (first := self._queue.get()) is not None:
             tasks: list[_Task] = []
-            for piece in self._take(first, model.pace.turn_characters):
+            pieces = self._take(first, model.pace.turn_characters)
+            cuts = _cut(model, pieces)
+            for piece in pieces:
                 try:
-                    tasks += self._turn(model, piece)
+                    tasks += self._turn(model, piece, cuts.get(piece))
                 except Exception as error:
                     loop.call_soon_threadsafe(self._finish, [(piece.text, error)])
             for batch in _batches(tasks, model.pace):
@@ -211,13 +213,14 @@ class LocalEmbedder:
             cost += piece.cost
         return taken
 
-    def _turn(self, model: Encoder, piece: _Piece) -> list[_Task]:
-        """The next windows of a text; the rest goes back to the end of the queue."""
-        text, windows = piece.text, piece.windows
+    def _turn(self, model: Encoder, piece: _Piece, windows: Sequence[Window] | None) -> list[_Task]:
+        """The next of a text's `windows`; the rest goes back to the end of the queue."""
+        text = piece.text
         if text.done.done():
             raise Unavailable("nobody waits for this text any more")
         if windows is None:
             windows = model.windows.cut(text.text)
+        if piece.windows is None:
             text.count = len(windows)
         if rest := windows[TURN_WINDOWS:]:
             self._queue.put(_Piece(text, rest, piece.first + TURN_WINDOWS))
@@ -246,6 +249,18 @@ def _cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def _cut(model: Encoder, pieces: Sequence[_Piece]) -> dict[_Piece, Sequence[Window]]:
+    """The windows of each piece; where one cannot be cut, of those alone that have been before."""
+    cuts = {piece: piece.windows for piece in pieces if piece.windows is not None}
+    fresh = [piece for piece in pieces if piece not in cuts and not piece.text.done.done()]
+    try:
+        return cuts | dict(
+            zip(fresh, model.windows.cut_all([piece.text.text for piece in fresh]), strict=True)
+        )
+    except Exception:
+        return cuts
 
 
 def _batches(tasks: Sequence[_Task], pace: Pace) -> Iterator[list[_Task]]:

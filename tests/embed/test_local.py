@@ -157,6 +157,18 @@ async def test_a_failing_pass_fails_its_texts_alone(
     assert len(await embedder.encode(["the cat"])) == 1
 
 
+async def test_a_text_that_cannot_be_cut_fails_alone(directory: Path) -> None:
+    embedder = LocalEmbedder(directory, threads=1)
+    await embedder.start()
+    busy = asyncio.create_task(embedder.encode([LONG]))
+    await asyncio.sleep(0)
+    texts = ["the boat", "lone \ud800 surrogate", "the cat"]
+    answers = await asyncio.gather(*(embedder.encode([t]) for t in texts), return_exceptions=True)
+    assert [isinstance(each, TypeError) for each in answers] == [False, True, False]
+    await busy
+    await embedder.close()
+
+
 async def test_a_model_that_cannot_be_loaded_is_no_silent_default(tmp_path: Path) -> None:
     embedder = LocalEmbedder(tmp_path)
     with pytest.raises(FileNotFoundError, match=r"config\.json"):
