@@ -13,11 +13,13 @@ from semvec.embed.protocol import Embedder
 from semvec.errors import SemvecError
 from semvec.hot import HotSessions
 from semvec.intake import Intake
+from semvec.licensing.revocations import Revocations
 from semvec.service.aside import Aside
 from semvec.service.control import Control
 from semvec.service.conversation import Conversation
 from semvec.service.literals import LiteralCache
 from semvec.service.recall import Recall
+from semvec.service.revoking import RevocationWatch
 from semvec.service.sessions import Sessions
 from semvec.service.transfers import Transfers
 from semvec.service.verification import Verification
@@ -59,14 +61,21 @@ class Service:
         aside = Aside(store)
         self.transfers = Transfers(aside, store, self._hot, clock, settings.max_body_bytes)
         self.verification = Verification(aside, self._hot)
+        self._revocations = RevocationWatch(store)
         self._sweeper: asyncio.Task[None] | None = None
 
     @property
     def resident(self) -> int:
         return len(self._hot)
 
+    @property
+    def revoked(self) -> Revocations:
+        """The tokens that are revoked, up to date while the service runs."""
+        return self._revocations.revoked
+
     async def start(self) -> None:
         await self.database.open()
+        await self._revocations.start()
         if self._embedder is not None:
             await self._embedder.start()
         self._sweeper = asyncio.create_task(self._sweep())
@@ -77,6 +86,7 @@ class Service:
             self._sweeper.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._sweeper
+        await self._revocations.close()
         await self._hot.close()
         if self._embedder is not None:
             await self._embedder.close()

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from semvec.errors import Unavailable
-from semvec.store import archive, journal, migrate, reads
+from semvec.store import archive, journal, migrate, reads, revoked
 from semvec.store.connect import connect
 from semvec.store.errors import StoreError
 from semvec.store.records import (
@@ -203,6 +203,10 @@ class Store:
         """Payloads of archived memories that hold these terms or are near to some that do, best
         first; equally good ones by id, newest first."""
         return await self._read(archive.search, key, weights, limit)
+
+    async def revoked(self, known: int) -> frozenset[str] | None:
+        """The ids of all revoked tokens; None where they are as many as `known`."""
+        return await self._read(revoked.changed, known)
 
     async def ping(self) -> None:
         await self._read(reads.ping)

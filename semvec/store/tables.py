@@ -190,3 +190,10 @@ NAMING_HEADS: Mapping[Table, tuple[str, ...]] = MappingProxyType(
     }
 )
 """Tables whose rows go with a session, and the columns that hold its key."""
+
+revoked_tokens = Table(
+    "revoked_tokens",
+    metadata,
+    Column("jti", Text, primary_key=True),
+    Column("revoked_at", Double, nullable=False),
+)
