@@ -9,52 +9,24 @@ from typing import Any
 import numpy as np
 import pytest
 
-from semvec.embed.directory import ModelDirectory
-from semvec.embed.encoded import Encoded, join
+from semvec.embed.encoded import Encoded
 from semvec.embed.forward import Forward, Passed
 from semvec.embed.local import LocalEmbedder
-from semvec.embed.model import Model
 from semvec.embed.on_device import DeviceModel
-from semvec.embed.packaged import DIRECTORY, SHA256
 from semvec.embed.packed import Packed
 from semvec.embed.target import Target
 from semvec.errors import Unavailable
 from semvec.kernels.device import Device
 from semvec.kernels.protocol import Array
-from semvec.vectors import Encoding, Vector
+from semvec.vectors import Vector
 from tests.embed.devices import emulated
 from tests.embed.models import write_model
-from tests.embed.reference import SENTENCES
 
 SMALL = Target(emulated, 64)
 
 
 def cosines(first: Vector, second: Vector) -> Vector:
     return np.asarray((first * second).sum(axis=-1), np.float32)
-
-
-def encode(model: Model | DeviceModel, text: str) -> Encoding:
-    return join(model.run(model.windows.cut(text)))
-
-
-def test_the_packaged_encoder_agrees_with_the_cpu() -> None:
-    """Least on one-word texts, where the CPU's rounding weighs most: the device does not round."""
-    directory = ModelDirectory.read(DIRECTORY, SHA256)
-    here, there = Model.of(directory), DeviceModel.of(directory, Target(emulated, 256))
-    pooled, tokens = [], []
-    for text in SENTENCES:
-        ours, theirs = encode(there, text), encode(here, text)
-        assert ours.tokens is not None
-        assert theirs.tokens is not None
-        assert ours.tokens.words == theirs.tokens.words
-        assert len(ours.tokens.kept) == len(theirs.tokens.kept)
-        pooled.append(cosines(ours.vector, theirs.vector))
-        tokens.append(cosines(ours.tokens.vectors, theirs.tokens.vectors))
-    assert np.array(pooled[:-2]).min() > 0.999
-    assert np.array(pooled).min() > 0.997
-    assert np.concatenate(tokens).mean() > 0.999
-    assert np.concatenate(tokens).min() > 0.998
-    there.close()
 
 
 @pytest.fixture
