@@ -27,6 +27,10 @@ __device__ inline int4 streamed(const void* from) {
     return got;
 }
 
+// 16 bytes at a multiple of 16, read and written.
+__device__ inline int4 loaded(const void* from) { return *(const int4*)from; }
+__device__ inline void stored(void* to, int4 chunk) { *(int4*)to = chunk; }
+
 // 16 bytes into shared memory in the background; where they are not `there`, zeros.
 __device__ inline void copy_ahead(void* to, const void* from, bool there) {
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(

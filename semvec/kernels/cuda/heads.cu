@@ -63,7 +63,7 @@ __device__ void attend(const Half* states, const float* biases, const Tile& tile
         for (int step = 0; step < STEPS; ++step) {
             const int row = min(tile.begin + 8 * side + g, tile.length - 1);
             const int place = 32 * step + EIGHT * c;
-            query[side][step] = biased(*(const int4*)(queries + row * stride + place),
+            query[side][step] = biased(loaded(queries + row * stride + place),
                                        biases + head * D + place, scale);
         }
     Softmax softmax[2];
@@ -76,7 +76,7 @@ __device__ void attend(const Half* states, const float* biases, const Tile& tile
 #pragma unroll
             for (int step = 0; step < STEPS; ++step) {
                 const int4 a = query[0][step], b = query[1][step];
-                const int4 key = *(const int4*)(keys + row * stride + 32 * step + EIGHT * c);
+                const int4 key = loaded(keys + row * stride + 32 * step + EIGHT * c);
                 multiply(scores[part], a.x, b.x, a.y, b.y, key.x, key.y);
                 multiply(scores[part], a.z, b.z, a.w, b.w, key.z, key.w);
             }
@@ -129,7 +129,7 @@ __device__ void attend(const Half* states, const float* biases, const Tile& tile
                 const float sum = sums[number % COLUMNS][2 * side + number / COLUMNS];
                 numbers[i] = sum / total + bias[number];
             }
-            *(int4*)(to + EIGHT * step) = packed(numbers);
+            stored(to + EIGHT * step, packed(numbers));
         }
     }
 }

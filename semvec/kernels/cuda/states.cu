@@ -32,16 +32,15 @@ extern "C" __global__ void __launch_bounds__(256)
     gelu(const float* bias, long long tokens, int d, Half* values) {
     const long long place = EIGHT * ((long long)blockIdx.x * blockDim.x + threadIdx.x);
     if (place >= tokens * d) return;
-    int4* here = (int4*)(values + place);
     const float* added = bias + place % d;
     float numbers[EIGHT];
-    unpack(*here, numbers);
+    unpack(loaded(values + place), numbers);
 #pragma unroll
     for (int i = 0; i < EIGHT; ++i) {
         const float x = numbers[i] + added[i];
         numbers[i] = 0.5f * x * (1.0f + erff(x * 0.70710678f));
     }
-    *here = packed(numbers);
+    stored(values + place, packed(numbers));
 }
 
 // Chosen rows at unit length.

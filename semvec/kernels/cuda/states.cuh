@@ -49,7 +49,7 @@ struct State {
     __device__ void add(const Half* row) {
         each([&](int place, float(&mine)[EIGHT]) {
             float theirs[EIGHT];
-            unpack(*(const int4*)(row + place), theirs);
+            unpack(loaded(row + place), theirs);
 #pragma unroll
             for (int i = 0; i < EIGHT; ++i) mine[i] += theirs[i];
         });
@@ -84,7 +84,7 @@ struct State {
 #pragma unroll
             for (int i = 0; i < EIGHT; ++i)
                 out[i] = (mine[i] - mean) / spread * gain[place + i] + offset[place + i];
-            *(int4*)(row + place) = packed(out);
+            stored(row + place, packed(out));
         });
     }
 
