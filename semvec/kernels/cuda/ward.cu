@@ -86,7 +86,6 @@ struct Clusters {
             if (!joins[i]) continue;
             const int other = nearest[i];
             for (int n = threadIdx.x % 32; n < p; n += 32) sums[i * p + n] += sums[other * p + n];
-            __syncwarp();
             if (threadIdx.x % 32 == 0) sizes[i] += sizes[other], sizes[other] = 0.0f, fresh[i] = 1;
         }
         __syncthreads();
