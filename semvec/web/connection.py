@@ -20,6 +20,9 @@ from semvec.web.schemas.errors import Error
 SLOWEST = 16 * 1024
 """Bytes a second that a request may arrive at when its deadline is over; a drip is less."""
 
+LINE_BYTES = 128 * 1024
+"""Of a request line: the longest `q` is 8,192 letters, each up to 12 bytes in an address."""
+
 log = logging.getLogger(__name__)
 
 
@@ -41,7 +44,7 @@ class Connection(web.RequestHandler):
         deadline_s: float,
         crowd: Crowd,
     ) -> None:
-        super().__init__(manager, loop=loop)
+        super().__init__(manager, loop=loop, max_line_size=LINE_BYTES)
         self._deadline_s = deadline_s
         self._crowd = crowd
         self._client: str | None = None

@@ -40,7 +40,8 @@ class Endpoint:
 
     `path` is as the document shows it; in `pattern` a part may say what it matches. `limit` bounds
     the body, in bytes; an `upload` is read by the handler. `errors` are statuses of errors beyond
-    those that follow from what the endpoint takes.
+    those that follow from what the endpoint takes. `makes` names fields of the reply that other
+    endpoints take.
     """
 
     method: Method
@@ -57,11 +58,14 @@ class Endpoint:
     parts: type[BaseModel] | None
     reply: Any
     paged: bool
+    makes: tuple[str, ...]
 
     @property
     def body_required(self) -> bool:
-        return self.body is not None and any(
-            field.is_required() for field in self.body.model_fields.values()
+        """Whether an empty object would not do: a field is required, or one of several."""
+        return self.body is not None and (
+            "json_schema_extra" in self.body.model_config
+            or any(field.is_required() for field in self.body.model_fields.values())
         )
 
     async def respond(self, request: web.Request) -> web.Response:
@@ -97,6 +101,7 @@ def endpoint(
     errors: tuple[int, ...] = (),
     statuses: tuple[int, ...] = (200,),
     limit: Limit = attrgetter("max_body_bytes"),
+    makes: tuple[str, ...] = (),
 ) -> Callable[[Handle], Endpoint]:
     def declare(handle: Handle) -> Endpoint:
         kinds = get_type_hints(handle, include_extras=True)
@@ -122,6 +127,7 @@ def endpoint(
             parts=create_model("Parts", __base__=Query, **parts) if parts else None,
             reply=reply,
             paged=paged,
+            makes=makes,
         )
 
     return declare

@@ -90,7 +90,7 @@ async def answer_to(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
     ("request_", "status"),
     [
         (b"GET / HTTP/1.1\r\nAuthorization: Bearer " + b"secret" * 2000 + b"\r\n\r\n", 431),
-        (b"GET /" + b"secret" * 2000 + b" HTTP/1.1\r\n\r\n", 431),
+        (b"GET /" + b"secret" * 30_000 + b" HTTP/1.1\r\n\r\n", 431),
         (b"GET / HTTP/1.1\r\nHost: a\r\nAuthorization: sec\x00secret\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nHost: a\r\nsecret secret: 1\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: secret\r\n\r\n", 400),
@@ -112,6 +112,14 @@ async def test_what_cannot_be_parsed_is_answered_but_never_quoted(
     assert b"Content-Type: application/json" in head
     assert "secret" not in answer["detail"] + caplog.text
     assert "unreadable request from 127.0.0.1" in caplog.text
+
+
+async def test_the_longest_query_fits_into_an_address(address: Address) -> None:
+    """8,192 letters of four bytes each."""
+    reader, writer = await asyncio.open_connection(*address)
+    writer.write(b"GET /absent?q=" + b"%F0%9F%A6%8A" * 8192 + b" HTTP/1.0\r\n\r\n")
+    assert (await reader.read()).startswith(b"HTTP/1.0 404 ")
+    writer.close()
 
 
 async def test_what_can_be_parsed_goes_its_way(address: Address) -> None:

@@ -83,6 +83,7 @@ async def test_an_unknown_path_is_not_found(client: Client, method: str) -> None
         ("DELETE", "/v1/state/context/", "GET, HEAD, POST"),
         ("POST", "/v1/session/s", "DELETE"),
         ("PUT", "/v1/health", "GET, HEAD"),
+        ("GET", "/v1/session/create/", "POST"),
     ],
 )
 async def test_a_wrong_verb_is_told_the_right_ones(
