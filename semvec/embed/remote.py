@@ -99,7 +99,7 @@ class RemoteEmbedder:
             (probe,) = await self._request([PROBE])
         except Unavailable as error:
             await self.close()
-            raise ConnectionError(f"{self._url}: {error.detail}") from error
+            raise ConnectionError(f"{self._url}: {error}") from error
         self._dimension = len(probe)
 
     async def encode(self, texts: Sequence[str]) -> list[Encoding]:
@@ -127,7 +127,7 @@ class RemoteEmbedder:
                 if not left or wait > patience.longest_pause:
                     raise Unavailable(str(error), max(1, math.ceil(wait))) from error
             except (ValueError, msgspec.DecodeError) as error:
-                raise Unavailable(f"the embedder gave a bad reply: {error}") from error
+                raise Unavailable("the embedder gave a bad reply", reason=str(error)) from error
             await asyncio.sleep(wait)
             pause = min(2 * pause, patience.longest_pause)
         raise AssertionError("the last attempt either returns or raises")

@@ -13,12 +13,14 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 from urllib.parse import unquote_to_bytes
 
 from aiohttp import web
+from multidict import MultiMapping
 from pydantic import BaseModel, ValidationError, create_model
 
 from semvec.errors import Fault, Invalid, Malformed
 from semvec.paging import Page
 from semvec.settings import Settings
 from semvec.web.body import Upload, leave_expectation, read_body
+from semvec.web.bounds import check_names, check_size
 from semvec.web.call import Call
 from semvec.web.keys import SETTINGS
 from semvec.web.reply import Download, Reply, file_response, json_response, page_response
@@ -75,6 +77,7 @@ class Endpoint:
         if self.parts is not None:
             inputs |= vars(_from_text(self.parts, request.match_info, "path"))
         if self.query is not None:
+            _check_once_each(self.query, request.query)
             inputs["query"] = _from_text(self.query, request.query, "query")
         if self.upload:
             inputs["body"] = Upload(request, self.limit(request.app[SETTINGS]))
@@ -164,6 +167,17 @@ def _check_utf8(request: web.Request) -> None:
         raise Malformed("the address is not UTF-8") from None
 
 
+def _check_once_each(model: type[BaseModel], query: MultiMapping[str]) -> None:
+    if len({*query}) == len(query):
+        return
+    twice = [name for name in model.model_fields if len(query.getall(name, [])) > 1]
+    if twice:
+        faults = [
+            Fault(loc=["query", name], msg="given twice", type="given_twice") for name in twice
+        ]
+        raise Invalid(*faults)
+
+
 def _from_text(model: type[Model], values: Mapping[str, str], place: str) -> Model:
     try:
         return model.model_validate(dict(values))
@@ -172,8 +186,11 @@ def _from_text(model: type[Model], values: Mapping[str, str], place: str) -> Mod
 
 
 def _from_json(model: type[Model], content: bytes) -> Model:
+    check_size(content)
     try:
-        return model.model_validate_json(content)
+        read = model.model_validate_json(content)
+        check_names(content)
+        return read
     except ValidationError as error:
         refused = _invalid(error, "body")
     if refused.faults[0]["type"] == "json_invalid":

@@ -39,7 +39,10 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
 
 
 def _domain_error(error: SemvecError, request: web.Request) -> web.Response:
-    response = json_response(_body(error, request[REQUEST_ID]), error.status)
+    request_id = request[REQUEST_ID]
+    response = json_response(_body(error, request_id), error.status)
+    if isinstance(error, Unavailable) and error.reason:
+        log.warning("%s, request %s", error, request_id)
     match error:
         case Unauthorized():
             response.headers.extend([("WWW-Authenticate", one) for one in challenges(request)])

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, JsonValue
 
-from semvec.web.schemas.fields import WHOLE, Body, Embedding, Text
+from semvec.web.schemas.fields import WHOLE, Body, Embedding, Prose, Text
 
 Cosine = Annotated[float, Field(ge=-1.0, le=1.0)]
 Embeddings = Annotated[list[Embedding], Field(max_length=1024, fail_fast=True)]
@@ -52,7 +52,7 @@ class IsolationRequest(Body):
 class MemoryInjectRequest(Body):
     embedding: Embedding
     """The vector of the text."""
-    text: Annotated[Text, Field(min_length=1)]
+    text: Annotated[Prose, Field(min_length=1)]
     """What to remember."""
     tier: Literal["short_term", "medium_term", "long_term"] = "short_term"
     """The tier it enters."""

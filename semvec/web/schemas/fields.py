@@ -18,6 +18,10 @@ from pydantic import (
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 """Any text but NUL, which no database column of text holds; lone surrogates are no text at all."""
 
+LONGEST_PROSE = 262_144
+Prose = Annotated[Text, Field(max_length=LONGEST_PROSE)]
+"""What is encoded, which takes time for each word: a quarter of a million letters, a second."""
+
 SessionId = Annotated[Text, Field(description="The session.")]
 MemoryHash = Annotated[Text, Field(description="The memory, by its `memory_hash`.")]
 EntityKey = Annotated[Text, Field(description="The key, with its slashes.")]
@@ -37,7 +41,8 @@ def _whole(number: object) -> object:
 WHOLE = BeforeValidator(_whole)
 """For integers of bodies: JSON knows one kind of number, so 1.0 is 1, and "1" is not."""
 
-Embedding = Annotated[list[float], Field(fail_fast=True)]
+LARGEST_DIMENSION = 16_384
+Embedding = Annotated[list[float], Field(max_length=LARGEST_DIMENSION, fail_fast=True)]
 """A vector; one bad number is told, not every one. Its length is its session's to judge."""
 
 

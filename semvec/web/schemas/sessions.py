@@ -4,7 +4,16 @@ from typing import Annotated
 
 from pydantic import Field
 
-from semvec.web.schemas.fields import WHOLE, Body, Cursor, Embedding, NewId, Query, Text
+from semvec.web.schemas.fields import (
+    LARGEST_DIMENSION,
+    WHOLE,
+    Body,
+    Cursor,
+    Embedding,
+    NewId,
+    Query,
+    Text,
+)
 
 
 class PolicyVector(Body):
@@ -21,7 +30,7 @@ class PolicyVector(Body):
 class CreateSessionRequest(Body):
     session_id: NewId | None = None
     """Letters, digits, `_` and `-`; without it an id is made up."""
-    dimension: Annotated[int, Field(ge=1, le=16384), WHOLE] | None = None
+    dimension: Annotated[int, Field(ge=1, le=LARGEST_DIMENSION), WHOLE] | None = None
     """Length of its vectors; without it the embedder's."""
     model_name: Text | None = None
     """The model its vectors come from."""
