@@ -79,10 +79,11 @@ class Endpoint:
         if self.query is not None:
             _check_once_each(self.query, request.query)
             inputs["query"] = _from_text(self.query, request.query, "query")
+        settings = request.app[SETTINGS]
         if self.upload:
-            inputs["body"] = Upload(request, self.limit(request.app[SETTINGS]))
+            inputs["body"] = Upload(request, self.limit(settings), settings.request_deadline_s)
         elif self.body is not None:
-            content = await read_body(request, self.limit(request.app[SETTINGS]))
+            content = await read_body(request, self.limit(settings), settings.request_deadline_s)
             if not content and self.body_required:
                 raise Malformed("the body is empty: send a JSON object")
             inputs["body"] = _from_json(self.body, content or b"{}")
@@ -90,7 +91,7 @@ class Endpoint:
         if isinstance(result, Page):
             return page_response(result, request.rel_url)
         if isinstance(result, Download):
-            return file_response(result, request.method)
+            return file_response(result)
         if isinstance(result, Reply):
             return json_response(result.body, result.status)
         return json_response(result, self.statuses[0])

@@ -24,12 +24,21 @@ Address = tuple[str, int]
 
 async def length_of_body(request: web.Request) -> web.Response:
     await asyncio.sleep(float(request.query.get("sleep", 0)))
-    return web.Response(text=str(len(await read_body(request, 1 << 30))))
+    return web.Response(text=str(len(await read_body(request, 1 << 30, DEADLINE_S))))
 
 
 async def without_body(request: web.Request) -> web.Response:
     await asyncio.sleep(2 * DEADLINE_S)
     return web.Response(text="done")
+
+
+async def without_end(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse()
+    await response.prepare(request)
+    with contextlib.suppress(ConnectionError):
+        while True:
+            await response.write(bytes(65536))
+    return response
 
 
 @pytest.fixture
@@ -39,6 +48,7 @@ async def address() -> AsyncIterator[Address]:
     app = web.Application(middlewares=[identify, answer_errors])
     app.router.add_post("/", length_of_body)
     app.router.add_route("*", "/slow", without_body)
+    app.router.add_get("/endless", without_end)
     runner = web.AppRunner(app)
     await runner.setup()
     assert runner.server
@@ -234,3 +244,26 @@ async def test_one_connection_too_many_is_turned_away(address: Address) -> None:
     ).count(b"HTTP/1.1 200 ") == 2
     for _, writer in others:
         writer.close()
+
+
+async def test_who_takes_nothing_of_an_answer_is_let_go(
+    address: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("semvec.web.connection.STALLED_S", 0.5)
+    loop = asyncio.get_running_loop()
+    with socket.socket() as client:
+        client.setblocking(False)
+        await loop.sock_connect(client, address)
+        await loop.sock_sendall(client, GET.replace(b"slow", b"endless"))
+        for _ in range(20):  # a slow client is none that takes nothing
+            await asyncio.sleep(0.05)
+            assert await loop.sock_recv(client, 1 << 20)
+        await asyncio.sleep(1.5)
+        with pytest.raises(ConnectionResetError):
+            await all_of(client)
+
+
+async def all_of(client: socket.socket) -> None:
+    async with asyncio.timeout(5):
+        while await asyncio.get_running_loop().sock_recv(client, 1 << 20):
+            pass
