@@ -259,11 +259,7 @@ async def test_who_takes_nothing_of_an_answer_is_let_go(
             await asyncio.sleep(0.05)
             assert await loop.sock_recv(client, 1 << 20)
         await asyncio.sleep(1.5)
-        with pytest.raises(ConnectionResetError):
-            await all_of(client)
-
-
-async def all_of(client: socket.socket) -> None:
-    async with asyncio.timeout(5):
-        while await asyncio.get_running_loop().sock_recv(client, 1 << 20):
-            pass
+        with contextlib.suppress(ConnectionResetError):
+            async with asyncio.timeout(5):  # it would go on for ever
+                while await loop.sock_recv(client, 1 << 20):
+                    pass
