@@ -1,13 +1,14 @@
 """Promise 19: a server as it comes talks to nobody who has not asked it."""
 
 import asyncio
-import os
 import re
 import shutil
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.servers import Client, command, environment
@@ -35,10 +36,8 @@ def trace(tmp_path: Path) -> tuple[list[str], Path]:
 
 def test_the_tracer_sees_who_is_called(trace: tuple[list[str], Path]) -> None:
     under, written = trace
-    code = (
-        "import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).connect(('192.0.2.1', 9))"
-    )
-    subprocess.run([*under, "python", "-c", code], check=True)
+    code = "from socket import *; socket(AF_INET, SOCK_DGRAM).connect(('192.0.2.1', 9))"
+    subprocess.run([*under, sys.executable, "-c", code], check=True)
     assert ELSEWHERE.search(written.read_text())
 
 
@@ -50,18 +49,26 @@ async def test_promise_19_nobody_is_called(sqlite_url: str, trace: tuple[list[st
         *under, *command(), env=variables, stdout=asyncio.subprocess.PIPE
     )
     assert process.stdout is not None
-    async with asyncio.timeout(60):
+    try:
         url = (await process.stdout.readline()).decode().split()[-1]
-        async with Client(url) as client:
-            assert (await client.get("/v1/readyz")).status == 200
-            ran = await client.post("/v1/run", message="Who brings the tent?")
-            session = {"session_id": ran.json()["session_id"]}
-            await client.post("/v1/store", response="Lotte brings the tent.", **session)
-            again = await client.post("/v1/run", message="Whose tent is it?", **session)
-            assert "Lotte" in again.json()["context"]
-            for page in ("/docs", "/redoc", "/openapi.json"):
-                assert (await client.get(page)).status == 200
-            (server,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        os.kill(int(server), signal.SIGTERM)
-        assert await process.wait() == 0
+        (server,) = psutil.Process(process.pid).children()
+        await converse(url)
+        server.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(20):
+            assert await process.wait() == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
     assert not ELSEWHERE.findall(written.read_text())
+
+
+async def converse(url: str) -> None:
+    async with asyncio.timeout(60), Client(url) as client:
+        assert (await client.get("/v1/readyz")).status == 200
+        ran = await client.post("/v1/run", message="Who brings the tent?")
+        session = {"session_id": ran.json()["session_id"]}
+        await client.post("/v1/store", response="Lotte brings the tent.", **session)
+        again = await client.post("/v1/run", message="Whose tent is it?", **session)
+        assert "Lotte" in again.json()["context"]
+        for page in ("/docs", "/redoc", "/openapi.json"):
+            assert (await client.get(page)).status == 200
