@@ -169,6 +169,9 @@ class RecordingService:
         self.files.append(file)
         return file
 
+    async def find_export(self, owner: str, session_id: str) -> None:
+        self._note("find", {"owner": owner, "session_id": session_id})
+
     async def load(
         self, owner: str, session_id: str, receive: Callable[[BinaryIO], Awaitable[None]]
     ) -> answers.Imported:
