@@ -1,5 +1,6 @@
 """Durable storage: bytes in, bytes out, the same on SQLite and PostgreSQL."""
 
+from semvec.store.audit import Entry, Filter, Link, Recorded
 from semvec.store.errors import StoreError
 from semvec.store.records import (
     Append,
@@ -20,6 +21,7 @@ from semvec.store.records import (
     Snapshot,
     Stored,
 )
+from semvec.store.repeats import Kept, Repeat
 from semvec.store.store import Store
 from semvec.store.whole import Whole
 
@@ -30,13 +32,19 @@ __all__ = [
     "Claim",
     "Create",
     "Delete",
+    "Entry",
+    "Filter",
     "Head",
+    "Kept",
     "Kind",
+    "Link",
     "Made",
     "MemoryRow",
     "Part",
     "PieceRow",
+    "Recorded",
     "Refused",
+    "Repeat",
     "Replace",
     "Rows",
     "Snapshot",

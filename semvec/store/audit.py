@@ -83,7 +83,7 @@ class Filter:
 
 ADD_ENTRY = insert(audit_log)
 BEGIN_CHAIN = insert(audit_chains).values(at=bindparam("at")).returning(audit_chains.c.id)
-LAST_SEQ = (
+_last_seq = (
     select(func.max(audit_log.c.seq))
     .where(audit_log.c.chain == audit_chains.c.id)
     .scalar_subquery()
@@ -92,7 +92,7 @@ LAST_ROWS = (
     select(audit_log.c.chain, audit_log.c.seq, audit_log.c.hash)
     .join(audit_chains, audit_log.c.chain == audit_chains.c.id)
     .where(
-        audit_log.c.seq == LAST_SEQ,
+        audit_log.c.seq == _last_seq,
         audit_chains.c.id >= bindparam("oldest"),
         audit_chains.c.id < bindparam("before"),
     )
@@ -107,18 +107,18 @@ IN_CHAIN = (
     .order_by(audit_log.c.seq)
     .limit(bindparam("limit"))
 )
-OLDEST_AT = (
+_oldest_at = (
     select(audit_log.c.at)
     .where(
         audit_log.c.chain == audit_chains.c.id,
         audit_log.c.seq == audit_chains.c.pruned_seq + 1,
-        audit_log.c.seq < LAST_SEQ,
+        audit_log.c.seq < _last_seq,
     )
     .scalar_subquery()
 )
 OLD_CHAIN = (
-    select(audit_chains.c.id, audit_chains.c.pruned_seq, LAST_SEQ)
-    .where(OLDEST_AT < bindparam("before"))
+    select(audit_chains.c.id, audit_chains.c.pruned_seq, _last_seq)
+    .where(_oldest_at < bindparam("before"))
     .limit(1)
     .with_for_update(skip_locked=True)
 )
@@ -214,9 +214,7 @@ def prune(connection: Connection, before: float, most: int) -> bool:
     return True
 
 
-def page(
-    connection: Connection, wanted: Filter, before: int | None, limit: int
-) -> list[Recorded]:
+def page(connection: Connection, wanted: Filter, before: int | None, limit: int) -> list[Recorded]:
     """Rows with an id below `before`, newest first."""
     statement = select(audit_log).where(*_conditions(wanted))
     if before is not None:
@@ -236,9 +234,9 @@ def chains(connection: Connection) -> list[Link]:
     return [Link(number, seq, hash or FIRST) for number, seq, hash in connection.execute(CHAINS)]
 
 
-def in_chain(connection: Connection, chain: int, after: int, limit: int) -> Iterator[Recorded]:
+def in_chain(connection: Connection, chain: int, after: int, limit: int) -> list[Recorded]:
     bounds = {"chain": chain, "after": after, "limit": limit}
-    return map(_recorded, connection.execute(IN_CHAIN, bounds))
+    return [_recorded(row) for row in connection.execute(IN_CHAIN, bounds)]
 
 
 def _conditions(wanted: Filter) -> Iterator[ColumnElement[bool]]:

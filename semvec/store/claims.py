@@ -41,7 +41,7 @@ class Claims:
         if isinstance(part, Create):
             key, inserted = self._created.pop(part.name)
             if inserted is not part:
-                self._altered.append({"at": key, **_times_and_kind(part)})
+                self._altered.append({"at": key, **_of_its_own(part)})
             return key
         inserted_row = self._rows.pop(part.name)
         if inserted_row is not part:
@@ -71,22 +71,25 @@ def _new_session(create: Create) -> dict[str, Any]:
     return {
         "owner": create.owner,
         "session_id": create.session_id,
-        "seq": 1,
+        "seq": create.last_seq,
         "snapshot_seq": 0,
         "created_at": create.created_at,
         "last_used_at": create.created_at,
-        "interaction_count": 0,
-        "total_memories": 0,
+        "interaction_count": create.interaction_count,
+        "total_memories": create.total_memories,
         "kind": create.kind,
         "dimension": create.dimension,
         "direction": create.direction,
     }
 
 
-def _times_and_kind(create: Create) -> dict[str, Any]:
+def _of_its_own(create: Create) -> dict[str, Any]:
     return {
         "made_at": create.created_at,
         "is_of": create.kind,
         "dim": create.dimension,
         "points": create.direction,
+        "last": create.last_seq,
+        "interactions": create.interaction_count,
+        "memories": create.total_memories,
     }

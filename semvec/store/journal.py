@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection
 
-from semvec.store import staging, statements
+from semvec.store import audit, repeats, staging, statements
 from semvec.store.claims import Claims
 from semvec.store.erasure import erase, erase_heads
 from semvec.store.records import (
@@ -14,16 +14,21 @@ from semvec.store.records import (
     Change,
     Claim,
     Create,
+    Crop,
     Delete,
+    Forget,
     Head,
     Made,
+    Nothing,
     Operation,
     Outcome,
     Part,
+    Prune,
     Refused,
     Replace,
     Snapshot,
     Together,
+    Upkeep,
 )
 from semvec.store.rows import Row, memory_row, piece_row, run, term_rows
 from semvec.store.statements import CONFLICTING
@@ -80,6 +85,8 @@ def write(connection: Connection, operations: Sequence[Operation]) -> list[Outco
                 outcomes.append(_delete(changes, standings, operation))
             case Together(parts):
                 outcomes.append(_together(connection, changes, claims, standings, parts))
+            case Nothing() | Prune() | Forget() | Crop():
+                outcomes.append(_keep_up(connection, operation))
             case _:
                 outcomes.append(staging.carry_out(connection, operation))
     claims.settle()
@@ -173,10 +180,19 @@ def _create(changes: Changes, claims: Claims, create: Create) -> Head | None:
     if not claims.free(create):
         return None
     key = claims.take(create)
-    changes.events.append({"key": key, "seq": 1, "payload": create.event})
-    at = create.created_at
+    for seq, event in enumerate((create.event, *create.later), 1):
+        changes.events.append({"key": key, "seq": seq, "payload": event})
     return Head(
-        key, create.owner, create.session_id, 1, at, at, 0, 0, create.kind, create.dimension
+        key,
+        create.owner,
+        create.session_id,
+        create.last_seq,
+        create.created_at,
+        create.created_at,
+        create.interaction_count,
+        create.total_memories,
+        create.kind,
+        create.dimension,
     )
 
 
@@ -250,6 +266,19 @@ def _delete(changes: Changes, standings: Standings, operation: Delete) -> bool:
     changes.deleted.append(operation.key)
     changes.erased.append(standing.content)
     return True
+
+
+def _keep_up(connection: Connection, upkeep: Upkeep) -> bool:
+    """Whether there may be more to do."""
+    match upkeep:
+        case Prune(before, most):
+            return audit.prune(connection, before, most)
+        case Forget(before, most):
+            return repeats.drop_expired(connection, before, most)
+        case Crop(subject, bound, most):
+            return repeats.drop_surplus(connection, subject, bound, most)
+        case Nothing():
+            return True
 
 
 def _apply(connection: Connection, changes: Changes) -> None:

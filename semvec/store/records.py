@@ -63,7 +63,11 @@ class PieceRow:
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """`direction` is where the state points at first: unit length, float32; None for nowhere."""
+    """`direction` is where the state points at first: unit length, float32; None for nowhere.
+
+    Of a session that has gone on when it is created, `later` are the events after the first one,
+    and the counts are those after the last.
+    """
 
     owner: str
     session_id: str
@@ -72,10 +76,17 @@ class Create:
     kind: int = Kind.PLAIN
     dimension: int | None = None
     direction: bytes | None = None
+    later: tuple[bytes, ...] = ()
+    interaction_count: int = 0
+    total_memories: int = 0
 
     @property
     def name(self) -> tuple[str, ...]:
         return "sessions", self.owner, self.session_id
+
+    @property
+    def last_seq(self) -> int:
+        return 1 + len(self.later)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +187,36 @@ class Erase:
     content: int
 
 
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """No write at all: what goes on record is all there is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prune:
+    """The end of some of the audit log's oldest rows, of before a time."""
+
+    before: float
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """The end of some of the answers that are of before a time."""
+
+    before: float
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """The end of some of a subject's oldest answers, where it has more than `bound`."""
+
+    subject: str
+    bound: int
+    most: int
+
+
 class Change(ABC):
     """Rows of other tables that change under the locks of sessions' heads.
 
@@ -245,7 +286,8 @@ Made = tuple[Head, ...]
 """The heads of the sessions that a Together has created, in order."""
 
 Import = Begin | Stage | Discard | Erase
-Operation = Create | Append | Snapshot | Replace | Delete | Together | Import
+Upkeep = Nothing | Prune | Forget | Crop
+Operation = Create | Append | Snapshot | Replace | Delete | Together | Import | Upkeep
 Outcome = Head | int | bool | Made | Refused | None
 """Of a Create the new head, or None where it exists; of a Together what it made, or what refused
 it; of a Begin the number that what is staged lies under; of the others whether it took effect."""

@@ -1,5 +1,6 @@
 """Answers to requests with a key, for those that come again with it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,7 +118,7 @@ def drop_surplus(connection: Connection, subject: str, bound: int, most: int) ->
     return connection.execute(DROP_SURPLUS, bounds).rowcount == most
 
 
-def blank(connection: Connection, keys: list[int]) -> None:
+def blank(connection: Connection, keys: Sequence[int]) -> None:
     """Erase what was answered about sessions that are about to go; that there was an answer stays,
     so that the request is not carried out a second time."""
     connection.execute(BLANK, {"keys": keys})

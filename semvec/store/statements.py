@@ -96,6 +96,9 @@ RENEW_HEAD = (
     .values(
         created_at=bindparam("made_at"),
         last_used_at=bindparam("made_at"),
+        seq=bindparam("last"),
+        interaction_count=bindparam("interactions"),
+        total_memories=bindparam("memories"),
         kind=bindparam("is_of"),
         dimension=bindparam("dim"),
         direction=bindparam("points"),
