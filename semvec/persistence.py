@@ -1,5 +1,6 @@
 """Sessions as storage keeps them, and back."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,9 +9,11 @@ from msgspec.structs import replace
 
 from semvec.session import snapshot
 from semvec.session.events import (
+    Advised,
     Consolidated,
     Created,
     MemoryRecord,
+    Moved,
     Tier,
     Turn,
     decode_event,
@@ -21,7 +24,10 @@ from semvec.session.events import (
     encode_piece,
 )
 from semvec.session.session import Session
-from semvec.store import Append, ArchivedRow, MemoryRow, PieceRow, Snapshot, Stored
+from semvec.session.state import pulled
+from semvec.session.steering import Mean, mean_after, moved
+from semvec.store import Append, ArchivedRow, Create, MemoryRow, PieceRow, Place, Snapshot, Stored
+from semvec.vectors import Vector, packed, unpacked
 from semvec.words import terms
 
 
@@ -39,7 +45,11 @@ class Saved:
 NOTHING_SAVED = Saved(0, 0, np.zeros(0, np.int64), 1)
 
 
-def append_of(key: int, session: Session, event: Turn | Consolidated) -> Append:
+Next = Turn | Consolidated | Moved | Advised
+"""What happens to a session that is there."""
+
+
+def append_of(key: int, session: Session, event: Next) -> Append:
     """The write that makes `event`, decided on `session`, its next one."""
     if isinstance(event, Turn):
         return _turn_append(key, session, event)
@@ -48,9 +58,46 @@ def append_of(key: int, session: Session, event: Turn | Consolidated) -> Append:
         seq=session.seq,
         events=(encode_event(event),),
         used_at=session.used_at,
+        interaction_count=session.state.interaction_count + isinstance(event, Advised),
+        total_memories=session.total_memories,
+        dimension=session.profile.dimension,
+        mean=mean_bytes(mean_after(session, event)),
+    )
+
+
+def create_of(name: tuple[str, str], session: Session, events: Sequence[bytes]) -> Create:
+    """The write that makes a session, of one that these events have brought to where it is."""
+    return Create(
+        *name,
+        session.created_at,
+        events[0],
+        dimension=session.profile.dimension,
+        mean=mean_bytes(session.state.mean),
+        later=tuple(events[1:]),
         interaction_count=session.state.interaction_count,
         total_memories=session.total_memories,
     )
+
+
+def mean_bytes(mean: Mean) -> bytes:
+    """A state as heads keep it, for what looks at many sessions without rebuilding them."""
+    return packed(mean.astype(np.float32))
+
+
+def moved_append(place: Place, toward: Vector, share: float, at: float) -> tuple[Append, Moved]:
+    """The write that moves the state of a session that need not be in memory, and its event."""
+    event = moved(place.interaction_count, toward, share, at)
+    append = Append(
+        key=place.key,
+        seq=place.seq,
+        events=(encode_event(event),),
+        used_at=place.last_used_at,
+        interaction_count=place.interaction_count,
+        total_memories=place.total_memories,
+        dimension=place.dimension,
+        mean=mean_bytes(pulled(unpacked(place.mean).astype(np.float64), toward, share)),
+    )
+    return append, event
 
 
 def _turn_append(key: int, session: Session, turn: Turn) -> Append:
@@ -66,6 +113,8 @@ def _turn_append(key: int, session: Session, turn: Turn) -> Append:
         total_memories=session.total_memories + fresh,
         archived=tuple(archived_row(accessed(session.memories.record(i), turn)) for i in gone),
         returned=tuple(record.id for record in turn.returned),
+        dimension=session.profile.dimension,
+        mean=mean_bytes(mean_after(session, turn)),
     )
 
 

@@ -4,6 +4,8 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable
 
+from semvec.errors import Unavailable
+from semvec.hot.effect import EFFECT, Effect
 from semvec.persistence import NOTHING_SAVED, Saved
 from semvec.session.events import Access, Consolidated, MemoryRecord, Turn
 from semvec.session.session import Session
@@ -19,17 +21,22 @@ RETURNS = 32
 
 
 class Hot:
-    """A session in memory, and what has happened to it that the journal need not know yet."""
+    """A session in memory, and what has happened to it that the journal need not know yet.
+
+    While a `unit` has it, its session is ahead of the journal, and that unit's alone; where the
+    unit has failed, for good.
+    """
 
     __slots__ = (
-        *("key", "leaving", "live", "lock", "name", "nbytes", "returned", "saved", "saving"),
-        *("session", "touched", "used", "used_at"),
+        *("_session", "key", "leaving", "live", "lock", "name", "nbytes", "returned", "saved"),
+        *("saving", "touched", "unit", "used", "used_at"),
     )
 
     def __init__(
         self, name: Name, key: int, session: Session, now: float, saved: Saved = NOTHING_SAVED
     ) -> None:
-        self.name, self.key, self.session = name, key, session
+        self.name, self.key, self._session = name, key, session
+        self.unit: Effect | None = None
         self.lock = asyncio.Lock()
         self.live, self.leaving, self.saving = True, False, False
         self.saved = saved
@@ -38,6 +45,17 @@ class Hot:
         self.used: Counter[int] = Counter()
         self.used_at = now
         self.nbytes = session.nbytes
+
+    @property
+    def session(self) -> Session:
+        if self.ahead:
+            raise Unavailable(f"session {self.name[1]!r} is being changed: try again")
+        return self._session
+
+    @property
+    def ahead(self) -> bool:
+        """Whether nobody but the unit that has it may look at the session."""
+        return self.unit is not None and self.unit is not EFFECT.get()
 
     @property
     def overdue(self) -> bool:

@@ -3,17 +3,22 @@
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Coroutine
+from contextvars import Context
 from itertools import islice
 from types import MappingProxyType
+from typing import TypeVar
 
 from semvec.clock import Clock
 from semvec.errors import Conflict, NotFound, SemvecError, Unavailable
 from semvec.hot.consolidating import Consolidating
 from semvec.hot.copy import Hot, Name
+from semvec.hot.deciding import Changed, Deciding
+from semvec.hot.effect import EFFECT, Effect
+from semvec.hot.unit import Unit, Units
 from semvec.persistence import (
     append_of,
+    mean_bytes,
     rebuilt,
     replay,
     saved_with,
@@ -22,63 +27,26 @@ from semvec.persistence import (
 from semvec.session.events import (
     Consolidated,
     Created,
-    MemoryRecord,
     Turn,
-    Use,
-    decode_memory,
     encode_event,
 )
-from semvec.session.literals import Entry
 from semvec.session.plan import Plan
 from semvec.session.session import Session
-from semvec.session.turn import decide_turn, plan_turn
-from semvec.store import Kind, Replace, Store, Stored
-from semvec.vectors import Vector
+from semvec.session.turn import plan_turn
+from semvec.store import Entry, Kind, Replace, Store, Stored
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 ATTEMPTS = 100
 """Conflicts with other processes that one change survives; each means that another one advanced."""
-LARGE = 4_000_000
-"""Numbers in a session's vectors past which scanning them takes a millisecond or more."""
-LARGE_TEXT = 50_000
-"""Bytes of a session's entities past which splitting them into words takes some milliseconds."""
 TOGETHER = 64
 """Sessions that leave at once on shutdown, so that their snapshots share commits."""
 CLOSING_S = 2.5
 """What shutdown may spend on snapshots; the journal has everything anyway."""
 OWNED = MappingProxyType({Kind.BACKING: "cluster", Kind.META: "region"})
 """What sessions that are not plain stand behind."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Changed:
-    """`cosines`, shape (m, count), are the plan's queries' to the rows as they were before."""
-
-    hot: Hot
-    plan: Plan
-    turn: Turn
-    cosines: Vector
-
-    @property
-    def withheld_by(self) -> str | None:
-        """What kept an input from being learnt."""
-        level = self.plan.withheld_by
-        return None if level is None else level.lower()
-
-    @property
-    def memory_id(self) -> int | None:
-        """The memory that the request's own input became or reinforced."""
-        if self.plan.withheld_by is not None or not self.turn.learnt:
-            return None
-        return self.turn.learnt[-1].memory_id
-
-    @property
-    def memory_hash(self) -> str | None:
-        if self.memory_id is None:
-            return None
-        memories = self.hot.session.memories
-        return memories.content(memories.row(self.memory_id)).hash
 
 
 class HotSessions:
@@ -104,6 +72,15 @@ class HotSessions:
         self._background: set[asyncio.Task[None]] = set()
         self._consolidating = Consolidating(self._commit, clock)
         self._nbytes = 0
+        self.deciding = Deciding(store, clock)
+        self.units = Units(
+            store,
+            clock,
+            keep=self._keep,
+            drop=self._drop,
+            forget=self._forget,
+            advanced=self._advanced,
+        )
 
     def __len__(self) -> int:
         return len(self._hot)
@@ -114,52 +91,55 @@ class HotSessions:
 
     async def add(self, name: Name, created: Created) -> bool:
         """Create a session; False where this owner has one of this name."""
-        head = await self._store.create(*name, created.at, encode_event(created))
+        effect = EFFECT.get()
+        if isinstance(effect, Unit):
+            return await self.units.make(effect, name, created)
+        session, entry = Session(created), self._entry(effect, name)
+        head = await self._store.create(
+            *name,
+            created.at,
+            encode_event(created),
+            dimension=created.profile.dimension,
+            mean=mean_bytes(session.state.mean),
+            entry=entry,
+        )
         if head is None:
             return False
-        self._keep(Hot(name, head.key, Session(created), self._clock()))
+        if effect is not None:
+            effect.record(entry)
+        self._keep(Hot(name, head.key, session, self._clock()))
         return True
 
     async def get(self, name: Name) -> Hot:
         """The session as committed by now, by whichever process. Raises NotFound."""
         while True:
             hot = await self._resident(name)
-            if not self._store.shared or await self._is_current(hot):
+            if not self._store.shared or hot.unit is not None or await self._is_current(hot):
                 return hot
+
+    async def settled(self, hot: Hot) -> Hot:
+        """The copy, or a newer one, when all that it shows is committed: for whoever has awaited
+        something since `get`. Raises NotFound."""
+        return await self._resident(hot.name) if hot.ahead else hot
 
     async def change(self, hot: Hot, plan: Callable[[Session], Plan]) -> Changed:
         """Decide an event on the session as it is, commit it, apply it.
 
         It is planned again when another process was faster. Raises NotFound, Unavailable.
         """
+        effect = EFFECT.get()
+        if isinstance(effect, Unit):
+            return await self._change_within(effect, hot, plan)
         for _ in range(ATTEMPTS):
             async with hot.lock:
                 if hot.live:
-                    changed = await self._attempt(hot, plan(hot.session))
+                    changed = await self._attempt(hot, plan(hot.session), effect)
                     if changed is not None:
                         return changed
                     await self._catch_up(hot)
             if not hot.live:
-                name, key = hot.name, hot.key
-                hot = await self._resident(name)
-                if hot.key != key:
-                    raise session_not_found(name[1])
+                hot = await self._successor(hot)
         raise Unavailable("too many writers on this session at once")
-
-    async def cosines(self, hot: Hot, x: Vector) -> Vector:
-        """Those of the unit vector `x`, shape (d,), to the session's rows, shape (count,)."""
-        if hot.session.memories.vectors.codes.size <= LARGE:
-            return hot.session.memories.cosines(x[None]).reshape(-1)
-        async with hot.lock:
-            return (await self._scan(hot.session, x[None])).reshape(-1)
-
-    async def entities(self, hot: Hot, q: str, limit: int) -> tuple[list[Entry], int]:
-        """`Literals.search`, on a thread where it would hold up the loop."""
-        literals = hot.session.literals
-        if literals.text_bytes <= LARGE_TEXT:
-            return literals.search(q, limit)
-        async with hot.lock:
-            return await asyncio.to_thread(literals.search, q, limit)
 
     async def delete(self, name: Name) -> None:
         """Erase a session; raises Conflict for one that stands behind something else."""
@@ -170,11 +150,22 @@ class HotSessions:
             raise Conflict(
                 f"session {name[1]!r} goes with the {OWNED[Kind(head.kind)]} it stands behind"
             )
-        await self._supersede(name, head.key, self._store.delete(head.key))
+        effect = EFFECT.get()
+        entry = self._entry(effect, name)
+        await self._supersede(name, head.key, self._store.delete(head.key, entry))
+        if effect is not None:
+            effect.record(entry)
 
     async def replace(self, name: Name, replace: Replace) -> None:
         """Put what was imported in the place of a session's contents. Raises NotFound."""
-        await self._supersede(name, replace.key, self._store.replace(replace))
+        effect = EFFECT.get()
+        if isinstance(effect, Unit):
+            effect.replace(name, replace)
+            return
+        entry = self._entry(effect, name)
+        await self._supersede(name, replace.key, self._store.replace(replace, entry))
+        if effect is not None:
+            effect.record(entry)
 
     def sweep(self) -> None:
         """Start the eviction of sessions that are idle, or too many, or too large together."""
@@ -196,18 +187,44 @@ class HotSessions:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
 
+    async def _change_within(
+        self, unit: Unit, hot: Hot, plan: Callable[[Session], Plan]
+    ) -> Changed:
+        """Decide an event and apply it; the unit commits it."""
+        while not await unit.hold(hot):
+            hot = await self._successor(hot)
+        changed = await self.deciding.decided(hot, plan(hot.session))
+        unit.apply(hot, changed.turn)
+        return changed
+
+    async def _successor(self, hot: Hot) -> Hot:
+        """The copy that has taken the place of one that was dropped. Raises NotFound."""
+        found = await self._resident(hot.name)
+        if found.key != hot.key:
+            raise session_not_found(hot.name[1])
+        return found
+
     async def _resident(self, name: Name) -> Hot:
-        hot = self._hot.get(name)
-        if hot is None:
-            loading = self._loading.get(name)
-            if loading is None:
-                loading = self._loading[name] = asyncio.create_task(self._load(name))
-                loading.add_done_callback(lambda _: self._loading.pop(name))
-            hot = await asyncio.shield(loading)
+        effect = EFFECT.get()
+        if isinstance(effect, Unit) and (made := effect.made.get(name)) is not None:
+            return made.hot
+        while True:
+            hot = self._hot.get(name) or await self._loaded(name)
+            if not hot.ahead:
+                break
+            async with hot.lock:  # when it is free, the copy is committed or dropped
+                pass
         hot.used_at = self._clock()
         if hot.live:
             self._hot.move_to_end(name)
         return hot
+
+    async def _loaded(self, name: Name) -> Hot:
+        loading = self._loading.get(name)
+        if loading is None:
+            loading = self._loading[name] = self._task(self._load(name))
+            loading.add_done_callback(lambda _: self._loading.pop(name))
+        return await asyncio.shield(loading)
 
     async def _load(self, name: Name) -> Hot:
         stored = await self._store.load(*name)
@@ -221,23 +238,30 @@ class HotSessions:
         try:
             written = await write
         finally:
-            if (loading := self._loading.get(name)) is not None:
-                await asyncio.wait([loading])
-            if self.is_resident(name, key):
-                self._drop(self._hot[name])
+            await self._forget(name, key)
         if not written:
             raise session_not_found(name[1])
+
+    async def _forget(self, name: Name, key: int) -> None:
+        if (loading := self._loading.get(name)) is not None:
+            await asyncio.wait([loading])
+        if self.is_resident(name, key):
+            self._drop(self._hot[name])
+
+    def _entry(self, effect: Effect | None, name: Name) -> Entry | None:
+        """What has to go on record with a request's write."""
+        return None if effect is None else effect.entry(self._clock(), name[1])
 
     async def _is_current(self, hot: Hot) -> bool:
         """Bring the copy up to what other processes committed; False where it had to be dropped."""
         head = await self._store.head(*hot.name)
         if head is None or head.key != hot.key:
             self._drop(hot)
-        elif head.seq > hot.session.seq:
+        elif not hot.ahead and head.seq > hot.session.seq:
             async with hot.lock:
-                if head.seq > hot.session.seq:
+                if hot.live and head.seq > hot.session.seq:
                     await self._catch_up(hot)
-        return hot.live
+        return hot.live and not hot.ahead
 
     async def _catch_up(self, hot: Hot) -> None:
         """Apply what others committed; drop the copy where the journal no longer says."""
@@ -252,56 +276,41 @@ class HotSessions:
             hot.settle()
             self._resize(hot)
 
-    async def _attempt(self, hot: Hot, plan: Plan) -> Changed | None:
+    async def _attempt(self, hot: Hot, plan: Plan, effect: Effect | None = None) -> Changed | None:
         """Commit and apply the plan's event; None where another process was faster."""
-        known = await self._archived(hot, [draft.fold for draft in plan.drafts])
-        cosines = await self._scan(hot.session, plan.queries)
-        turn = decide_turn(
-            hot.session,
-            plan,
-            cosines,
-            now=self._clock(),
-            accessed=tuple(hot.touched.values()),
-            returned=hot.returning(known),
-            used=[Use(*used) for used in hot.used.items()],
-        )
-        if not await self._commit(hot, turn):
-            return None
-        return Changed(hot, plan, turn, cosines)
+        changed = await self.deciding.decided(hot, plan)
+        return changed if await self._commit(hot, changed.turn, effect) else None
 
-    async def _commit(self, hot: Hot, event: Turn | Consolidated) -> bool:
+    async def _commit(
+        self, hot: Hot, event: Turn | Consolidated, effect: Effect | None = None
+    ) -> bool:
         """Make `event` the session's next one; False where another process was faster."""
+        entry = self._entry(effect, hot.name)
         try:
-            if not await self._store.append(append_of(hot.key, hot.session, event)):
+            if not await self._store.append(append_of(hot.key, hot.session, event), entry):
                 return False
             hot.session.apply(event)
         except BaseException:
             self._drop(hot)
             raise
+        if effect is not None:
+            effect.record(entry)
         hot.settle(event)
+        self._advanced(hot)
+        return True
+
+    def _advanced(self, hot: Hot) -> None:
+        """See to what is due after an event."""
         self._resize(hot)
         if hot.overdue:
             self._start(self._snapshot(hot))
         if self._consolidating.wanted(hot):
             self._start(self._consolidating.run(hot))
-        return True
-
-    async def _archived(self, hot: Hot, folds: Sequence[bytes]) -> list[MemoryRecord]:
-        """Archived memories that say the same as what is about to be learnt."""
-        if not hot.session.archived or not folds:
-            return []
-        known = await self._store.archived_by_folds(hot.key, folds)
-        return [decode_memory(payload) for payload in known]
-
-    async def _scan(self, session: Session, queries: Vector) -> Vector:
-        """`Memories.cosines`, on a thread where it would hold up the loop; needs the lock."""
-        memories = session.memories
-        if memories.vectors.codes.size <= LARGE:
-            return memories.cosines(queries)
-        return await asyncio.to_thread(memories.cosines, queries)
 
     async def _snapshot(self, hot: Hot) -> None:
         """Save the session as it is now; a failure leaves the journal as it was."""
+        if hot.ahead:
+            return  # nobody knows yet whether it will be so; the event itself asks again
         hot.saving, saved = True, saved_with(hot.session)
         try:
             if await self._store.save_snapshot(snapshot_of(hot.key, hot.session, hot.saved)):
@@ -371,9 +380,14 @@ class HotSessions:
                 self._make_room()
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(work)
+        task = self._task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+
+    @staticmethod
+    def _task(work: Coroutine[None, None, T]) -> asyncio.Task[T]:
+        """Runs for nobody's request in particular."""
+        return asyncio.create_task(work, context=Context())
 
 
 def rebuild(name: Name, stored: Stored, now: float) -> Hot:

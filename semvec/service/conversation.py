@@ -54,15 +54,18 @@ class Conversation:
         withheld_by: str | None = "request"
         if learn:
             changed = await self._learn(hot, asked, answer, reset=reset_context)
-            if changed.hot is not hot:  # it was loaded anew, maybe as it has been imported since
+            heard, withheld_by = changed.turn.heard, changed.withheld_by
+            if changed.hot is hot:
+                memories, arrivals = hot.session.memories, changed.turn.arrivals
+                cosines = memories.renewed(changed.cosines[-1], asked.vector, arrivals)
+            else:  # it was loaded anew, maybe as it has been imported since
                 archived = await self._recall.archived(changed.hot, asked.text)
-            hot, heard = changed.hot, changed.turn.heard
-            memories, arrivals = hot.session.memories, changed.turn.arrivals
-            cosines = memories.renewed(changed.cosines[-1], asked.vector, arrivals)
-            withheld_by = changed.withheld_by
+                hot = await self._hot.settled(changed.hot)
+                cosines = await self._hot.deciding.cosines(hot, asked.vector)
         else:
+            hot = await self._hot.settled(hot)
             heard = hear(hot.session.drift, answer, asked, reset=reset_context)
-            cosines = await self._hot.cosines(hot, asked.vector)
+            cosines = await self._hot.deciding.cosines(hot, asked.vector)
         session = hot.session
         now = self._clock()
         query = Query(asked.text, asked.vector, asked.tokens)
@@ -117,7 +120,8 @@ class Conversation:
         """The session, made where no id is given, and the texts with their unit vectors."""
         if session_id is not None:
             hot = await self._hot.get((owner, session_id))
-            return hot, await self._intake.said(hot.session.profile, texts)
+            said = await self._intake.said(hot.session.profile, texts)
+            return await self._hot.settled(hot), said
         profile = self._intake.profile_of(texts[0])
         said = await self._intake.said(profile, texts)
         return await self._sessions.made(owner, profile), said

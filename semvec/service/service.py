@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable
 
 from semvec import answers
+from semvec.audit import AuditLog
 from semvec.clock import Clock
 from semvec.embed.opening import open_embedder
 from semvec.embed.protocol import Embedder
@@ -18,7 +19,9 @@ from semvec.service.control import Control
 from semvec.service.conversation import Conversation
 from semvec.service.literals import LiteralCache
 from semvec.service.recall import Recall
+from semvec.service.repeats import Repeats
 from semvec.service.sessions import Sessions
+from semvec.service.trail import Trail
 from semvec.service.transfers import Transfers
 from semvec.service.verification import Verification
 from semvec.settings import Settings
@@ -30,7 +33,7 @@ LAGGING_S = 5.0
 
 class Service:
     """What it can do: `sessions`, `conversation`, `recall`, `control`, `literals`, `transfers`,
-    `verification`."""
+    `verification`; who did what: `audit`, `trail`; `repeats`."""
 
     def __init__(
         self,
@@ -59,6 +62,9 @@ class Service:
         aside = Aside(store)
         self.transfers = Transfers(aside, store, self._hot, clock, settings.max_body_bytes)
         self.verification = Verification(aside, self._hot)
+        self.audit = AuditLog(store, clock)
+        self.trail = Trail(store, clock, settings.audit_days)
+        self.repeats = Repeats(store, self._hot, clock, settings.repeats_per_subject)
         self._sweeper: asyncio.Task[None] | None = None
 
     @property
@@ -78,6 +84,7 @@ class Service:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._sweeper
         await self._hot.close()
+        await self.trail.sweep(closing=True)
         if self._embedder is not None:
             await self._embedder.close()
         await self.database.close()
@@ -103,6 +110,8 @@ class Service:
             await asyncio.sleep(self._settings.session_sweep_s)
             self.sweep()
             await self.transfers.sweep()
+            await self.repeats.sweep()
+            await self.trail.sweep()
 
 
 def open_service(settings: Settings, clock: Clock = time.time) -> Service:

@@ -13,7 +13,7 @@ from semvec.clock import Clock
 from semvec.document import DocumentReader, DocumentWriter
 from semvec.errors import Conflict, SemvecError, Unavailable
 from semvec.hot import Hot, HotSessions
-from semvec.persistence import archived_row, memory_row, rebuilt
+from semvec.persistence import archived_row, mean_bytes, memory_row, rebuilt
 from semvec.service.aside import Aside
 from semvec.session import snapshot
 from semvec.session.events import Profile, decode_memory, encode_piece
@@ -88,6 +88,7 @@ class Transfers:
             while (rows := await self._aside.run(next, pages, None)) is not None:
                 if not await self._store.stage(content, self._clock(), rows):
                     raise Unavailable("the import took so long that it was given up; try again")
+            hot = await self._hot.settled(hot)
             session.created_at, session.used_at = hot.session.created_at, self._clock()
             await self._hot.replace(
                 hot.name,
@@ -98,6 +99,8 @@ class Transfers:
                     used_at=session.used_at,
                     interaction_count=session.state.interaction_count,
                     total_memories=session.total_memories,
+                    dimension=session.profile.dimension,
+                    mean=mean_bytes(session.state.mean),
                 ),
             )
         except BaseException:

@@ -278,7 +278,25 @@ class Consolidated(msgspec.Struct, frozen=True, gc=False, tag="consolidated"):
     verdicts: tuple[Verdict, ...]
 
 
-Event: TypeAlias = Created | Turn | Consolidated
+class Moved(msgspec.Struct, frozen=True, gc=False, tag="moved", omit_defaults=True):
+    """The state went by this share of the way to another vector, of at most unit length: no update,
+    and nothing learnt. With `prior` it counts as what the state begins with."""
+
+    at: float
+    toward: bytes
+    share: Share
+    prior: bool = False
+
+
+class Advised(msgspec.Struct, frozen=True, gc=False, tag="advised"):
+    """One update by a unit vector that no memory stands for."""
+
+    at: float
+    vector: bytes
+    update: Update
+
+
+Event: TypeAlias = Created | Turn | Consolidated | Moved | Advised
 
 encode_event = msgspec.msgpack.Encoder().encode
 decode_event = msgspec.msgpack.Decoder(Event).decode

@@ -9,6 +9,7 @@ import msgspec
 from semvec.session import drift
 from semvec.session.anchors import Anchors
 from semvec.session.events import (
+    Advised,
     Anchor,
     Consolidated,
     Created,
@@ -19,6 +20,7 @@ from semvec.session.events import (
     Isolation,
     Learnt,
     MemoryRecord,
+    Moved,
     Piece,
     Profile,
     Tier,
@@ -102,6 +104,10 @@ class Session:
             case Consolidated():
                 for verdict in event.verdicts:
                     self.memories.judge(verdict)
+            case Moved():
+                self.state.move(unpacked(event.toward), event.share, prior=event.prior)
+            case Advised():
+                self.state.apply(event.update, unpacked(event.vector), self.anchors)
             case Created():
                 raise ValueError("a session is created once")
             case _:

@@ -28,7 +28,6 @@ from semvec.store.tables import audit_chains, audit_log
 
 FIRST = bytes(32)
 OPENED = "audit.open"
-PRUNED = "audit.prune"
 NAMED = 64
 """Chains, the newest ones, whose last rows a new chain names."""
 COUNTED = 10_000
@@ -100,6 +99,11 @@ LAST_ROWS = (
 )
 CHAINS = select(audit_chains.c.id, audit_chains.c.pruned_seq, audit_chains.c.pruned_hash).order_by(
     audit_chains.c.id
+)
+OPENINGS = (
+    select(audit_log)
+    .join(audit_chains, audit_log.c.chain == audit_chains.c.id)
+    .where(audit_log.c.seq == 1)
 )
 IN_CHAIN = (
     select(audit_log)
@@ -232,6 +236,11 @@ def count(connection: Connection, wanted: Filter) -> int:
 def chains(connection: Connection) -> list[Link]:
     """Where each chain begins: after the last row that is pruned."""
     return [Link(number, seq, hash or FIRST) for number, seq, hash in connection.execute(CHAINS)]
+
+
+def openings(connection: Connection) -> list[Recorded]:
+    """The first rows of all chains that still have theirs."""
+    return [_recorded(row) for row in connection.execute(OPENINGS)]
 
 
 def in_chain(connection: Connection, chain: int, after: int, limit: int) -> list[Recorded]:

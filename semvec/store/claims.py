@@ -79,7 +79,7 @@ def _new_session(create: Create) -> dict[str, Any]:
         "total_memories": create.total_memories,
         "kind": create.kind,
         "dimension": create.dimension,
-        "direction": create.direction,
+        "mean": create.mean,
     }
 
 
@@ -88,7 +88,7 @@ def _of_its_own(create: Create) -> dict[str, Any]:
         "made_at": create.created_at,
         "is_of": create.kind,
         "dim": create.dimension,
-        "points": create.direction,
+        "state": create.mean,
         "last": create.last_seq,
         "interactions": create.interaction_count,
         "memories": create.total_memories,

@@ -231,7 +231,7 @@ def _moved_head(operation: Append | Replace, old: int, new: int) -> Row:
         "interactions": operation.interaction_count,
         "memories": operation.total_memories,
         "dim": operation.dimension,
-        "points": operation.direction,
+        "state": operation.mean,
     }
 
 

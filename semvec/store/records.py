@@ -36,6 +36,22 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """What a head knows of a session's state, without what the session holds."""
+
+    key: int
+    owner: str
+    session_id: str
+    seq: int
+    snapshot_seq: int
+    last_used_at: float
+    interaction_count: int
+    total_memories: int
+    dimension: int
+    mean: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class MemoryRow:
     """The content of one memory, which never changes; `fold` is the digest of its folded text."""
 
@@ -63,7 +79,7 @@ class PieceRow:
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """`direction` is where the state points at first: unit length, float32; None for nowhere.
+    """`mean` is the state that the session begins with, float32, little-endian.
 
     Of a session that has gone on when it is created, `later` are the events after the first one,
     and the counts are those after the last.
@@ -75,7 +91,7 @@ class Create:
     event: bytes
     kind: int = Kind.PLAIN
     dimension: int | None = None
-    direction: bytes | None = None
+    mean: bytes | None = None
     later: tuple[bytes, ...] = ()
     interaction_count: int = 0
     total_memories: int = 0
@@ -93,8 +109,8 @@ class Create:
 class Append:
     """Events decided on head `seq`; they become seq + 1, seq + 2, and so on.
 
-    The memories in `returned` leave the archive before those in `archived` enter it. `direction`
-    is where the state points after the events.
+    The memories in `returned` leave the archive before those in `archived` enter it. `mean`
+    is the state after the events, as in Create.
     """
 
     key: int
@@ -106,7 +122,7 @@ class Append:
     archived: tuple[ArchivedRow, ...] = ()
     returned: tuple[int, ...] = ()
     dimension: int | None = None
-    direction: bytes | None = None
+    mean: bytes | None = None
 
     @property
     def last_seq(self) -> int:
@@ -170,7 +186,7 @@ class Replace:
     interaction_count: int
     total_memories: int
     dimension: int | None = None
-    direction: bytes | None = None
+    mean: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

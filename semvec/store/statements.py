@@ -87,7 +87,7 @@ MOVE_HEAD = (
         interaction_count=bindparam("interactions"),
         total_memories=bindparam("memories"),
         dimension=bindparam("dim"),
-        direction=bindparam("points"),
+        mean=bindparam("state"),
     )
 )
 RENEW_HEAD = (
@@ -101,7 +101,7 @@ RENEW_HEAD = (
         total_memories=bindparam("memories"),
         kind=bindparam("is_of"),
         dimension=bindparam("dim"),
-        direction=bindparam("points"),
+        mean=bindparam("state"),
     )
 )
 ADD_EVENT = insert(events)

@@ -121,13 +121,11 @@ class Store:
         event: bytes,
         *,
         dimension: int | None = None,
-        direction: bytes | None = None,
+        mean: bytes | None = None,
         entry: Entry | None = None,
     ) -> Head | None:
         """The head of a new session whose first event is `event`; None where it exists."""
-        create = Create(
-            owner, session_id, created_at, event, dimension=dimension, direction=direction
-        )
+        create = Create(owner, session_id, created_at, event, dimension=dimension, mean=mean)
         made = await self._writer.submit(_write(create, entry))
         return made if isinstance(made, Head) else None
 
@@ -203,6 +201,10 @@ class Store:
     async def count_entries(self, wanted: Filter) -> int:
         """How many rows there are, as far as anybody counts."""
         return await self._read(audit.count, wanted)
+
+    async def openings(self) -> list[Recorded]:
+        """The first rows of all chains that still have theirs."""
+        return await self._read(audit.openings)
 
     async def chains(self) -> AsyncIterator[tuple[Link, list[Recorded]]]:
         """All of the audit log as of one moment: of each chain the link before its first row, and

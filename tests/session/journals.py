@@ -42,6 +42,7 @@ from semvec.session.events import (
 )
 from semvec.session.plan import Plan, rows
 from semvec.session.session import Session
+from semvec.session.steering import advised, mean_after, moved
 from semvec.session.turn import Said, decide_turn, plan_turn
 from tests.session.conversations import DIMENSION, consolidate, unit
 
@@ -51,13 +52,16 @@ Operation = Callable[[Session], Plan]
 @dataclass(frozen=True)
 class Step:
     """An operation after a pause, the places of the memory and the entity that were found before
-    it, 0 for none, and how many archived memories return with it."""
+    it, 0 for none, and how many archived memories return with it. After it the state is moved by
+    `share`, and `advised` once by the vector of that seed."""
 
     operation: Operation
     pause: float = 1.0
     use: int = 0
     find: int = 0
     returns: int = 0
+    share: float = 0.0
+    advised: int | None = None
 
 
 @dataclass(frozen=True)
@@ -140,6 +144,8 @@ steps = st.builds(
     use=st.integers(0, 200),
     find=st.integers(0, 3),
     returns=st.integers(0, 2),
+    share=st.sampled_from([0.0, 0.0, 0.25, 1.0]),
+    advised=st.none() | near,
 )
 profiles = st.builds(
     Profile,
@@ -184,8 +190,14 @@ def played(
     for step in script:
         with suppress(Conflict, Invalid):
             journal.append(_play(session, step, archive))
-        if due(session.memories) and (event := consolidate(session)) is not None:
-            journal.append(encode_event(event))
+        if step.share:
+            count, at = session.state.interaction_count, session.used_at
+            journal.append(_applied(session, moved(count, 0.5 * unit(3), step.share, at)))
+        if step.advised is not None:
+            event = advised(session, unit(step.advised), session.used_at)
+            journal.append(_applied(session, event))
+        if due(session.memories) and (judged := consolidate(session)) is not None:
+            journal.append(encode_event(judged))
     return session, journal
 
 
@@ -208,7 +220,14 @@ def _play(session: Session, step: Step, archive: dict[int, MemoryRecord]) -> byt
     for move in event.moves:
         if move.tier is Tier.ARCHIVE:
             archive[move.memory_id] = session.memories.record(move.memory_id)
+    return _applied(session, event)
+
+
+def _applied(session: Session, event: Event) -> bytes:
+    """Apply an event, which leaves the state that was foreseen."""
+    mean = mean_after(session, event)
     session.apply(event)
+    assert mean.tobytes() == session.state.mean.tobytes()
     return encode_event(event)
 
 

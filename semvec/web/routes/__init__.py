@@ -1,6 +1,7 @@
 """All endpoints, by what they are about."""
 
 from semvec.web.routes import (
+    audit,
     control,
     conversation,
     document,
@@ -19,5 +20,6 @@ ENDPOINTS = (
     *transfer.ENDPOINTS,
     *control.ENDPOINTS,
     *literals.ENDPOINTS,
+    *audit.ENDPOINTS,
     *document.ENDPOINTS,
 )

@@ -14,7 +14,7 @@ def upgrade() -> None:
         "sessions", sa.Column("kind", sa.SmallInteger, nullable=False, server_default="0")
     )
     op.add_column("sessions", sa.Column("dimension", sa.Integer))
-    op.add_column("sessions", sa.Column("direction", sa.LargeBinary))
+    op.add_column("sessions", sa.Column("mean", sa.LargeBinary))
     op.drop_index("sessions_by_owner", "sessions")
     op.create_index("sessions_by_owner", "sessions", ["owner", "kind", "key"])
     _create_clusters()

@@ -1,0 +1,66 @@
+"""The state of a session as others steer it, and as it will be."""
+
+from typing import assert_never
+
+import numpy as np
+import numpy.typing as npt
+
+from semvec.session.events import (
+    Advised,
+    Consolidated,
+    Created,
+    Event,
+    Held,
+    Learnt,
+    Moved,
+    Turn,
+)
+from semvec.session.session import Session, learnt_vector
+from semvec.session.state import pulled, updated
+from semvec.vectors import Vector, packed, unpacked
+
+Mean = npt.NDArray[np.float64]
+
+
+def moved(interaction_count: int, toward: Vector, share: float, at: float) -> Moved:
+    """What brings a state after so many updates nearer to a vector of at most unit length."""
+    return Moved(at, packed(toward), share, prior=interaction_count == 0)
+
+
+def advised(session: Session, x: Vector, at: float) -> Advised:
+    """One update of the session by the unit vector `x`, shape (d,)."""
+    return Advised(at, packed(x), session.state.decide(x, session.anchors))
+
+
+def mean_after(session: Session, event: Event) -> Mean:
+    """The state, shape (d,), as it will be once the event is applied."""
+    mean, anchors = session.state.mean, session.anchors
+    match event:
+        case Turn():
+            for learnt in event.learnt:
+                if learnt.update is not None:
+                    mean = updated(mean, learnt.update, _learnt(session, event, learnt), anchors)
+            return mean
+        case Moved():
+            return pulled(mean, unpacked(event.toward), event.share)
+        case Advised():
+            return updated(mean, event.update, unpacked(event.vector), anchors)
+        case Consolidated() | Created():
+            return mean
+        case _:
+            assert_never(event)
+
+
+def _learnt(session: Session, turn: Turn, learnt: Learnt) -> Vector:
+    if learnt.held:
+        return unpacked(_held(session, turn, learnt.held).vector)
+    question = session.pending if learnt.asked else None
+    response = None if learnt.answer is None else turn.heard[learnt.answer]
+    return learnt_vector(question, response, learnt.scale)
+
+
+def _held(session: Session, turn: Turn, held: int) -> Held:
+    """What is set aside, by now or with the same turn."""
+    if held in session.quarantine.items:
+        return session.quarantine.items[held]
+    return next(each for each in turn.added if isinstance(each, Held) and each.id == held)
