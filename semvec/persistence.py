@@ -1,7 +1,7 @@
 """Sessions as storage keeps them, and back."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -25,8 +25,16 @@ from semvec.session.events import (
 )
 from semvec.session.session import Session
 from semvec.session.state import pulled
-from semvec.session.steering import Mean, mean_after, moved
-from semvec.store import Append, ArchivedRow, Create, MemoryRow, PieceRow, Place, Snapshot, Stored
+from semvec.session.steering import Mean, moved, outlook, outlook_after
+from semvec.store import (
+    Append,
+    ArchivedRow,
+    MemoryRow,
+    PieceRow,
+    Place,
+    Snapshot,
+    Stored,
+)
 from semvec.vectors import Vector, packed, unpacked
 from semvec.words import terms
 
@@ -60,27 +68,32 @@ def append_of(key: int, session: Session, event: Next) -> Append:
         used_at=session.used_at,
         interaction_count=session.state.interaction_count + isinstance(event, Advised),
         total_memories=session.total_memories,
-        dimension=session.profile.dimension,
-        mean=mean_bytes(mean_after(session, event)),
+        **seen(session, event),
     )
 
 
-def create_of(name: tuple[str, str], session: Session, events: Sequence[bytes]) -> Create:
-    """The write that makes a session, of one that these events have brought to where it is."""
-    return Create(
-        *name,
-        session.created_at,
-        events[0],
-        dimension=session.profile.dimension,
-        mean=mean_bytes(session.state.mean),
-        later=tuple(events[1:]),
-        interaction_count=session.state.interaction_count,
-        total_memories=session.total_memories,
-    )
+class Seen(TypedDict):
+    """What a head tells of a session, for what looks at many without rebuilding them."""
+
+    dimension: int
+    mean: bytes
+    phase: str
+    drift_phase: str
+
+
+def seen(session: Session, event: Next | None = None) -> Seen:
+    """Of a session as it is, or as it will be after the event."""
+    found = outlook(session) if event is None else outlook_after(session, event)
+    return {
+        "dimension": session.profile.dimension,
+        "mean": mean_bytes(found.mean),
+        "phase": found.phase,
+        "drift_phase": found.drift_phase,
+    }
 
 
 def mean_bytes(mean: Mean) -> bytes:
-    """A state as heads keep it, for what looks at many sessions without rebuilding them."""
+    """A state as heads keep it."""
     return packed(mean.astype(np.float32))
 
 
@@ -96,6 +109,8 @@ def moved_append(place: Place, toward: Vector, share: float, at: float) -> tuple
         total_memories=place.total_memories,
         dimension=place.dimension,
         mean=mean_bytes(pulled(unpacked(place.mean).astype(np.float64), toward, share)),
+        phase=place.phase,
+        drift_phase=place.drift_phase,
     )
     return append, event
 
@@ -113,8 +128,7 @@ def _turn_append(key: int, session: Session, turn: Turn) -> Append:
         total_memories=session.total_memories + fresh,
         archived=tuple(archived_row(accessed(session.memories.record(i), turn)) for i in gone),
         returned=tuple(record.id for record in turn.returned),
-        dimension=session.profile.dimension,
-        mean=mean_bytes(mean_after(session, turn)),
+        **seen(session, turn),
     )
 
 

@@ -3,37 +3,42 @@
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextvars import Context
+from functools import partial
 from itertools import islice
 from types import MappingProxyType
 from typing import TypeVar
 
 from semvec.clock import Clock
 from semvec.errors import Conflict, NotFound, SemvecError, Unavailable
+from semvec.hot.changed import Changed
 from semvec.hot.consolidating import Consolidating
 from semvec.hot.copy import Hot, Name
-from semvec.hot.deciding import Changed, Deciding
-from semvec.hot.effect import EFFECT, Effect
-from semvec.hot.unit import Unit, Units
+from semvec.hot.units import Units
 from semvec.persistence import (
+    Next,
     append_of,
-    mean_bytes,
     rebuilt,
     replay,
     saved_with,
+    seen,
     snapshot_of,
 )
 from semvec.session.events import (
-    Consolidated,
     Created,
+    MemoryRecord,
     Turn,
+    Use,
+    decode_memory,
     encode_event,
 )
+from semvec.session.literals import Entry
 from semvec.session.plan import Plan
 from semvec.session.session import Session
-from semvec.session.turn import plan_turn
-from semvec.store import Entry, Kind, Replace, Store, Stored
+from semvec.session.turn import decide_turn, plan_turn
+from semvec.store import Kind, Part, Replace, Store, Stored, unit_at_work
+from semvec.vectors import Vector
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +46,10 @@ T = TypeVar("T")
 
 ATTEMPTS = 100
 """Conflicts with other processes that one change survives; each means that another one advanced."""
+LARGE = 4_000_000
+"""Numbers in a session's vectors past which scanning them takes a millisecond or more."""
+LARGE_TEXT = 50_000
+"""Bytes of a session's entities past which splitting them into words takes some milliseconds."""
 TOGETHER = 64
 """Sessions that leave at once on shutdown, so that their snapshots share commits."""
 CLOSING_S = 2.5
@@ -48,11 +57,15 @@ CLOSING_S = 2.5
 OWNED = MappingProxyType({Kind.BACKING: "cluster", Kind.META: "region"})
 """What sessions that are not plain stand behind."""
 
+Beside = Callable[[Hot, Turn], Awaitable[Sequence[Part]]]
+"""What has to be committed with a turn of a session, or not at all."""
+
 
 class HotSessions:
     """Every change goes through `change`, every look through `get`.
 
-    A hot copy is always a prefix of the journal: it is changed only by events that are committed.
+    A hot copy is always a prefix of the journal: it is changed only by events that are committed,
+    or by a unit that has it to itself until they are.
     """
 
     def __init__(
@@ -72,15 +85,7 @@ class HotSessions:
         self._background: set[asyncio.Task[None]] = set()
         self._consolidating = Consolidating(self._commit, clock)
         self._nbytes = 0
-        self.deciding = Deciding(store, clock)
-        self.units = Units(
-            store,
-            clock,
-            keep=self._keep,
-            drop=self._drop,
-            forget=self._forget,
-            advanced=self._advanced,
-        )
+        self.units = Units(store, keep=self._keep, drop=self.drop, advanced=self._advanced)
 
     def __len__(self) -> int:
         return len(self._hot)
@@ -89,25 +94,23 @@ class HotSessions:
         hot = self._hot.get(name)
         return hot is not None and hot.key == key
 
-    async def add(self, name: Name, created: Created) -> bool:
-        """Create a session; False where this owner has one of this name."""
-        effect = EFFECT.get()
-        if isinstance(effect, Unit):
-            return await self.units.make(effect, name, created)
-        session, entry = Session(created), self._entry(effect, name)
+    async def add(
+        self, name: Name, created: Created, *parts: Part, kind: Kind = Kind.PLAIN
+    ) -> bool:
+        """Create a session, with `parts` or not at all; False where this owner has one of this
+        name."""
+        session = Session(created)
         head = await self._store.create(
             *name,
             created.at,
             encode_event(created),
-            dimension=created.profile.dimension,
-            mean=mean_bytes(session.state.mean),
-            entry=entry,
+            *parts,
+            kind=kind,
+            **seen(session),
         )
         if head is None:
             return False
-        if effect is not None:
-            effect.record(entry)
-        self._keep(Hot(name, head.key, session, self._clock()))
+        self.units.take_in(Hot(name, head.key, session, self._clock(), kind=kind))
         return True
 
     async def get(self, name: Name) -> Hot:
@@ -118,28 +121,46 @@ class HotSessions:
                 return hot
 
     async def settled(self, hot: Hot) -> Hot:
-        """The copy, or a newer one, when all that it shows is committed: for whoever has awaited
-        something since `get`. Raises NotFound."""
+        """The copy, or a newer one, as soon as all that it shows is committed: for whoever has
+        awaited anything since `get`. Raises NotFound."""
         return await self._resident(hot.name) if hot.ahead else hot
 
-    async def change(self, hot: Hot, plan: Callable[[Session], Plan]) -> Changed:
-        """Decide an event on the session as it is, commit it, apply it.
+    async def change(
+        self, hot: Hot, plan: Callable[[Session], Plan], beside: Beside | None = None
+    ) -> Changed:
+        """Decide an event on the session as it is, commit it with what belongs `beside` it, apply
+        it.
 
         It is planned again when another process was faster. Raises NotFound, Unavailable.
         """
-        effect = EFFECT.get()
-        if isinstance(effect, Unit):
-            return await self._change_within(effect, hot, plan)
         for _ in range(ATTEMPTS):
-            async with hot.lock:
+            async with self.units.locked(hot):
                 if hot.live:
-                    changed = await self._attempt(hot, plan(hot.session), effect)
+                    changed = await self._attempt(hot, plan(hot.session), beside)
                     if changed is not None:
                         return changed
                     await self._catch_up(hot)
             if not hot.live:
-                hot = await self._successor(hot)
+                name, key = hot.name, hot.key
+                hot = await self._resident(name)
+                if hot.key != key:
+                    raise session_not_found(name[1])
         raise Unavailable("too many writers on this session at once")
+
+    async def cosines(self, hot: Hot, x: Vector) -> Vector:
+        """Those of the unit vector `x`, shape (d,), to the session's rows, shape (count,)."""
+        if hot.session.memories.vectors.codes.size <= LARGE:
+            return hot.session.memories.cosines(x[None]).reshape(-1)
+        async with self.units.locked(hot):
+            return (await self._scan(hot.session, x[None])).reshape(-1)
+
+    async def entities(self, hot: Hot, q: str, limit: int) -> tuple[list[Entry], int]:
+        """`Literals.search`, on a thread where it would hold up the loop."""
+        literals = hot.session.literals
+        if literals.text_bytes <= LARGE_TEXT:
+            return literals.search(q, limit)
+        async with self.units.locked(hot):
+            return await asyncio.to_thread(literals.search, q, limit)
 
     async def delete(self, name: Name) -> None:
         """Erase a session; raises Conflict for one that stands behind something else."""
@@ -150,22 +171,52 @@ class HotSessions:
             raise Conflict(
                 f"session {name[1]!r} goes with the {OWNED[Kind(head.kind)]} it stands behind"
             )
-        effect = EFFECT.get()
-        entry = self._entry(effect, name)
-        await self._supersede(name, head.key, self._store.delete(head.key, entry))
-        if effect is not None:
-            effect.record(entry)
+        if not await self.erase(name, head.key):
+            raise session_not_found(name[1])
+
+    async def erase(self, name: Name, key: int, *parts: Part) -> bool:
+        """Erase the session of this key, with `parts`; False where it is gone, or they came too
+        late."""
+        return await self._supersede(name, key, self._store.delete(key, *parts))
 
     async def replace(self, name: Name, replace: Replace) -> None:
         """Put what was imported in the place of a session's contents. Raises NotFound."""
-        effect = EFFECT.get()
-        if isinstance(effect, Unit):
-            effect.replace(name, replace)
-            return
-        entry = self._entry(effect, name)
-        await self._supersede(name, replace.key, self._store.replace(replace, entry))
-        if effect is not None:
-            effect.record(entry)
+        if not await self._supersede(name, replace.key, self._store.replace(replace)):
+            raise session_not_found(name[1])
+        self.units.discard_if_lost(replace.content)
+
+    def peek(self, name: Name) -> Hot | None:
+        """The copy in memory, as far as it knows."""
+        return self._hot.get(name)
+
+    async def loaded(self, name: Name) -> None:
+        """Wait for a copy that is just being loaded."""
+        if (loading := self._loading.get(name)) is not None:
+            await asyncio.wait([loading])
+
+    def apply(self, hot: Hot, event: Next) -> None:
+        """An event that is committed, or will be with the unit at work."""
+        hot.unit = unit_at_work()
+        hot.session.apply(event)
+        hot.settle(event)
+        if hot.unit is None:
+            self._advanced(hot)
+
+    def _advanced(self, hot: Hot) -> None:
+        """See to what is due after an event."""
+        self._resize(hot)
+        if hot.overdue:
+            self._start(self._snapshot(hot))
+        if self._consolidating.wanted(hot):
+            self._start(self._consolidating.run(hot))
+
+    def drop(self, hot: Hot) -> None:
+        """Let go of a copy, whatever it is."""
+        if hot.live:
+            hot.live = False
+            self._nbytes -= hot.nbytes
+            if self._hot.get(hot.name) is hot:
+                del self._hot[hot.name]
 
     def sweep(self) -> None:
         """Start the eviction of sessions that are idle, or too many, or too large together."""
@@ -187,42 +238,21 @@ class HotSessions:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
 
-    async def _change_within(
-        self, unit: Unit, hot: Hot, plan: Callable[[Session], Plan]
-    ) -> Changed:
-        """Decide an event and apply it; the unit commits it."""
-        while not await unit.hold(hot):
-            hot = await self._successor(hot)
-        changed = await self.deciding.decided(hot, plan(hot.session))
-        unit.apply(hot, changed.turn)
-        return changed
-
-    async def _successor(self, hot: Hot) -> Hot:
-        """The copy that has taken the place of one that was dropped. Raises NotFound."""
-        found = await self._resident(hot.name)
-        if found.key != hot.key:
-            raise session_not_found(hot.name[1])
-        return found
-
     async def _resident(self, name: Name) -> Hot:
-        effect = EFFECT.get()
-        if isinstance(effect, Unit) and (made := effect.made.get(name)) is not None:
-            return made.hot
-        while True:
-            hot = self._hot.get(name) or await self._loaded(name)
-            if not hot.ahead:
-                break
-            async with hot.lock:  # when it is free, the copy is committed or dropped
+        if (made := self.units.made(name)) is not None:
+            return made
+        while (hot := self._hot.get(name) or await self._brought(name)).ahead:
+            async with hot.lock:  # it is free when the copy is as it is committed, or dropped
                 pass
         hot.used_at = self._clock()
         if hot.live:
             self._hot.move_to_end(name)
         return hot
 
-    async def _loaded(self, name: Name) -> Hot:
+    async def _brought(self, name: Name) -> Hot:
         loading = self._loading.get(name)
         if loading is None:
-            loading = self._loading[name] = self._task(self._load(name))
+            loading = self._loading[name] = aside(self._load(name))
             loading.add_done_callback(lambda _: self._loading.pop(name))
         return await asyncio.shield(loading)
 
@@ -232,33 +262,26 @@ class HotSessions:
             raise session_not_found(name[1])
         return self._keep(await asyncio.to_thread(rebuild, name, stored, self._clock()))
 
-    async def _supersede(self, name: Name, key: int, write: Awaitable[bool]) -> None:
+    async def _supersede(self, name: Name, key: int, write: Awaitable[bool]) -> bool:
         """Write what no event tells; also where nobody can tell whether that took effect, no hot
         copy stays."""
         try:
-            written = await write
+            return await write
         finally:
-            await self._forget(name, key)
-        if not written:
-            raise session_not_found(name[1])
+            await self.units.afterwards(partial(self._forget, name, key))
 
     async def _forget(self, name: Name, key: int) -> None:
-        if (loading := self._loading.get(name)) is not None:
-            await asyncio.wait([loading])
+        await self.loaded(name)
         if self.is_resident(name, key):
-            self._drop(self._hot[name])
-
-    def _entry(self, effect: Effect | None, name: Name) -> Entry | None:
-        """What has to go on record with a request's write."""
-        return None if effect is None else effect.entry(self._clock(), name[1])
+            self.drop(self._hot[name])
 
     async def _is_current(self, hot: Hot) -> bool:
         """Bring the copy up to what other processes committed; False where it had to be dropped."""
         head = await self._store.head(*hot.name)
         if head is None or head.key != hot.key:
-            self._drop(hot)
+            self.drop(hot)
         elif not hot.ahead and head.seq > hot.session.seq:
-            async with hot.lock:
+            async with self.units.locked(hot):
                 if hot.live and head.seq > hot.session.seq:
                     await self._catch_up(hot)
         return hot.live and not hot.ahead
@@ -271,46 +294,59 @@ class HotSessions:
             complete = bool(events) and replay(hot.session, events)
         finally:
             if not complete:
-                self._drop(hot)
+                self.drop(hot)
         if complete:
             hot.settle()
             self._resize(hot)
 
-    async def _attempt(self, hot: Hot, plan: Plan, effect: Effect | None = None) -> Changed | None:
+    async def _attempt(self, hot: Hot, plan: Plan, beside: Beside | None = None) -> Changed | None:
         """Commit and apply the plan's event; None where another process was faster."""
-        changed = await self.deciding.decided(hot, plan)
-        return changed if await self._commit(hot, changed.turn, effect) else None
+        known = await self._archived(hot, [draft.fold for draft in plan.drafts])
+        cosines = await self._scan(hot.session, plan.queries)
+        turn = decide_turn(
+            hot.session,
+            plan,
+            cosines,
+            now=self._clock(),
+            accessed=tuple(hot.touched.values()),
+            returned=hot.returning(known),
+            used=[Use(*used) for used in hot.used.items()],
+        )
+        parts = await beside(hot, turn) if beside is not None else ()
+        if not await self._commit(hot, turn, *parts):
+            return None
+        return Changed(hot, plan, turn, cosines)
 
-    async def _commit(
-        self, hot: Hot, event: Turn | Consolidated, effect: Effect | None = None
-    ) -> bool:
+    async def _commit(self, hot: Hot, event: Next, *parts: Part) -> bool:
         """Make `event` the session's next one; False where another process was faster."""
-        entry = self._entry(effect, hot.name)
+        append = append_of(hot.key, hot.session, event)
         try:
-            if not await self._store.append(append_of(hot.key, hot.session, event), entry):
+            if not await self._store.append(append, *parts):
                 return False
-            hot.session.apply(event)
+            self.apply(hot, event)
         except BaseException:
-            self._drop(hot)
+            self.drop(hot)
             raise
-        if effect is not None:
-            effect.record(entry)
-        hot.settle(event)
-        self._advanced(hot)
         return True
 
-    def _advanced(self, hot: Hot) -> None:
-        """See to what is due after an event."""
-        self._resize(hot)
-        if hot.overdue:
-            self._start(self._snapshot(hot))
-        if self._consolidating.wanted(hot):
-            self._start(self._consolidating.run(hot))
+    async def _archived(self, hot: Hot, folds: Sequence[bytes]) -> list[MemoryRecord]:
+        """Archived memories that say the same as what is about to be learnt."""
+        if not hot.session.archived or not folds:
+            return []
+        known = await self._store.archived_by_folds(hot.key, folds)
+        return [decode_memory(payload) for payload in known]
+
+    async def _scan(self, session: Session, queries: Vector) -> Vector:
+        """`Memories.cosines`, on a thread where it would hold up the loop; needs the lock."""
+        memories = session.memories
+        if memories.vectors.codes.size <= LARGE:
+            return memories.cosines(queries)
+        return await asyncio.to_thread(memories.cosines, queries)
 
     async def _snapshot(self, hot: Hot) -> None:
         """Save the session as it is now; a failure leaves the journal as it was."""
         if hot.ahead:
-            return  # nobody knows yet whether it will be so; the event itself asks again
+            return  # nobody knows yet whether it will be so; the unit's end asks again
         hot.saving, saved = True, saved_with(hot.session)
         try:
             if await self._store.save_snapshot(snapshot_of(hot.key, hot.session, hot.saved)):
@@ -336,7 +372,7 @@ class HotSessions:
             except Exception:
                 log.exception("session %d leaves memory unsaved", hot.key)
             finally:
-                self._drop(hot)
+                self.drop(hot)
 
     def _keep(self, hot: Hot) -> Hot:
         """The copy that stays: of two of a name the newer session's, of one session's the first."""
@@ -344,7 +380,7 @@ class HotSessions:
             if there.key >= hot.key:
                 hot.live = False
                 return there
-            self._drop(there)
+            self.drop(there)
         self._hot[hot.name] = hot
         self._nbytes += hot.nbytes
         self._make_room()
@@ -364,13 +400,6 @@ class HotSessions:
             hot.leaving = True
             self._start(self._evict(hot))
 
-    def _drop(self, hot: Hot) -> None:
-        if hot.live:
-            hot.live = False
-            self._nbytes -= hot.nbytes
-            if self._hot.get(hot.name) is hot:
-                del self._hot[hot.name]
-
     def _resize(self, hot: Hot) -> None:
         if hot.live:
             nbytes = hot.session.nbytes
@@ -380,21 +409,21 @@ class HotSessions:
                 self._make_room()
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
-        task = self._task(work)
+        task = aside(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
-
-    @staticmethod
-    def _task(work: Coroutine[None, None, T]) -> asyncio.Task[T]:
-        """Runs for nobody's request in particular."""
-        return asyncio.create_task(work, context=Context())
 
 
 def rebuild(name: Name, stored: Stored, now: float) -> Hot:
     """A hot copy out of storage."""
     session, saved = rebuilt(stored)
-    return Hot(name, stored.head.key, session, now, saved)
+    return Hot(name, stored.head.key, session, now, saved, stored.head.kind)
 
 
 def session_not_found(session_id: str) -> NotFound:
     return NotFound(f"session {session_id!r} not found")
+
+
+def aside(work: Coroutine[None, None, T]) -> asyncio.Task[T]:
+    """A task that is at work for no request in particular."""
+    return asyncio.create_task(work, context=Context())

@@ -61,11 +61,11 @@ class Conversation:
             else:  # it was loaded anew, maybe as it has been imported since
                 archived = await self._recall.archived(changed.hot, asked.text)
                 hot = await self._hot.settled(changed.hot)
-                cosines = await self._hot.deciding.cosines(hot, asked.vector)
+                cosines = await self._hot.cosines(hot, asked.vector)
         else:
             hot = await self._hot.settled(hot)
             heard = hear(hot.session.drift, answer, asked, reset=reset_context)
-            cosines = await self._hot.deciding.cosines(hot, asked.vector)
+            cosines = await self._hot.cosines(hot, asked.vector)
         session = hot.session
         now = self._clock()
         query = Query(asked.text, asked.vector, asked.tokens)

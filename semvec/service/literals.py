@@ -36,7 +36,7 @@ class LiteralCache:
     ) -> answers.Entities:
         """What is found by words counts as used; a plain list does not."""
         hot = await self._hot.get((owner, session_id))
-        entries, total = await self._hot.deciding.entities(hot, q, max_results)
+        entries, total = await self._hot.entities(hot, q, max_results)
         items = [_item(entry, hot.used[entry.entity.id]) for entry in entries]
         for entry in entries if q else ():
             hot.use(entry.entity.id)

@@ -38,7 +38,7 @@ class Recall:
         hot = await self._hot.settled(hot)
         archived = await self.archived(hot, query.text)
         hot = await self._hot.settled(hot)
-        cosines = await self._hot.deciding.cosines(hot, query.vector)
+        cosines = await self._hot.cosines(hot, query.vector)
         now = self._clock()
         found = Search(hot.session, query, cosines, now, archived).best(top_k)
         note_access(hot, found, now)

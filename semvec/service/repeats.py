@@ -6,10 +6,17 @@ from dataclasses import dataclass
 
 from semvec.clock import Clock
 from semvec.errors import Fault, Invalid, NotFound, SemvecError, StillRunning, Unavailable
-from semvec.hot import HotSessions
-from semvec.hot.effect import Receipt, doing
-from semvec.hot.unit import Outdated, Repeated, Unit
-from semvec.store import Kept, Repeat, Store
+from semvec.store import (
+    Kept,
+    Made,
+    Part,
+    Receipt,
+    Refused,
+    Repeat,
+    Store,
+    Unit,
+    doing,
+)
 
 log = logging.getLogger(__name__)
 
@@ -42,8 +49,8 @@ class Asked:
 class Repeats:
     """Answers are kept for a day, and for each subject no more than the newest `bound`."""
 
-    def __init__(self, store: Store, hot: HotSessions, clock: Clock, bound: int) -> None:
-        self._store, self._units, self._clock, self._bound = store, hot.units, clock, bound
+    def __init__(self, store: Store, clock: Clock, bound: int) -> None:
+        self._store, self._clock, self._bound = store, clock, bound
         self._running: set[bytes] = set()
         self._grown: set[str] = set()
 
@@ -74,23 +81,31 @@ class Repeats:
         return None if kept is None else again(kept, await asked.digest())
 
     async def _carried_out(self, asked: Asked) -> Answer:
+        refused: Part | None = None
         for _ in range(1 if asked.once else ATTEMPTS):
-            unit = Unit(asked.receipt)
-            with doing(unit):
-                try:
-                    answer = await asked.act()
-                    if answer.status < REFUSED:
-                        await self._units.commit(unit, await self._repeat(asked, unit, answer))
-                        self._grown.add(asked.receipt.subject)
-                    return answer
-                except Outdated:
-                    continue
-                except Repeated:
-                    if (known := await self._known(asked)) is not None:
-                        return known
-                finally:
-                    await self._units.end(unit)
+            done = await self._attempt(asked, Unit(asked.receipt, refused))
+            if isinstance(done, Answer):
+                return done
+            if isinstance(done, Repeat) and (known := await self._known(asked)) is not None:
+                return known
+            refused = done
         raise Unavailable("too many writers at once")
+
+    async def _attempt(self, asked: Asked, unit: Unit) -> Answer | Part:
+        """The answer; or what another process has been faster with, and nothing is done."""
+        written: Made | Refused | None = None
+        try:
+            with doing(unit):
+                answer = await asked.act()
+            if answer.status >= REFUSED:
+                return answer
+            written = await self._store.end(unit, await self._repeat(asked, unit, answer))
+        finally:
+            await unit.end(None if isinstance(written, Refused) else written)
+        if isinstance(written, Refused):
+            return written.part
+        self._grown.add(asked.receipt.subject)
+        return answer
 
     async def _repeat(self, asked: Asked, unit: Unit, answer: Answer) -> Repeat:
         return Repeat(

@@ -44,6 +44,7 @@ class Service:
         new_id: Callable[[], str],
     ) -> None:
         self.database, self._embedder, self._settings = store, embedder, settings
+        self.clock = clock
         intake = Intake(embedder, settings.long_term_memories)
         self._hot = HotSessions(
             store,
@@ -64,7 +65,7 @@ class Service:
         self.verification = Verification(aside, self._hot)
         self.audit = AuditLog(store, clock)
         self.trail = Trail(store, clock, settings.audit_days)
-        self.repeats = Repeats(store, self._hot, clock, settings.repeats_per_subject)
+        self.repeats = Repeats(store, clock, settings.repeats_per_subject)
         self._sweeper: asyncio.Task[None] | None = None
 
     @property

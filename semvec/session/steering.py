@@ -1,10 +1,12 @@
 """The state of a session as others steer it, and as it will be."""
 
+from dataclasses import dataclass
 from typing import assert_never
 
 import numpy as np
 import numpy.typing as npt
 
+from semvec.session import drift
 from semvec.session.events import (
     Advised,
     Consolidated,
@@ -16,7 +18,7 @@ from semvec.session.events import (
     Turn,
 )
 from semvec.session.session import Session, learnt_vector
-from semvec.session.state import pulled, updated
+from semvec.session.state import Phase, pulled, updated
 from semvec.vectors import Vector, packed, unpacked
 
 Mean = npt.NDArray[np.float64]
@@ -30,6 +32,34 @@ def moved(interaction_count: int, toward: Vector, share: float, at: float) -> Mo
 def advised(session: Session, x: Vector, at: float) -> Advised:
     """One update of the session by the unit vector `x`, shape (d,)."""
     return Advised(at, packed(x), session.state.decide(x, session.anchors))
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What is seen of a session from outside: its state, shape (d,), and where its talk stands."""
+
+    mean: Mean
+    phase: Phase
+    drift_phase: drift.Phase
+
+
+def outlook(session: Session) -> Outlook:
+    return Outlook(session.state.mean, session.state.phase, session.drift.phase)
+
+
+def outlook_after(session: Session, event: Event) -> Outlook:
+    """That of the session once the event is applied."""
+    phase, drift_phase = session.state.phase, session.drift.phase
+    if isinstance(event, Advised):
+        phase = event.update.phase
+    if isinstance(event, Turn):
+        updates = [each.update for each in event.learnt if each.update is not None]
+        phase = updates[-1].phase if updates else phase
+        if event.heard:
+            drift_phase = event.heard[-1].step.phase
+        elif event.reset:
+            drift_phase = "stable"
+    return Outlook(mean_after(session, event), phase, drift_phase)
 
 
 def mean_after(session: Session, event: Event) -> Mean:

@@ -1,6 +1,7 @@
 """Durable storage: bytes in, bytes out, the same on SQLite and PostgreSQL."""
 
 from semvec.store.audit import Entry, Filter, Link, Recorded
+from semvec.store.effect import Effect, Receipt, Unit, doing, unit_at_work
 from semvec.store.errors import StoreError
 from semvec.store.records import (
     Append,
@@ -33,6 +34,7 @@ __all__ = [
     "Claim",
     "Create",
     "Delete",
+    "Effect",
     "Entry",
     "Filter",
     "Head",
@@ -44,6 +46,7 @@ __all__ = [
     "Part",
     "PieceRow",
     "Place",
+    "Receipt",
     "Recorded",
     "Refused",
     "Repeat",
@@ -53,5 +56,8 @@ __all__ = [
     "Store",
     "StoreError",
     "Stored",
+    "Unit",
     "Whole",
+    "doing",
+    "unit_at_work",
 ]

@@ -41,7 +41,7 @@ class Claims:
         if isinstance(part, Create):
             key, inserted = self._created.pop(part.name)
             if inserted is not part:
-                self._altered.append({"at": key, **_of_its_own(part)})
+                self._altered.append({"at": key, **_times_and_kind(part)})
             return key
         inserted_row = self._rows.pop(part.name)
         if inserted_row is not part:
@@ -71,25 +71,26 @@ def _new_session(create: Create) -> dict[str, Any]:
     return {
         "owner": create.owner,
         "session_id": create.session_id,
-        "seq": create.last_seq,
+        "seq": 1,
         "snapshot_seq": 0,
         "created_at": create.created_at,
         "last_used_at": create.created_at,
-        "interaction_count": create.interaction_count,
-        "total_memories": create.total_memories,
+        "interaction_count": 0,
+        "total_memories": 0,
         "kind": create.kind,
         "dimension": create.dimension,
         "mean": create.mean,
+        "phase": create.phase,
+        "drift_phase": create.drift_phase,
     }
 
 
-def _of_its_own(create: Create) -> dict[str, Any]:
+def _times_and_kind(create: Create) -> dict[str, Any]:
     return {
         "made_at": create.created_at,
         "is_of": create.kind,
         "dim": create.dimension,
         "state": create.mean,
-        "last": create.last_seq,
-        "interactions": create.interaction_count,
-        "memories": create.total_memories,
+        "phase_now": create.phase,
+        "drift_now": create.drift_phase,
     }

@@ -69,7 +69,7 @@ def write(connection: Connection, operations: Sequence[Operation]) -> list[Outco
     """
     changes = Changes()
     claims = Claims(connection, [part for each in operations for part in _parts(each)])
-    standings = _lock(connection, {key for each in operations for key in _keys(each)})
+    standings = _lock(connection, {key for each in operations for key in _keys(each) if key > 0})
     outcomes: list[Outcome] = []
     for operation in operations:
         match operation:
@@ -124,27 +124,39 @@ def _together(
     ahead = {
         key: replace(standings[key]) for part in parts for key in _keys(part) if key in standings
     }
+    created = 0
     for part in parts:
         if not _stands(connection, claims, ahead, names, part):
             return Refused(part)
-    made = []
+        if isinstance(part, Create):
+            created += 1
+            ahead[-created] = Standing(1, 0, 0)
+    made: list[Head] = []
     for part in parts:
         match part:
             case Create():
-                made.append(_create(changes, claims, part))
+                made.append(_take(changes, claims, part))
             case Append():
-                _append(changes, standings, part)
+                _append(changes, standings, _placed(part, made, standings))
             case Replace():
                 _replace(connection, changes, standings, part)
             case Delete():
                 _delete(changes, standings, part)
             case Claim():
                 claims.take(part)
-    heads = tuple(head for head in made if head is not None)
     for part in parts:
         if isinstance(part, Change):
-            part.carry_out(connection, heads)
-    return heads
+            part.carry_out(connection, made)
+    return tuple(made)
+
+
+def _placed(append: Append, made: Sequence[Head], standings: Standings) -> Append:
+    """With the key of its session, where the same operation has made that."""
+    if append.key > 0:
+        return append
+    key = made[-append.key - 1].key
+    standings.setdefault(key, Standing(1, 0, key))
+    return replace(append, key=key)
 
 
 def _stands(
@@ -177,22 +189,15 @@ def _stands(
 
 def _create(changes: Changes, claims: Claims, create: Create) -> Head | None:
     """The head of a new session; None where it exists."""
-    if not claims.free(create):
-        return None
+    return _take(changes, claims, create) if claims.free(create) else None
+
+
+def _take(changes: Changes, claims: Claims, create: Create) -> Head:
     key = claims.take(create)
-    for seq, event in enumerate((create.event, *create.later), 1):
-        changes.events.append({"key": key, "seq": seq, "payload": event})
+    changes.events.append({"key": key, "seq": 1, "payload": create.event})
+    at = create.created_at
     return Head(
-        key,
-        create.owner,
-        create.session_id,
-        create.last_seq,
-        create.created_at,
-        create.created_at,
-        create.interaction_count,
-        create.total_memories,
-        create.kind,
-        create.dimension,
+        key, create.owner, create.session_id, 1, at, at, 0, 0, create.kind, create.dimension
     )
 
 
@@ -232,6 +237,8 @@ def _moved_head(operation: Append | Replace, old: int, new: int) -> Row:
         "memories": operation.total_memories,
         "dim": operation.dimension,
         "state": operation.mean,
+        "phase_now": operation.phase,
+        "drift_now": operation.drift_phase,
     }
 
 

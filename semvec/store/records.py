@@ -49,6 +49,8 @@ class Place:
     total_memories: int
     dimension: int
     mean: bytes
+    phase: str
+    drift_phase: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +81,7 @@ class PieceRow:
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """`mean` is the state that the session begins with, float32, little-endian.
-
-    Of a session that has gone on when it is created, `later` are the events after the first one,
-    and the counts are those after the last.
-    """
+    """`mean` is the state that the session begins with, float32, little-endian."""
 
     owner: str
     session_id: str
@@ -92,17 +90,12 @@ class Create:
     kind: int = Kind.PLAIN
     dimension: int | None = None
     mean: bytes | None = None
-    later: tuple[bytes, ...] = ()
-    interaction_count: int = 0
-    total_memories: int = 0
+    phase: str | None = None
+    drift_phase: str | None = None
 
     @property
     def name(self) -> tuple[str, ...]:
         return "sessions", self.owner, self.session_id
-
-    @property
-    def last_seq(self) -> int:
-        return 1 + len(self.later)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +103,7 @@ class Append:
     """Events decided on head `seq`; they become seq + 1, seq + 2, and so on.
 
     The memories in `returned` leave the archive before those in `archived` enter it. `mean`
-    is the state after the events, as in Create.
+    is the state after the events, as in Create, and both phases are those after them.
     """
 
     key: int
@@ -123,6 +116,8 @@ class Append:
     returned: tuple[int, ...] = ()
     dimension: int | None = None
     mean: bytes | None = None
+    phase: str | None = None
+    drift_phase: str | None = None
 
     @property
     def last_seq(self) -> int:
@@ -187,6 +182,8 @@ class Replace:
     total_memories: int
     dimension: int | None = None
     mean: bytes | None = None
+    phase: str | None = None
+    drift_phase: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +282,8 @@ class Together:
     """Several writes, of which all take effect or none does.
 
     All are decided before any is carried out, in order: an Append sees the head that one before it
-    has moved, a Change nothing of its own operation.
+    has moved, a Change nothing of its own operation. An Append whose key is -n goes to the n-th
+    session that the operation creates.
     """
 
     parts: tuple[Part, ...]

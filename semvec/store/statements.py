@@ -88,6 +88,8 @@ MOVE_HEAD = (
         total_memories=bindparam("memories"),
         dimension=bindparam("dim"),
         mean=bindparam("state"),
+        phase=bindparam("phase_now"),
+        drift_phase=bindparam("drift_now"),
     )
 )
 RENEW_HEAD = (
@@ -96,12 +98,11 @@ RENEW_HEAD = (
     .values(
         created_at=bindparam("made_at"),
         last_used_at=bindparam("made_at"),
-        seq=bindparam("last"),
-        interaction_count=bindparam("interactions"),
-        total_memories=bindparam("memories"),
         kind=bindparam("is_of"),
         dimension=bindparam("dim"),
         mean=bindparam("state"),
+        phase=bindparam("phase_now"),
+        drift_phase=bindparam("drift_now"),
     )
 )
 ADD_EVENT = insert(events)

@@ -13,6 +13,7 @@ from semvec.errors import Unavailable
 from semvec.store import archive, audit, migrate, reads, repeats
 from semvec.store.audit import Entry, Filter, Link, Recorded
 from semvec.store.connect import connect
+from semvec.store.effect import EFFECT, Put, Unit
 from semvec.store.errors import StoreError
 from semvec.store.records import (
     Append,
@@ -24,9 +25,9 @@ from semvec.store.records import (
     Erase,
     Forget,
     Head,
+    Kind,
     Made,
     Nothing,
-    Operation,
     Outcome,
     Part,
     Prune,
@@ -38,11 +39,11 @@ from semvec.store.records import (
     Stored,
     Together,
 )
-from semvec.store.repeats import Kept
+from semvec.store.repeats import Kept, Repeat
 from semvec.store.transactions import STORAGE_ERRORS, Commits, cause, read, refused_as
 from semvec.store.whole import Whole
 from semvec.store.writer import Writer
-from semvec.store.writes import Write, carry_out
+from semvec.store.writes import Write, carry_out, took_effect
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -56,9 +57,9 @@ PAGE = 1000
 class Store:
     """Sessions as bytes: heads, events, snapshots, memories.
 
-    What a method has returned is committed. Unavailable means that storage cannot answer now;
-    after a write it also means that nobody can tell whether the write took effect. The `entry` of a
-    write goes into the audit log with it, where it takes effect.
+    What a method has returned is committed, unless it is put off to the end of a `Unit`.
+    Unavailable means that storage cannot answer now; after a write it also means that nobody can
+    tell whether the write took effect.
     """
 
     def __init__(self, url: str, *, shared: bool | None = None) -> None:
@@ -119,36 +120,55 @@ class Store:
         session_id: str,
         created_at: float,
         event: bytes,
-        *,
+        *parts: Part,
+        kind: Kind = Kind.PLAIN,
         dimension: int | None = None,
         mean: bytes | None = None,
-        entry: Entry | None = None,
+        phase: str | None = None,
+        drift_phase: str | None = None,
     ) -> Head | None:
-        """The head of a new session whose first event is `event`; None where it exists."""
-        create = Create(owner, session_id, created_at, event, dimension=dimension, mean=mean)
-        made = await self._writer.submit(_write(create, entry))
-        return made if isinstance(made, Head) else None
+        """The head of a new session whose first event is `event`; None where it exists, or any of
+        `parts` came too late."""
+        create = Create(
+            owner, session_id, created_at, event, kind, dimension, mean, phase, drift_phase
+        )
+        if parts:
+            made = await self.together(create, *parts)
+            return None if isinstance(made, Refused) else made[0]
+        head = await self._put(create)
+        return head if isinstance(head, Head) else None
 
-    async def together(self, *parts: Part, entry: Entry | None = None) -> Made | Refused:
+    async def together(self, *parts: Part) -> Made | Refused:
         """All of these or none; the heads made, or the first part that came too late."""
-        try:
-            return cast(Made | Refused, await self._writer.submit(_write(Together(parts), entry)))
-        finally:
-            if any(isinstance(part, Delete | Replace) for part in parts):
-                self._left_over.set()
+        return cast(Made | Refused, await self._put(Together(parts)))
 
-    async def append(self, append: Append, entry: Entry | None = None) -> bool:
-        """False: the head has moved, or the session is gone, and nothing was written."""
-        return await self._writer.submit(_write(append, entry)) is True
+    async def end(self, unit: Unit, answer: Repeat) -> Made | Refused:
+        """Commit what a unit has put off, and the answer to its request."""
+        entries = unit.entries(*unit.parts) if unit.parts else ()
+        write = Write(Together((*unit.parts, answer)), entries)
+        try:
+            return cast(Made | Refused, await self._writer.submit(write))
+        finally:
+            self._left_over.set()
+
+    async def append(self, append: Append, *parts: Part) -> bool:
+        """False: the head has moved, or the session is gone, or any of `parts` came too late, and
+        nothing was written."""
+        if parts:
+            return not isinstance(await self.together(append, *parts), Refused)
+        return await self._put(append) is True
 
     async def save_snapshot(self, snapshot: Snapshot) -> bool:
         """Replace the events up to the snapshot; False: the session is gone, or a newer one is
         there."""
         return await self._writer.submit(Write(snapshot)) is True
 
-    async def delete(self, key: int, entry: Entry | None = None) -> bool:
-        """Erase everything of a session; False: it is gone already."""
-        return await self._erasing(Delete(key), entry)
+    async def delete(self, key: int, *parts: Part) -> bool:
+        """Erase everything of a session; False: it is gone already, or any of `parts`, which come
+        before, came too late."""
+        if parts:
+            return not isinstance(await self.together(*parts, Delete(key)), Refused)
+        return await self._put(Delete(key)) is True
 
     async def begin_import(self, at: float) -> int:
         """A number to stage an import's memories under, for `replace` or `discard` to end."""
@@ -158,23 +178,23 @@ class Store:
         """Keep rows of an import aside; False: it has been discarded."""
         return await self._writer.submit(Write(Stage(content, at, rows)), large=True) is True
 
-    async def replace(self, replace: Replace, entry: Entry | None = None) -> bool:
+    async def replace(self, replace: Replace) -> bool:
         """Put what was staged in the place of all that a session holds, as its next event; False:
         the session is gone, or the import."""
-        return await self._erasing(replace, entry)
+        return await self._put(replace) is True
 
     async def discard(self, content: int) -> None:
         """Erase what an import has staged that comes to nothing."""
-        await self._erasing(Discard((content,)))
+        await self._discard(content)
 
     async def tidy(self, before: float) -> None:
         """Discard imports that have staged nothing since `before`, and go on with erasing."""
         self._left_over.set()
         if stale := await self._read(reads.stale_imports, before):
-            await self._erasing(Discard(tuple(stale)))
+            await self._discard(*stale)
 
     async def record(self, *entries: Entry) -> None:
-        """Put on record what no write of this store carries along."""
+        """Put on record what no write of this store takes along."""
         await self._writer.submit(Write(Nothing(), entries))
 
     async def prune(self, before: float) -> bool:
@@ -182,13 +202,13 @@ class Store:
         were any."""
         return await self._sweep(Prune(before, SWEPT))
 
-    async def forget(self, before: float) -> bool:
-        """Drop the answers of before this time; whether there were many."""
-        return await self._sweep(Forget(before, SWEPT))
+    async def forget(self, before: float) -> None:
+        """Drop the answers of before this time."""
+        await self._sweep(Forget(before, SWEPT))
 
-    async def crop(self, subject: str, bound: int) -> bool:
-        """Keep no more than the newest answers of a subject; whether there were many more."""
-        return await self._sweep(Crop(subject, bound, SWEPT))
+    async def crop(self, subject: str, bound: int) -> None:
+        """Keep no more than the newest answers of a subject."""
+        await self._sweep(Crop(subject, bound, SWEPT))
 
     async def kept(self, scope: bytes, since: float) -> Kept | None:
         """What was answered under this scope, if it was after `since`."""
@@ -267,12 +287,24 @@ class Store:
     async def ping(self) -> None:
         await self._read(reads.ping)
 
-    async def _erasing(
-        self, operation: Replace | Delete | Discard, entry: Entry | None = None
-    ) -> bool:
-        """Carry out what can leave much to erase."""
+    async def _put(self, put: Put) -> Outcome:
+        """Carry out what a request may be asking for, or put it off."""
+        effect = EFFECT.get()
+        if isinstance(effect, Unit):
+            return effect.put_off(put)
+        entries = () if effect is None else effect.entries(put)
         try:
-            return await self._writer.submit(_write(operation, entry)) is True
+            outcome = await self._writer.submit(Write(put, entries))
+        finally:
+            if _erases(put):
+                self._left_over.set()
+        if effect is not None and entries and took_effect(outcome):
+            effect.recorded = entries[0]
+        return outcome
+
+    async def _discard(self, *contents: int) -> None:
+        try:
+            await self._writer.submit(Write(Discard(contents)))
         finally:
             self._left_over.set()
 
@@ -311,5 +343,7 @@ class Store:
         return await read(self._database.reads, lambda conn: function(conn, *args, **kwargs))
 
 
-def _write(operation: Operation, entry: Entry | None) -> Write:
-    return Write(operation, () if entry is None else (entry,))
+def _erases(put: Put) -> bool:
+    """Whether it can leave much to erase."""
+    parts = put.parts if isinstance(put, Together) else (put,)
+    return any(isinstance(part, Delete | Replace) for part in parts)

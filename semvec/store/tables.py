@@ -39,6 +39,8 @@ sessions = Table(
     Column("kind", SmallInteger, nullable=False, server_default="0"),
     Column("dimension", Integer),  # null: written by an earlier release
     Column("mean", LargeBinary),  # s_t, float32; null where the dimension is
+    Column("phase", Text),
+    Column("drift_phase", Text),
     Index("sessions_by_id", "owner", "session_id", unique=True),  # head, load, create
     Index("sessions_by_owner", "owner", "kind", "key"),  # heads, newest first; count
     sqlite_autoincrement=True,

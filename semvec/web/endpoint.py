@@ -25,7 +25,7 @@ from semvec.settings import Settings
 from semvec.web.body import Upload, leave_expectation, read_body
 from semvec.web.call import Call
 from semvec.web.idempotency import key_of, scope_of
-from semvec.web.keys import CALLER, CLIENT, REQUEST_ID, SETTINGS
+from semvec.web.keys import CALLER, CLIENT, REQUEST_ID, SERVICE, SETTINGS
 from semvec.web.reply import (
     Download,
     Reply,
@@ -129,6 +129,7 @@ class Endpoint:
             place, name = self.named
             named = inputs[name] if place == "path" else getattr(inputs["body"], name)
         return Receipt(
+            at=request.app[SERVICE].clock(),
             subject=request[CALLER].subject,
             action=self.handle.__name__,
             kind=self.kind,

@@ -42,7 +42,7 @@ from semvec.session.events import (
 )
 from semvec.session.plan import Plan, rows
 from semvec.session.session import Session
-from semvec.session.steering import advised, mean_after, moved
+from semvec.session.steering import advised, moved, outlook_after
 from semvec.session.turn import Said, decide_turn, plan_turn
 from tests.session.conversations import DIMENSION, consolidate, unit
 
@@ -224,10 +224,11 @@ def _play(session: Session, step: Step, archive: dict[int, MemoryRecord]) -> byt
 
 
 def _applied(session: Session, event: Event) -> bytes:
-    """Apply an event, which leaves the state that was foreseen."""
-    mean = mean_after(session, event)
+    """Apply an event, which leaves what was foreseen."""
+    after = outlook_after(session, event)
     session.apply(event)
-    assert mean.tobytes() == session.state.mean.tobytes()
+    assert after.mean.tobytes() == session.state.mean.tobytes()
+    assert (after.phase, after.drift_phase) == (session.state.phase, session.drift.phase)
     return encode_event(event)
 
 

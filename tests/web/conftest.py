@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import asdict, replace
 from tempfile import TemporaryFile
@@ -35,6 +36,7 @@ class RecordingService:
         self.is_ready = True
         self.running = False
         self.resident = 3
+        self.clock = time.time
         self.document = b'{"session_id":"s"}'
         self.files: list[BinaryIO] = []
         self.sessions = self.conversation = self.recall = self.control = self.literals = self

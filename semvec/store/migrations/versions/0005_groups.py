@@ -15,6 +15,8 @@ def upgrade() -> None:
     )
     op.add_column("sessions", sa.Column("dimension", sa.Integer))
     op.add_column("sessions", sa.Column("mean", sa.LargeBinary))
+    op.add_column("sessions", sa.Column("phase", sa.Text))
+    op.add_column("sessions", sa.Column("drift_phase", sa.Text))
     op.drop_index("sessions_by_owner", "sessions")
     op.create_index("sessions_by_owner", "sessions", ["owner", "kind", "key"])
     _create_clusters()
