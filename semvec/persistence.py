@@ -25,7 +25,7 @@ from semvec.session.events import (
 )
 from semvec.session.session import Session
 from semvec.session.state import pulled
-from semvec.session.steering import Mean, moved, outlook, outlook_after
+from semvec.session.steering import Mean, outlook, outlook_after
 from semvec.store import (
     Append,
     ArchivedRow,
@@ -35,7 +35,7 @@ from semvec.store import (
     Snapshot,
     Stored,
 )
-from semvec.vectors import Vector, packed, unpacked
+from semvec.vectors import packed, unpacked
 from semvec.words import terms
 
 
@@ -97,10 +97,12 @@ def mean_bytes(mean: Mean) -> bytes:
     return packed(mean.astype(np.float32))
 
 
-def moved_append(place: Place, toward: Vector, share: float, at: float) -> tuple[Append, Moved]:
-    """The write that moves the state of a session that need not be in memory, and its event."""
-    event = moved(place.interaction_count, toward, share, at)
-    append = Append(
+def moved_append(place: Place, event: Moved) -> Append:
+    """The write that makes `event` the next one of a session that need not be in memory; its head
+    tells of its state."""
+    assert place.mean is not None
+    mean = unpacked(place.mean).astype(np.float64)
+    return Append(
         key=place.key,
         seq=place.seq,
         events=(encode_event(event),),
@@ -108,11 +110,10 @@ def moved_append(place: Place, toward: Vector, share: float, at: float) -> tuple
         interaction_count=place.interaction_count,
         total_memories=place.total_memories,
         dimension=place.dimension,
-        mean=mean_bytes(pulled(unpacked(place.mean).astype(np.float64), toward, share)),
+        mean=mean_bytes(pulled(mean, unpacked(event.toward), event.share)),
         phase=place.phase,
         drift_phase=place.drift_phase,
     )
-    return append, event
 
 
 def _turn_append(key: int, session: Session, turn: Turn) -> Append:

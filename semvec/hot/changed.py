@@ -1,11 +1,13 @@
 """What a change has come to."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from semvec.hot.copy import Hot, Name
 from semvec.persistence import Next
 from semvec.session.events import Turn
 from semvec.session.plan import Plan
+from semvec.session.session import Session
 from semvec.store import Append
 from semvec.vectors import Vector
 
@@ -42,8 +44,10 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class Steered:
-    """An event of a session that need not be hot, and the write that makes it the next one."""
+    """An event to come of a session: decided on its copy in memory if there is one, else what is
+    written `blind`, by what its head tells; without that it has to be in memory."""
 
     name: Name
-    append: Append
-    event: Next
+    key: int
+    decide: Callable[[Session], Next]
+    blind: Append | None = None

@@ -2,12 +2,24 @@
 
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from functools import partial
 
 from semvec.hot.changed import Steered
-from semvec.hot.copy import Hot
+from semvec.hot.copy import Hot, Name
 from semvec.hot.sessions import HotSessions
-from semvec.store import Part, Refused, Store
+from semvec.persistence import Next, append_of
+from semvec.store import Append, Part, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """`hot` is the copy that the event was decided on, if it was decided on one."""
+
+    name: Name
+    append: Append
+    hot: Hot | None
+    event: Next | None
 
 
 class Steering:
@@ -17,33 +29,52 @@ class Steering:
     async def steer(self, steered: Sequence[Steered], *parts: Part) -> bool:
         """Make each event its session's next one, with `parts`, or nothing at all; False where any
         came too late. Copies in memory follow; other sessions stay where they are."""
-        ordered = sorted(steered, key=lambda each: each.append.key)
+        ordered = sorted(steered, key=lambda each: each.key)
         async with AsyncExitStack() as locks:
             copies = [self._hot.peek(each.name) for each in ordered]
             for hot in copies:
                 if hot is not None:
                     await locks.enter_async_context(self._hot.units.locked(hot))
+            writes = [
+                write
+                for each, hot in zip(ordered, copies, strict=True)
+                if (write := _write(each, hot)) is not None
+            ]
+            if len(writes) < len(steered):
+                return False
             done = False
             try:
-                appends = (each.append for each in ordered)
-                done = not isinstance(await self._store.together(*appends, *parts), Refused)
+                appends = (write.append for write in writes)
+                done = await self._store.did(*appends, *parts)
             finally:
-                for each, hot in zip(ordered, copies, strict=True):
-                    if hot is not None and hot.live:
-                        self._follow(each, hot, done=done)
-        for each in ordered if done else ():
-            await self._hot.units.afterwards(partial(self._catch_loaded, each))
+                for write in writes:
+                    self._follow(write, done=done)
+        for write in writes if done else ():
+            await self._hot.units.afterwards(partial(self._catch_loaded, write))
         return done
 
-    def _follow(self, each: Steered, hot: Hot, *, done: bool) -> None:
-        if done and (hot.key, hot.session.seq) == (each.append.key, each.append.seq):
-            self._hot.apply(hot, each.event)
+    def _follow(self, write: Write, *, done: bool) -> None:
+        """Apply what is committed; where it is not, or nobody can tell, no copy stays."""
+        if write.hot is None or write.event is None:
+            return
+        if done:
+            self._hot.apply(write.hot, write.event)
         else:
+            self._hot.drop(write.hot)
+
+    async def _catch_loaded(self, write: Write) -> None:
+        """Drop a copy that was loaded while its next event was being committed."""
+        await self._hot.loaded(write.name)
+        hot = self._hot.peek(write.name)
+        if hot is None or hot.key != write.append.key:
+            return
+        if hot.session.seq < write.append.last_seq:
             self._hot.drop(hot)
 
-    async def _catch_loaded(self, each: Steered) -> None:
-        """Drop a copy that was loaded while its next event was being committed."""
-        await self._hot.loaded(each.name)
-        hot, append = self._hot.peek(each.name), each.append
-        if hot is not None and hot.key == append.key and hot.session.seq < append.last_seq:
-            self._hot.drop(hot)
+
+def _write(each: Steered, hot: Hot | None) -> Write | None:
+    """None where the session would have to be in memory, and is not."""
+    if hot is not None and hot.live and hot.key == each.key:
+        event = each.decide(hot.session)
+        return Write(each.name, append_of(hot.key, hot.session, event), hot, event)
+    return None if each.blind is None else Write(each.name, each.blind, None, None)

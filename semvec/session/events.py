@@ -175,11 +175,11 @@ class Heard(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 class Learnt(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A memory made of what was pending and what was heard, or an older one reinforced.
 
-    `asked` says whether the pending question is part of it, `answer` which input is, by its place;
-    else it is what was `held` under this id. Without `update` the state stays as it is.
-    `scale` normalises the sum of a pair's two embeddings; `nearest` is the highest cosine to any
-    memory at the time; `importance` is what the memory has from now on. `tokens` are the memory's
-    token vectors where they are not simply those of its parts.
+    `asked` says whether the pending question is part of it, `question` and `answer` which inputs
+    are, by their places; else it is what was `held` under this id. Without `update` the state stays
+    as it is. `scale` normalises the sum of a pair's two embeddings; `nearest` is the highest cosine
+    to any memory at the time; `importance` is what the memory has from now on. `tokens` are the
+    memory's token vectors where they are not simply those of its parts.
     """
 
     asked: bool
@@ -194,6 +194,7 @@ class Learnt(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     update: Update | None
     held: int = 0
     tokens: bytes | None = None
+    question: int | None = None
 
 
 class Move(msgspec.Struct, frozen=True, gc=False):

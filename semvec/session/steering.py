@@ -84,9 +84,7 @@ def mean_after(session: Session, event: Event) -> Mean:
 def _learnt(session: Session, turn: Turn, learnt: Learnt) -> Vector:
     if learnt.held:
         return unpacked(_held(session, turn, learnt.held).vector)
-    question = session.pending if learnt.asked else None
-    response = None if learnt.answer is None else turn.heard[learnt.answer]
-    return learnt_vector(question, response, learnt.scale)
+    return learnt_vector(*session.halves(learnt, turn), learnt.scale)
 
 
 def _held(session: Session, turn: Turn, held: int) -> Held:

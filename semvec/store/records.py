@@ -37,7 +37,8 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What a head knows of a session's state, without what the session holds."""
+    """What a head tells of a session, without what the session holds; nothing of its state where an
+    earlier release wrote its last event."""
 
     key: int
     owner: str
@@ -47,10 +48,10 @@ class Place:
     last_used_at: float
     interaction_count: int
     total_memories: int
-    dimension: int
-    mean: bytes
-    phase: str
-    drift_phase: str
+    dimension: int | None
+    mean: bytes | None
+    phase: str | None
+    drift_phase: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from semvec.errors import Unavailable
-from semvec.store import archive, audit, migrate, reads, repeats
+from semvec.store import archive, audit, migrate, reads, repeats, revoked
 from semvec.store.audit import Entry, Filter, Link, Recorded
 from semvec.store.connect import connect
 from semvec.store.effect import EFFECT, Put, Unit
@@ -151,11 +151,15 @@ class Store:
         finally:
             self._left_over.set()
 
+    async def did(self, *parts: Part) -> bool:
+        """Whether all of these took effect, or none did."""
+        return not isinstance(await self.together(*parts), Refused)
+
     async def append(self, append: Append, *parts: Part) -> bool:
         """False: the head has moved, or the session is gone, or any of `parts` came too late, and
         nothing was written."""
         if parts:
-            return not isinstance(await self.together(append, *parts), Refused)
+            return await self.did(append, *parts)
         return await self._put(append) is True
 
     async def save_snapshot(self, snapshot: Snapshot) -> bool:
@@ -167,7 +171,7 @@ class Store:
         """Erase everything of a session; False: it is gone already, or any of `parts`, which come
         before, came too late."""
         if parts:
-            return not isinstance(await self.together(*parts, Delete(key)), Refused)
+            return await self.did(*parts, Delete(key))
         return await self._put(Delete(key)) is True
 
     async def begin_import(self, at: float) -> int:
@@ -283,6 +287,16 @@ class Store:
         """Payloads of archived memories that hold these terms or are near to some that do, best
         first; equally good ones by id, newest first."""
         return await self._read(archive.search, key, weights, limit)
+
+    async def look(
+        self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """What one of the functions beside `reads` makes of the database."""
+        return await self._read(function, *args, **kwargs)
+
+    async def revoked(self, known: int) -> frozenset[str] | None:
+        """The ids of all revoked tokens; None where they are as many as `known`."""
+        return await self._read(revoked.changed, known)
 
     async def ping(self) -> None:
         await self._read(reads.ping)

@@ -237,3 +237,10 @@ repeats = Table(
     Index("repeats_by_subject", "subject", "at"),  # what is too much
     Index("repeats_by_session", "subject", "about"),  # what goes with a session
 )
+
+revoked_tokens = Table(
+    "revoked_tokens",
+    metadata,
+    Column("jti", Text, primary_key=True),
+    Column("revoked_at", Double, nullable=False),
+)

@@ -27,7 +27,8 @@ def create_app(settings: Settings | None = None) -> web.Application:
     Raises SettingsError where the server cannot start as it is configured.
     """
     settings = settings or load_settings()
-    return assemble(settings, open_service(settings), open_verifier(settings))
+    service = open_service(settings)
+    return assemble(settings, service, open_verifier(settings, revoked=service.revoked))
 
 
 def from_argv(argv: Sequence[str]) -> web.Application:
@@ -54,6 +55,7 @@ def assemble(settings: Settings, service: Service, verifier: Verifier | None) ->
     app[SERVICE] = service
     app[DOCUMENT] = describe(ENDPOINTS, PUBLIC)
     app.cleanup_ctx.append(_running_service)
+    app.on_shutdown.append(_end_streams)
     if limiter:
         app[LIMITER] = limiter
         app.on_response_prepare.append(tell_limits)
@@ -71,6 +73,10 @@ def _refused(request: web.Request) -> None:
 
 async def _close_limiter(app: web.Application) -> None:
     await app[LIMITER].close()
+
+
+async def _end_streams(app: web.Application) -> None:
+    app[SERVICE].following.end()
 
 
 async def _running_service(app: web.Application) -> AsyncIterator[None]:

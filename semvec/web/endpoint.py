@@ -28,6 +28,7 @@ from semvec.web.idempotency import key_of, scope_of
 from semvec.web.keys import CALLER, CLIENT, REQUEST_ID, SERVICE, SETTINGS
 from semvec.web.reply import (
     Download,
+    EventStream,
     Reply,
     answer_response,
     file_response,
@@ -35,6 +36,7 @@ from semvec.web.reply import (
     page_response,
 )
 from semvec.web.schemas.fields import Query
+from semvec.web.streaming import stream_response
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 Handle = Callable[..., Awaitable[Any]]
@@ -77,6 +79,7 @@ class Endpoint:
     changes: bool
     kind: str
     named: tuple[str, str] | None
+    streams: bool
 
     @property
     def body_required(self) -> bool:
@@ -89,11 +92,11 @@ class Endpoint:
         """Whether requests may carry an Idempotency-Key."""
         return self.changes and self.method == "POST"
 
-    async def respond(self, request: web.Request) -> web.Response:
+    async def respond(self, request: web.Request) -> web.StreamResponse:
         """The aiohttp handler."""
         if not self.changes:
             inputs, _ = await self._inputs(request)
-            return self._response(request, await self.handle(Call(request), **inputs))
+            return await self._response(request, await self.handle(Call(request), **inputs))
         key = key_of(request.headers) if self.method == "POST" else None
         inputs, digest = await self._inputs(request, hashing=key is not None)
         call, receipt = Call(request), self._receipt(request, inputs)
@@ -108,10 +111,12 @@ class Endpoint:
         )
         return answer_response(await call.service.repeats.answer(asked))
 
-    async def _change(self, call: Call, inputs: dict[str, Any], effect: Effect) -> web.Response:
+    async def _change(
+        self, call: Call, inputs: dict[str, Any], effect: Effect
+    ) -> web.StreamResponse:
         try:
             with doing(effect):
-                return self._response(call.request, await self.handle(call, **inputs))
+                return await self._response(call.request, await self.handle(call, **inputs))
         except Exception as error:
             if effect.recorded is not None:
                 await call.service.trail.broke_off(effect.recorded, error)
@@ -161,9 +166,11 @@ class Endpoint:
             inputs["body"] = _from_json(self.body, content or b"{}")
         return inputs, partial(_digest, content)
 
-    def _response(self, request: web.Request, result: Any) -> web.Response:
+    async def _response(self, request: web.Request, result: Any) -> web.StreamResponse:
         if isinstance(result, Page):
             return page_response(result, request.rel_url)
+        if isinstance(result, EventStream):
+            return await stream_response(result, request)
         if isinstance(result, Download):
             return file_response(result, request.method)
         if isinstance(result, Reply):
@@ -185,7 +192,8 @@ def endpoint(
 
     def declare(handle: Handle) -> Endpoint:
         kinds = get_type_hints(handle, include_extras=True)
-        reply, paged = _reply_type(kinds.pop("return"))
+        answered = kinds.pop("return")
+        reply, paged = _reply_type(answered)
         body, upload = _body_type(kinds.get("body"))
         parts: dict[str, Any] = {
             name: kind for name, kind in kinds.items() if name not in ("call", "body", "query")
@@ -211,6 +219,7 @@ def endpoint(
             changes=method != "GET" if changes is None else changes,
             kind=kind,
             named=named,
+            streams=get_origin(answered) is EventStream,
         )
 
     return declare
@@ -231,7 +240,7 @@ def _reply_type(answered: Any) -> tuple[Any, bool]:
     kind = get_origin(answered)
     if kind is Page:
         return GenericAlias(list, get_args(answered)), True
-    return (get_args(answered)[0] if kind in (Reply, Download) else answered), False
+    return (get_args(answered)[0] if kind in (Reply, Download, EventStream) else answered), False
 
 
 def _body_type(taken: Any) -> tuple[type[BaseModel] | None, bool]:

@@ -43,7 +43,7 @@ from semvec.session.events import (
 from semvec.session.plan import Plan, rows
 from semvec.session.session import Session
 from semvec.session.steering import advised, moved, outlook_after
-from semvec.session.turn import Said, decide_turn, plan_turn
+from semvec.session.turn import Said, decide_turn, plan_exchange, plan_turn
 from tests.session.conversations import DIMENSION, consolidate, unit
 
 Operation = Callable[[Session], Plan]
@@ -77,6 +77,10 @@ class Input:
 def turn(message: Input | None, response: Input | None, reset: bool) -> Operation:
     asked, answer = (None if each is None else each.said for each in (message, response))
     return lambda session: plan_turn(session, message=asked, response=answer, reset=reset)
+
+
+def exchange(message: Input, response: Input) -> Operation:
+    return lambda session: plan_exchange(session, message.said, response.said)
 
 
 def trigger(keyword: str | None, seed: int | None) -> Operation:
@@ -126,7 +130,10 @@ near = st.integers(0, 5)
 """Seeds of the few vectors that lists, anchors and triggers have in common with inputs."""
 inputs = st.builds(Input, texts, near | st.integers(6, 100_000))
 keys = st.sampled_from(["a", "b/c", "MAX_RETRIES"])
-turns = st.builds(turn, st.none() | inputs, st.none() | inputs, st.booleans())
+turns = st.one_of(
+    st.builds(turn, st.none() | inputs, st.none() | inputs, st.booleans()),
+    st.builds(exchange, inputs, inputs),
+)
 controls = st.one_of(
     st.builds(trigger, st.none() | texts, st.none() | near),
     st.builds(anchor, near),
@@ -175,6 +182,8 @@ def some_operation(random: Random) -> Operation:
 
 def some_turn(random: Random) -> Operation:
     said = [Input(f"remark {random.randrange(300)}", random.randrange(500)) for _ in range(2)]
+    if random.random() < 0.1:
+        return exchange(*said)
     asked, answer = (each if random.random() < 0.8 else None for each in said)
     return turn(asked, answer, random.random() < 0.1)
 

@@ -2,11 +2,13 @@
 
 from semvec.web.routes import (
     audit,
+    clusters,
     control,
     conversation,
     document,
     health,
     literals,
+    regions,
     sessions,
     state,
     transfer,
@@ -21,5 +23,7 @@ ENDPOINTS = (
     *control.ENDPOINTS,
     *literals.ENDPOINTS,
     *audit.ENDPOINTS,
+    *clusters.ENDPOINTS,
+    *regions.ENDPOINTS,
     *document.ENDPOINTS,
 )
