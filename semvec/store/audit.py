@@ -82,10 +82,9 @@ class Filter:
 
 ADD_ENTRY = insert(audit_log)
 BEGIN_CHAIN = insert(audit_chains).values(at=bindparam("at")).returning(audit_chains.c.id)
+_rows = audit_log.alias("its_rows")
 _last_seq = (
-    select(func.max(audit_log.c.seq))
-    .where(audit_log.c.chain == audit_chains.c.id)
-    .scalar_subquery()
+    select(func.max(_rows.c.seq)).where(_rows.c.chain == audit_chains.c.id).scalar_subquery()
 )
 LAST_ROWS = (
     select(audit_log.c.chain, audit_log.c.seq, audit_log.c.hash)
@@ -112,17 +111,16 @@ IN_CHAIN = (
     .limit(bindparam("limit"))
 )
 _oldest_at = (
-    select(audit_log.c.at)
+    select(_rows.c.at)
     .where(
-        audit_log.c.chain == audit_chains.c.id,
-        audit_log.c.seq == audit_chains.c.pruned_seq + 1,
-        audit_log.c.seq < _last_seq,
+        _rows.c.chain == audit_chains.c.id,
+        _rows.c.seq == audit_chains.c.pruned_seq + 1,
     )
     .scalar_subquery()
 )
 OLD_CHAIN = (
     select(audit_chains.c.id, audit_chains.c.pruned_seq, _last_seq)
-    .where(_oldest_at < bindparam("before"))
+    .where(_oldest_at < bindparam("before"), _last_seq > audit_chains.c.pruned_seq + 1)
     .limit(1)
     .with_for_update(skip_locked=True)
 )
