@@ -7,14 +7,14 @@ import numpy as np
 
 from semvec import answers
 from semvec.errors import Conflict, Unavailable
-from semvec.groups.network import MOST_VOTERS, Poll, Reputation, delta_norm, passed_on, poll
+from semvec.groups.network import MOST_VOTERS, Reputation, delta_norm, passed_on, poll
 from semvec.hot import HotSessions, session_not_found
-from semvec.store import Refused, Store, trust
-from semvec.store.trust import Judged, Voter
+from semvec.store import Store, trust
+from semvec.store.trust import Judged, Verdict, Voter
 from semvec.vectors import Vector, normalised, unit_vector
 
 ATTEMPTS = 100
-"""Voters that may be deleted while one proposal is counted."""
+"""Other proposals of the same voters that one survives."""
 
 
 class Network:
@@ -51,17 +51,14 @@ class Network:
             voters = await self._store.look(
                 trust.voters, owner, dimension, proposer.key, MOST_VOTERS
             )
-            outcome = await asyncio.to_thread(count, voters, target)
-            if not isinstance(await self._store.together(judged(voters, outcome)), Refused):
-                keys = [voter.key for voter in voters]
-                found = await self._store.look(trust.reputations, keys)
+            accepted, verdicts = await asyncio.to_thread(count, voters, target)
+            if await self._store.did(Judged(verdicts)):
                 scores = {
-                    voter.session_id: Reputation(*found[voter.key]).trust
-                    for voter in voters
-                    if voter.key in found
+                    voter.session_id: reputation(each).after(right=each.right).trust
+                    for voter, each in zip(voters, verdicts, strict=True)
                 }
-                return answers.Consensus(outcome.accepted, scores)
-        raise Unavailable("sessions that vote are deleted all the time")
+                return answers.Consensus(accepted, scores)
+        raise Unavailable("too many proposals at once")
 
     async def trust(self, owner: str) -> answers.Trust:
         found = await self._store.look(trust.recent, owner, MOST_VOTERS)
@@ -69,13 +66,16 @@ class Network:
         return answers.Trust(scores)
 
 
-def count(voters: Sequence[Voter], target: Vector) -> Poll:
+def count(voters: Sequence[Voter], target: Vector) -> tuple[bool, tuple[Verdict, ...]]:
+    """Whether a proposal is accepted, and what that says of each voter."""
     means = np.frombuffer(b"".join(voter.mean for voter in voters), "<f4").reshape(-1, len(target))
-    return poll(normalised(means), target, [Reputation(each.kept, each.missed) for each in voters])
+    outcome = poll(normalised(means), target, [reputation(each) for each in voters])
+    verdicts = (
+        Verdict(voter.key, voter.kept, voter.missed, right)
+        for voter, right in zip(voters, outcome.right, strict=True)
+    )
+    return outcome.accepted, tuple(verdicts)
 
 
-def judged(voters: Sequence[Voter], outcome: Poll) -> Judged:
-    sides: dict[bool, list[int]] = {True: [], False: []}
-    for voter, right in zip(voters, outcome.right, strict=True):
-        sides[right].append(voter.key)
-    return Judged(tuple(sides[True]), tuple(sides[False]))
+def reputation(of: Voter | Verdict) -> Reputation:
+    return Reputation(of.kept, of.missed)

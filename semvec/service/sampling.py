@@ -4,12 +4,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import cast
 
 from semvec import answers
 from semvec.clock import Clock
 from semvec.errors import NotFound, SemvecError, Unavailable
 from semvec.groups.observer import Condition, Sight, conditions, news
+from semvec.hot import HotSessions
 from semvec.service.feeds import Bells
 from semvec.session.drift import Phase as DriftPhase
 from semvec.session.state import Phase
@@ -28,8 +30,8 @@ AT_ONCE = 16
 
 
 class Sampling:
-    def __init__(self, store: Store, bells: Bells, clock: Clock) -> None:
-        self._store, self._bells, self._clock = store, bells, clock
+    def __init__(self, store: Store, hot: HotSessions, bells: Bells, clock: Clock) -> None:
+        self._store, self._hot, self._bells, self._clock = store, hot, bells, clock
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -53,7 +55,7 @@ class Sampling:
             names = tuple(each.name for each in standing)
             reported = tuple(News(each.type, each.details) for each in fresh)
             if await self._store.did(Sampled(found.key, found.version, now, names, reported)):
-                self._bells.ring(("observer", found.key))
+                await self._hot.units.afterwards(partial(self._ring, found.key))
                 return answers.ObserverSample(
                     sampled_at=now,
                     sample_duration_ms=1000.0 * (time.perf_counter() - begun),
@@ -93,6 +95,9 @@ class Sampling:
         except NotFound:
             return False
         return True
+
+    async def _ring(self, key: int) -> None:
+        self._bells.ring(("observer", key))
 
 
 def standing_in(seen: Sequence[SightRow]) -> list[Condition]:

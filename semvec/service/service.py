@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+import logging
 import time
 import uuid
 from collections.abc import Callable
 
 from semvec import answers
+from semvec.audit import AuditLog
 from semvec.clock import Clock
 from semvec.embed.opening import open_embedder
 from semvec.embed.protocol import Embedder
@@ -29,14 +31,18 @@ from semvec.service.observer import Observer
 from semvec.service.realigning import Realigning
 from semvec.service.recall import Recall
 from semvec.service.regions import Regions
+from semvec.service.repeats import Repeats
 from semvec.service.revoking import RevocationWatch
 from semvec.service.sampling import Sampling
 from semvec.service.sessions import Sessions
+from semvec.service.trail import Trail
 from semvec.service.transfers import Transfers
 from semvec.service.users import Users
 from semvec.service.verification import Verification
 from semvec.settings import Settings
 from semvec.store import Store
+
+log = logging.getLogger(__name__)
 
 LAGGING_S = 5.0
 """Age of the oldest waiting write past which the server is not ready."""
@@ -44,7 +50,8 @@ LAGGING_S = 5.0
 
 class Service:
     """What it can do: `sessions`, `conversation`, `recall`, `control`, `literals`, `transfers`,
-    `verification`, `clusters`, `regions`, `network`, `users`, `observer`, `sampling`."""
+    `verification`, `clusters`, `regions`, `network`, `users`, `observer`, `sampling`; who did what:
+    `audit`, `trail`; `repeats`."""
 
     def __init__(
         self,
@@ -55,6 +62,7 @@ class Service:
         new_id: Callable[[], str],
     ) -> None:
         self.database, self._embedder, self._settings = store, embedder, settings
+        self.clock = clock
         intake = Intake(embedder, settings.long_term_memories)
         self._hot = HotSessions(
             store,
@@ -93,7 +101,10 @@ class Service:
         self.network = Network(store, self._hot)
         self.users = Users(store, clock)
         self.observer = Observer(store, self._hot, intake, bells, clock, new_id)
-        self.sampling = Sampling(store, bells, clock)
+        self.sampling = Sampling(store, self._hot, bells, clock)
+        self.audit = AuditLog(store, clock)
+        self.trail = Trail(store, clock, settings.audit_days)
+        self.repeats = Repeats(store, clock, settings.repeats_per_subject)
         self._revocations = RevocationWatch(store)
         self._sweeper: asyncio.Task[None] | None = None
 
@@ -123,6 +134,7 @@ class Service:
         await self.sampling.close()
         await self._revocations.close()
         await self._hot.close()
+        await self.trail.sweep(closing=True)
         if self._embedder is not None:
             await self._embedder.close()
         await self.database.close()
@@ -136,6 +148,7 @@ class Service:
             await self.database.ping()
             database = "ok"
         except SemvecError as error:
+            log.warning("not ready: %s", error)
             database = error.detail
         lag = self.database.lag
         journal = "ok" if lag < LAGGING_S else f"the oldest write has waited {lag:.1f} s"
@@ -149,6 +162,8 @@ class Service:
             await asyncio.sleep(self._settings.session_sweep_s)
             self.sweep()
             await self.transfers.sweep()
+            await self.repeats.sweep()
+            await self.trail.sweep()
 
 
 def open_service(settings: Settings, clock: Clock = time.time) -> Service:

@@ -76,22 +76,34 @@ class Voter:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged(Change):
-    """Sessions that were right about an outcome, and sessions that were wrong."""
+class Verdict:
+    """What an outcome says of a voter with this reputation."""
 
-    right: tuple[int, ...]
-    wrong: tuple[int, ...]
+    key: int
+    kept: int
+    missed: int
+    right: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Judged(Change):
+    """What an outcome says of all its voters; refused where any is trusted otherwise by now."""
+
+    verdicts: tuple[Verdict, ...]
 
     @property
     def heads(self) -> Collection[int]:
-        return self.right + self.wrong
+        return [each.key for each in self.verdicts]
 
     def decide(self, connection: Connection) -> bool:
-        return True
+        found = reputations(connection, [*self.heads])
+        return all(found.get(each.key) == (each.kept, each.missed) for each in self.verdicts)
 
     def carry_out(self, connection: Connection, made: Sequence[Head]) -> None:
-        rows = [{"key": key, "kept": 1, "missed": 0} for key in self.right]
-        rows += [{"key": key, "kept": 0, "missed": 1} for key in self.wrong]
+        rows = [
+            {"key": each.key, "kept": int(each.right), "missed": int(not each.right)}
+            for each in self.verdicts
+        ]
         run(connection, ADD[connection.dialect.name], rows)
 
 

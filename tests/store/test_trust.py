@@ -1,10 +1,12 @@
 """Who may vote, and what is noted of it, on both databases."""
 
+import asyncio
+
 import numpy as np
 
 from semvec.store import Append, Delete, Head, Kind, Refused, Store, trust
 from semvec.store.records import Create
-from semvec.store.trust import Judged
+from semvec.store.trust import Judged, Verdict
 from semvec.vectors import packed
 
 MEAN = packed(np.array([0.5, 0.25], np.float32))
@@ -54,12 +56,18 @@ async def test_voters_are_the_other_sessions_of_the_dimension_used_last(store: S
 async def test_an_outcome_is_counted_for_all_voters_or_none(store: Store) -> None:
     heads = [await made(store, f"s{n}", used_at=float(n)) for n in range(3)]
     keys = [head.key for head in heads]
-    assert await store.together(Judged((keys[0], keys[1]), (keys[2],))) == ()
-    assert await store.together(Judged((keys[0],), ())) == ()
+    first = Judged(
+        tuple(
+            Verdict(key, 0, 0, right) for key, right in zip(keys, (True, True, False), strict=True)
+        )
+    )
+    done = await asyncio.gather(store.did(first), store.did(first))
+    assert sorted(done) == [False, True]
+    assert await store.did(Judged((Verdict(keys[0], 1, 0, True),)))
     expected = {keys[0]: (2, 0), keys[1]: (1, 0), keys[2]: (0, 1)}
     assert await store.look(trust.reputations, keys) == expected
+    late = Judged((Verdict(keys[0], 2, 0, True), Verdict(keys[2], 0, 1, True)))
     assert await store.together(Delete(keys[2])) == ()
-    late = Judged((keys[0],), (keys[2],))
     assert await store.together(late) == Refused(late)
     assert await store.look(trust.reputations, keys) == {keys[0]: (2, 0), keys[1]: (1, 0)}
     assert await store.look(trust.recent, "o", 10) == [("s1", 1, 0), ("s0", 2, 0)]
@@ -67,7 +75,7 @@ async def test_an_outcome_is_counted_for_all_voters_or_none(store: Store) -> Non
 
 async def test_a_session_made_again_starts_anew(store: Store) -> None:
     head = await made(store, "s")
-    assert await store.together(Judged((), (head.key,))) == ()
+    assert await store.together(Judged((Verdict(head.key, 0, 0, False),))) == ()
     assert await store.delete(head.key)
     await made(store, "s")
     assert await store.look(trust.recent, "o", 10) == [("s", 0, 0)]

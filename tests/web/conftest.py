@@ -2,8 +2,9 @@
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from tempfile import TemporaryFile
 from typing import Any, BinaryIO, cast
 
@@ -12,13 +13,15 @@ from aiohttp.test_utils import TestClient, TestServer
 from aiohttp.web import Application, Request
 
 from semvec import answers
+from semvec.audit import Event
 from semvec.errors import Conflict, NotFound
 from semvec.intake import NewSession
 from semvec.paging import Page
-from semvec.service import Service
+from semvec.service import Answer, Asked, Service
 from semvec.service.feeds import Bells, Feed
 from semvec.session.verify import Check
 from semvec.settings import Settings
+from semvec.store import Entry
 from semvec.web.app import assemble
 
 Client = TestClient[Request, Application]
@@ -44,10 +47,12 @@ class RecordingService:
         self.is_ready = True
         self.running = False
         self.resident = 3
+        self.clock = time.time
         self.document = b'{"session_id":"s"}'
         self.files: list[BinaryIO] = []
         self.sessions = self.conversation = self.recall = self.control = self.literals = self
-        self.transfers = self.verification = self.network = self.users = self
+        self.transfers = self.verification = self.repeats = self.trail = self.audit = self
+        self.network = self.users = self
         self.sampling, self.observer = self, RecordingObserver(self)
         self.clusters = self.regions = Refusing()
 
@@ -171,6 +176,9 @@ class RecordingService:
         self.files.append(file)
         return file
 
+    async def find_export(self, owner: str, session_id: str) -> None:
+        self._note("find", {"owner": owner, "session_id": session_id})
+
     async def load(
         self, owner: str, session_id: str, receive: Callable[[BinaryIO], Awaitable[None]]
     ) -> answers.Imported:
@@ -218,6 +226,21 @@ class RecordingService:
 
     def note(self, operation: str, given: dict[str, Any]) -> None:
         self._note(operation, given)
+
+    async def answer(self, asked: Asked) -> Answer:
+        self._note("answer", {"scope": asked.scope, "digest": await asked.digest()})
+        return replace(await asked.act(), replayed=True)
+
+    def refused(self, address: str) -> None:
+        self._note("refused", {"address": address})
+
+    async def broke_off(self, recorded: Entry, error: Exception) -> None:
+        self._note("broke_off", {"recorded": recorded, "error": error})
+
+    async def query(self, **wanted: Any) -> Page[Event]:
+        self._note("query", wanted)
+        event = Event(7, 1.5, "run", "session/s", 200, "r1", "ab12", "127.0.0.1", {})
+        return Page([event], None, 1)
 
     def _note(self, operation: str, given: dict[str, Any]) -> None:
         self.calls.append((operation, given))

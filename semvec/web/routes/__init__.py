@@ -1,6 +1,7 @@
 """All endpoints, by what they are about."""
 
 from semvec.web.routes import (
+    audit,
     clusters,
     control,
     conversation,
@@ -25,6 +26,7 @@ ENDPOINTS = (
     *literals.ENDPOINTS,
     *network.ENDPOINTS,
     *observer.ENDPOINTS,
+    *audit.ENDPOINTS,
     *clusters.ENDPOINTS,
     *regions.ENDPOINTS,
     *document.ENDPOINTS,

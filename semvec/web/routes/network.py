@@ -43,6 +43,7 @@ async def active_user(call: Call) -> answers.ActiveUser:
     "/v1/network/users/{user_id:(?s:.+)}/serialize",
     summary="What a user has",
     errors=(404, 503),
+    changes=False,
 )
 async def serialize_user(call: Call, user_id: UserId) -> answers.SerializedUser:
     return await call.service.users.serialize(call.owner, user_id)
