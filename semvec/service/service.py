@@ -70,9 +70,11 @@ class Service:
         self.recall = Recall(self._hot, store, intake, clock)
         steering, moving = Steering(self._hot, store), Moving(self._hot)
         gathering = Gathering(store, self._hot)
-        self._realigning = Realigning(store, self._hot, steering, gathering, moving, clock)
         self.following = Following(store)
-        drifts = Drifts(store, self._realigning, self.following)
+        self._realigning = Realigning(
+            store, self._hot, steering, gathering, moving, self.following, clock
+        )
+        drifts = Drifts(store, self._hot, self._realigning)
         self.conversation = Conversation(
             self._hot, intake, self.sessions, self.recall, drifts, clock, settings.context_tokens
         )
