@@ -100,7 +100,7 @@ class Regions:
         found = await self._region(owner, region_id)
         if not await self._hot.erase((owner, region_id), found.key):
             raise region_not_found(region_id)
-        self._bells.ring(("region", found.key))
+        await self._realigning.review([found.key])
         return answers.Deleted(True)
 
     async def attach(self, owner: str, region_id: str, cluster_id: str) -> answers.Added:

@@ -75,9 +75,9 @@ class Service:
         self.recall = Recall(self._hot, store, intake, clock)
         steering, moving = Steering(self._hot, store), Moving(self._hot)
         gathering = Gathering(store, self._hot)
-        self._realigning = Realigning(store, self._hot, steering, gathering, moving, clock)
         bells = Bells(shared=store.shared)
-        drifts = Drifts(store, self._realigning, bells)
+        self._realigning = Realigning(store, self._hot, steering, gathering, moving, bells, clock)
+        drifts = Drifts(store, self._hot, self._realigning)
         self.conversation = Conversation(
             self._hot, intake, self.sessions, self.recall, drifts, clock, settings.context_tokens
         )

@@ -12,8 +12,9 @@ from semvec.clock import Clock
 from semvec.service import Service
 from semvec.settings import Settings
 from semvec.store import Store, Stored, journal, reads
-from semvec.store.records import Operation, Outcome
+from semvec.store.records import Outcome
 from semvec.store.tables import metadata
+from semvec.store.writes import Write
 
 T = TypeVar("T")
 
@@ -39,9 +40,9 @@ class InlineStore(Store):
     async def load(self, owner: str, session_id: str) -> Stored | None:
         return await self._read(reads.load, owner, session_id)
 
-    async def _commit(self, operations: Sequence[Operation]) -> Sequence[Outcome]:
+    async def _commit(self, batch: Sequence[Write]) -> Sequence[Outcome]:
         with self._inline.begin():
-            return journal.write(self._inline, operations)
+            return journal.write(self._inline, [write.operation for write in batch])
 
     async def _read(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         with self._inline.begin():

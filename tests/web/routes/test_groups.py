@@ -39,11 +39,18 @@ class Site:
         return self.client.app[STREAMS]
 
     async def ask(
-        self, method: str, path: str, body: dict[str, Any] | None = None, sub: str = "ada"
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        sub: str = "ada",
+        key: str | None = None,
     ) -> ClientResponse:
         now = int(time.time())
         token = sign(Claims(sub=sub, tier="pro", iat=now, exp=now + 600), self.key)
         headers = {"Authorization": f"Bearer {token}"}
+        if key is not None:
+            headers["Idempotency-Key"] = key
         return await self.client.request(method, path, json=body, headers=headers)
 
     async def get(self, path: str) -> Any:
@@ -275,6 +282,40 @@ async def dump(site: Site) -> list[Any]:
             sorted(map(repr, await connection.execute(text(f"SELECT * FROM {name}"))))
             for name in tables
         ]
+
+
+async def test_requests_with_a_key_take_effect_once(site: Site) -> None:
+    """With their answers: also what they have regions do once they are committed."""
+
+    async def twice(key: str, path: str, **body: Any) -> Any:
+        answers = [await site.ask("POST", path, body, key=key) for _ in range(2)]
+        assert [each.headers.get("Idempotency-Replayed") for each in answers] == [None, "true"]
+        first, again = [await each.json() for each in answers]
+        assert first == again
+        return first
+
+    await twice("c", "/v1/cluster/", cluster_id="c", name="c", dimension=8, coupling_factor=0.5)
+    made = await twice("d", "/v1/cluster/", name="d", dimension=8)
+    await twice("r", "/v1/region/", region_id="r", name="r", dimension=8)
+    assert await twice("a", "/v1/region/r/clusters", cluster_id="c") == {"added": True}
+    await site.post("/v1/session/create", session_id="s", dimension=8)
+    await site.post("/v1/store", session_id="s", response="x", response_embedding=axis(3))
+    assert (await twice("m", "/v1/cluster/c/members", session_id="s"))["added"]
+    for number in range(4):
+        await site.post("/v1/cluster/c/run", message=f"m{number}", message_embedding=axis(0))
+    said = await twice("run", "/v1/cluster/c/run", message="new", message_embedding=axis(1))
+    assert said["drift_detected"]
+    assert (await site.get("/v1/region/r"))["last_realignment"] is not None
+    assert len(await site.get("/v1/region/r/events")) == 1
+    assert (await twice("f", "/v1/cluster/c/feedback"))["sessions_updated"] == 1
+    for name, seq in (("s", 3), ("c", 7), ("r", 2)):
+        head = await site.service.database.head("ada", name)
+        assert head is not None
+        assert head.seq == seq
+        verified = await site.post(f"/v1/session/{name}/verify", test_embeddings=[])
+        assert verified["consistent"], verified
+    assert len(await site.get("/v1/cluster/")) == 2
+    assert (await site.get(f"/v1/cluster/{made['cluster_id']}"))["member_count"] == 0
 
 
 async def told(answer: ClientResponse, number: int) -> list[dict[str, str]]:
