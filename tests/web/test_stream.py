@@ -20,6 +20,8 @@ from semvec.web.middleware.errors import answer_errors
 from semvec.web.stream import STREAMS, Stream, Streams, last_event_id
 from tests.web.conftest import Client
 
+CHOSEN = Settings(allow_anonymous=True)
+
 
 class Board:
     """A list of notes that anybody may follow."""
@@ -62,7 +64,7 @@ async def serving(board: Board, streams: Streams) -> AsyncIterator[Client]:
         app[STREAMS].end()
 
     app = web.Application(middlewares=[named, answer_errors])
-    app[SETTINGS] = Settings(allow_anonymous=True)
+    app[SETTINGS] = CHOSEN
     app[STREAMS] = streams
     app.on_shutdown.append(end)
     mount(app.router, follow)
