@@ -154,7 +154,8 @@ def observed(connection: Connection, observer: int) -> int:
 
 def sights(connection: Connection, observer: int) -> Sequence[SightRow]:
     """Every cluster in every region of an observer, all as of one moment."""
-    return connection.execute(SIGHTS, {"observer": observer}).tuples().all()
+    rows: Sequence[Any] = connection.execute(SIGHTS, {"observer": observer}).all()
+    return rows
 
 
 def anomalies_before(
