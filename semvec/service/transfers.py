@@ -12,7 +12,7 @@ from semvec.clock import Clock
 from semvec.document import DocumentReader, DocumentWriter
 from semvec.errors import Conflict, SemvecError, Unavailable
 from semvec.hot import Hot, HotSessions, session_not_found
-from semvec.persistence import archived_row, memory_row, rebuilt
+from semvec.persistence import archived_row, memory_row, rebuilt, seen
 from semvec.service.aside import Aside
 from semvec.session import snapshot
 from semvec.session.events import Profile, decode_memory, encode_piece
@@ -105,6 +105,7 @@ class Transfers:
                     used_at=session.used_at,
                     interaction_count=session.state.interaction_count,
                     total_memories=session.total_memories,
+                    **seen(session),
                 ),
             )
         except BaseException:

@@ -23,8 +23,16 @@ from semvec.web.body import Upload, leave_expectation, read_body
 from semvec.web.bounds import check_names, check_size
 from semvec.web.call import Call
 from semvec.web.keys import SETTINGS
-from semvec.web.reply import Download, Reply, file_response, json_response, page_response
+from semvec.web.reply import (
+    Download,
+    EventStream,
+    Reply,
+    file_response,
+    json_response,
+    page_response,
+)
 from semvec.web.schemas.fields import Query
+from semvec.web.streaming import stream_response
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 Handle = Callable[..., Awaitable[Any]]
@@ -60,6 +68,7 @@ class Endpoint:
     parts: type[BaseModel] | None
     reply: Any
     paged: bool
+    streams: bool
     makes: tuple[str, ...]
 
     @property
@@ -70,7 +79,7 @@ class Endpoint:
             or any(field.is_required() for field in self.body.model_fields.values())
         )
 
-    async def respond(self, request: web.Request) -> web.Response:
+    async def respond(self, request: web.Request) -> web.StreamResponse:
         """The aiohttp handler."""
         inputs: dict[str, Any] = {}
         _check_utf8(request)
@@ -90,6 +99,8 @@ class Endpoint:
         result = await self.handle(Call(request), **inputs)
         if isinstance(result, Page):
             return page_response(result, request.rel_url)
+        if isinstance(result, EventStream):
+            return await stream_response(result, request)
         if isinstance(result, Download):
             return file_response(result)
         if isinstance(result, Reply):
@@ -109,7 +120,8 @@ def endpoint(
 ) -> Callable[[Handle], Endpoint]:
     def declare(handle: Handle) -> Endpoint:
         kinds = get_type_hints(handle, include_extras=True)
-        reply, paged = _reply_type(kinds.pop("return"))
+        answered = kinds.pop("return")
+        reply, paged = _reply_type(answered)
         body, upload = _body_type(kinds.get("body"))
         parts: dict[str, Any] = {
             name: kind for name, kind in kinds.items() if name not in ("call", "body", "query")
@@ -131,6 +143,7 @@ def endpoint(
             parts=create_model("Parts", __base__=Query, **parts) if parts else None,
             reply=reply,
             paged=paged,
+            streams=get_origin(answered) is EventStream,
             makes=makes,
         )
 
@@ -152,7 +165,7 @@ def _reply_type(answered: Any) -> tuple[Any, bool]:
     kind = get_origin(answered)
     if kind is Page:
         return GenericAlias(list, get_args(answered)), True
-    return (get_args(answered)[0] if kind in (Reply, Download) else answered), False
+    return (get_args(answered)[0] if kind in (Reply, Download, EventStream) else answered), False
 
 
 def _body_type(taken: Any) -> tuple[type[BaseModel] | None, bool]:

@@ -22,6 +22,13 @@ PAGING_HEADERS: Schema = {
     "X-Next-Cursor": {"description": "`cursor` of the next page", "schema": {"type": "string"}},
     "X-Total-Estimate": {"description": "items on all pages", "schema": {"type": "integer"}},
 }
+LAST_EVENT_ID: Schema = {
+    "name": "Last-Event-ID",
+    "in": "header",
+    "description": "`id` of the last event that was seen; those after it come first",
+    "required": False,
+    "schema": {"type": "string", "pattern": "^[0-9]{0,18}$"},
+}
 RETRY_HEADERS: Schema = {
     "Retry-After": {
         "description": "seconds until there is room for one more request",
@@ -93,7 +100,10 @@ def _operation(declared: Endpoint, bodies: Bodies, public: bool) -> Schema:
     }
     if declared.handle.__doc__:
         operation["description"] = declared.handle.__doc__
-    if parameters := [*_parameters(declared.parts, "path"), *_parameters(declared.query, "query")]:
+    parameters = [*_parameters(declared.parts, "path"), *_parameters(declared.query, "query")]
+    if declared.streams:
+        parameters.append(LAST_EVENT_ID)
+    if parameters:
         operation["parameters"] = parameters
     if declared.body is not None:
         operation["requestBody"] = {
@@ -160,6 +170,9 @@ def _responses(declared: Endpoint, body: Schema, public: bool) -> Schema:
     }
     if declared.paged:
         responses[str(declared.statuses[0])]["headers"] = PAGING_HEADERS
+    if declared.streams:
+        content = responses[str(declared.statuses[0])]["content"]
+        content["text/event-stream"] = content.pop("application/json")
     if "429" in responses:
         responses["429"]["headers"] = RETRY_HEADERS
     return responses | {"default": {"description": "Any other error", "content": _json(ERROR)}}

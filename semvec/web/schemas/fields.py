@@ -26,6 +26,9 @@ SessionId = Annotated[Text, Field(description="The session.")]
 MemoryHash = Annotated[Text, Field(description="The memory, by its `memory_hash`.")]
 EntityKey = Annotated[Text, Field(description="The key, with its slashes.")]
 
+ClusterId = Annotated[Text, Field(description="The cluster.")]
+RegionId = Annotated[Text, Field(description="The region.")]
+
 NewId = Annotated[str, Field(max_length=128, pattern=r"^[A-Za-z0-9_-]+$")]
 """An id that the caller may choose."""
 
