@@ -4,8 +4,8 @@
 
 A task in the server's own loop sleeps 5 ms over and over and counts by how much it wakes too late,
 and how much of that the loop's thread can have worked: the CPU it used since it last woke, where
-that is less. The rest is the machine's, shared with this load and with others. Rated load is half of
-what 16 clients get through when each waits for its answers.
+that is less. The rest is the machine's, shared with this load and with others. Rated load is half
+of what 16 clients get through when each waits for its answers.
 """
 
 import argparse

@@ -22,7 +22,12 @@ async def list_clusters(call: Call, query: GroupListQuery) -> Page[answers.Clust
 
 
 @endpoint(
-    "POST", "/v1/cluster/", summary="Create a cluster", statuses=(201,), errors=(400, 409, 503)
+    "POST",
+    "/v1/cluster/",
+    summary="Create a cluster",
+    statuses=(201,),
+    errors=(400, 409, 503),
+    makes=("cluster_id",),
 )
 async def create_cluster(call: Call, body: ClusterCreate) -> answers.ClusterInfo:
     """A session of the same id stands behind it."""

@@ -20,7 +20,14 @@ async def list_regions(call: Call, query: GroupListQuery) -> Page[answers.Region
     return await call.service.regions.page(call.owner, limit=query.limit, cursor=query.cursor)
 
 
-@endpoint("POST", "/v1/region/", summary="Create a region", statuses=(201,), errors=(409, 503))
+@endpoint(
+    "POST",
+    "/v1/region/",
+    summary="Create a region",
+    statuses=(201,),
+    errors=(409, 503),
+    makes=("region_id",),
+)
 async def create_region(call: Call, body: RegionCreate) -> answers.RegionInfo:
     """Its meta-session, which learns what its clusters agree on, has the same id."""
     return await call.service.regions.create(
