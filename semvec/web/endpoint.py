@@ -17,7 +17,7 @@ from multidict import MultiMapping
 from pydantic import BaseModel, ValidationError, create_model
 
 from semvec.errors import Fault, Invalid, Malformed
-from semvec.paging import Page
+from semvec.paging import Excerpt, Page
 from semvec.settings import Settings
 from semvec.web.body import Upload, leave_expectation, read_body
 from semvec.web.bounds import check_names, check_size
@@ -97,7 +97,7 @@ class Endpoint:
                 raise Malformed("the body is empty: send a JSON object")
             inputs["body"] = _from_json(self.body, content or b"{}")
         result = await self.handle(Call(request), **inputs)
-        if isinstance(result, Page):
+        if isinstance(result, Page | Excerpt):
             return page_response(result, request.rel_url)
         if isinstance(result, EventStream):
             return await stream_response(result, request)
@@ -165,6 +165,8 @@ def _reply_type(answered: Any) -> tuple[Any, bool]:
     kind = get_origin(answered)
     if kind is Page:
         return GenericAlias(list, get_args(answered)), True
+    if kind is Excerpt:
+        return get_args(answered)[0], True
     return (get_args(answered)[0] if kind in (Reply, Download, EventStream) else answered), False
 
 
