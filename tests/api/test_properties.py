@@ -21,6 +21,9 @@ CONFIG = """
 [checks.positive_data_acceptance]
 expected-statuses = ["2xx", "404", "409", "422"]
 
+[checks.negative_data_rejection]
+expected-statuses = ["400", "404", "405", "409", "413", "415", "422", "431"]
+
 [[operations]]
 include-operation-id = "import_session"
 checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "404", "409", "422"]
