@@ -65,6 +65,13 @@ class Conflict(SemvecError):
     status = 409
 
 
+class StillRunning(Conflict):
+    """The same request is being carried out; `retry_after` seconds from now there may be an
+    answer."""
+
+    retry_after: ClassVar[int] = 1
+
+
 class TooLarge(SemvecError):
     """The body is over the limit."""
 

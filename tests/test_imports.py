@@ -15,6 +15,8 @@ ROOT = Path(semvec.__file__).parent
 LOWER: dict[str, set[str]] = {
     "addresses": set(),
     "answers": {"session"},
+    "audit": {"audit", "clock", "paging", "store"},
+    "audit_cli": {"audit", "settings", "store"},
     "canonical": set(),
     "clock": set(),
     "document": {"canonical", "jsonstream", "session"},
@@ -42,9 +44,9 @@ MAY_IMPORT = {
     "service": {"service", *LOWER},
     "web": {
         *("web", "service", "answers", "paging", "licensing", "settings", "store.errors"),
-        *("intake", "session.events", "addresses", "limits"),
+        *("intake", "session.events", "addresses", "limits", "audit"),
     },
-    "cli": {"web", "licensing", "revocation_cli", "session_cli", "settings"},
+    "cli": {"web", "licensing", "audit_cli", "revocation_cli", "session_cli", "settings"},
     "revocation_cli": {"licensing.token", "settings", "store"},
     "session_cli": {"document", "settings"},
     "__main__": {"cli"},

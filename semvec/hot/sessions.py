@@ -4,14 +4,18 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextvars import Context
+from functools import partial
 from itertools import islice
 from types import MappingProxyType
+from typing import TypeVar
 
 from semvec.clock import Clock
 from semvec.errors import Conflict, NotFound, SemvecError, Unavailable
 from semvec.hot.changed import Changed
 from semvec.hot.consolidating import Consolidating
 from semvec.hot.copy import Hot, Name
+from semvec.hot.units import Units
 from semvec.persistence import (
     Next,
     append_of,
@@ -33,10 +37,12 @@ from semvec.session.literals import Entry
 from semvec.session.plan import Plan
 from semvec.session.session import Session
 from semvec.session.turn import decide_turn, plan_turn
-from semvec.store import Kind, Part, Replace, Store, Stored
+from semvec.store import Kind, Part, Replace, Store, Stored, unit_at_work
 from semvec.vectors import Vector
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 ATTEMPTS = 100
 """Conflicts with other processes that one change survives; each means that another one advanced."""
@@ -58,7 +64,8 @@ Beside = Callable[[Hot, Turn], Awaitable[Sequence[Part]]]
 class HotSessions:
     """Every change goes through `change`, every look through `get`.
 
-    A hot copy is always a prefix of the journal: it is changed only by events that are committed.
+    A hot copy is always a prefix of the journal: it is changed only by events that are committed,
+    or by a unit that has it to itself until they are.
     """
 
     def __init__(
@@ -78,6 +85,7 @@ class HotSessions:
         self._background: set[asyncio.Task[None]] = set()
         self._consolidating = Consolidating(self._commit, clock)
         self._nbytes = 0
+        self.units = Units(store, keep=self._keep, drop=self.drop, advanced=self._advanced)
 
     def __len__(self) -> int:
         return len(self._hot)
@@ -102,15 +110,20 @@ class HotSessions:
         )
         if head is None:
             return False
-        self._keep(Hot(name, head.key, session, self._clock(), kind=kind))
+        self.units.take_in(Hot(name, head.key, session, self._clock(), kind=kind))
         return True
 
     async def get(self, name: Name) -> Hot:
         """The session as committed by now, by whichever process. Raises NotFound."""
         while True:
             hot = await self._resident(name)
-            if not self._store.shared or await self._is_current(hot):
+            if not self._store.shared or hot.unit is not None or await self._is_current(hot):
                 return hot
+
+    async def settled(self, hot: Hot) -> Hot:
+        """The copy, or a newer one, as soon as all that it shows is committed: for whoever has
+        awaited anything since `get`. Raises NotFound."""
+        return await self._resident(hot.name) if hot.ahead else hot
 
     async def change(
         self, hot: Hot, plan: Callable[[Session], Plan], beside: Beside | None = None
@@ -121,7 +134,7 @@ class HotSessions:
         It is planned again when another process was faster. Raises NotFound, Unavailable.
         """
         for _ in range(ATTEMPTS):
-            async with hot.lock:
+            async with self.units.locked(hot):
                 if hot.live:
                     changed = await self._attempt(hot, plan(hot.session), beside)
                     if changed is not None:
@@ -138,7 +151,7 @@ class HotSessions:
         """Those of the unit vector `x`, shape (d,), to the session's rows, shape (count,)."""
         if hot.session.memories.vectors.codes.size <= LARGE:
             return hot.session.memories.cosines(x[None]).reshape(-1)
-        async with hot.lock:
+        async with self.units.locked(hot):
             return (await self._scan(hot.session, x[None])).reshape(-1)
 
     async def entities(self, hot: Hot, q: str, limit: int) -> tuple[list[Entry], int]:
@@ -146,7 +159,7 @@ class HotSessions:
         literals = hot.session.literals
         if literals.text_bytes <= LARGE_TEXT:
             return literals.search(q, limit)
-        async with hot.lock:
+        async with self.units.locked(hot):
             return await asyncio.to_thread(literals.search, q, limit)
 
     async def delete(self, name: Name) -> None:
@@ -170,6 +183,7 @@ class HotSessions:
         """Put what was imported in the place of a session's contents. Raises NotFound."""
         if not await self._supersede(name, replace.key, self._store.replace(replace)):
             raise session_not_found(name[1])
+        self.units.discard_if_lost(replace.content)
 
     def peek(self, name: Name) -> Hot | None:
         """The copy in memory, as far as it knows."""
@@ -181,9 +195,15 @@ class HotSessions:
             await asyncio.wait([loading])
 
     def apply(self, hot: Hot, event: Next) -> None:
-        """An event that is committed."""
+        """An event that is committed, or will be with the unit at work."""
+        hot.unit = unit_at_work()
         hot.session.apply(event)
         hot.settle(event)
+        if hot.unit is None:
+            self._advanced(hot)
+
+    def _advanced(self, hot: Hot) -> None:
+        """See to what is due after an event."""
         self._resize(hot)
         if hot.overdue:
             self._start(self._snapshot(hot))
@@ -219,17 +239,22 @@ class HotSessions:
         await asyncio.gather(*self._background, return_exceptions=True)
 
     async def _resident(self, name: Name) -> Hot:
-        hot = self._hot.get(name)
-        if hot is None:
-            loading = self._loading.get(name)
-            if loading is None:
-                loading = self._loading[name] = asyncio.create_task(self._load(name))
-                loading.add_done_callback(lambda _: self._loading.pop(name))
-            hot = await asyncio.shield(loading)
+        if (made := self.units.made(name)) is not None:
+            return made
+        while (hot := self._hot.get(name) or await self._brought(name)).ahead:
+            async with hot.lock:  # it is free when the copy is as it is committed, or dropped
+                pass
         hot.used_at = self._clock()
         if hot.live:
             self._hot.move_to_end(name)
         return hot
+
+    async def _brought(self, name: Name) -> Hot:
+        loading = self._loading.get(name)
+        if loading is None:
+            loading = self._loading[name] = aside(self._load(name))
+            loading.add_done_callback(lambda _: self._loading.pop(name))
+        return await asyncio.shield(loading)
 
     async def _load(self, name: Name) -> Hot:
         stored = await self._store.load(*name)
@@ -243,20 +268,23 @@ class HotSessions:
         try:
             return await write
         finally:
-            await self.loaded(name)
-            if self.is_resident(name, key):
-                self.drop(self._hot[name])
+            await self.units.afterwards(partial(self._forget, name, key))
+
+    async def _forget(self, name: Name, key: int) -> None:
+        await self.loaded(name)
+        if self.is_resident(name, key):
+            self.drop(self._hot[name])
 
     async def _is_current(self, hot: Hot) -> bool:
         """Bring the copy up to what other processes committed; False where it had to be dropped."""
         head = await self._store.head(*hot.name)
         if head is None or head.key != hot.key:
             self.drop(hot)
-        elif head.seq > hot.session.seq:
-            async with hot.lock:
-                if head.seq > hot.session.seq:
+        elif not hot.ahead and head.seq > hot.session.seq:
+            async with self.units.locked(hot):
+                if hot.live and head.seq > hot.session.seq:
                     await self._catch_up(hot)
-        return hot.live
+        return hot.live and not hot.ahead
 
     async def _catch_up(self, hot: Hot) -> None:
         """Apply what others committed; drop the copy where the journal no longer says."""
@@ -317,6 +345,8 @@ class HotSessions:
 
     async def _snapshot(self, hot: Hot) -> None:
         """Save the session as it is now; a failure leaves the journal as it was."""
+        if hot.ahead:
+            return  # nobody knows yet whether it will be so; the unit's end asks again
         hot.saving, saved = True, saved_with(hot.session)
         try:
             if await self._store.save_snapshot(snapshot_of(hot.key, hot.session, hot.saved)):
@@ -379,7 +409,7 @@ class HotSessions:
                 self._make_room()
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(work)
+        task = aside(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
@@ -392,3 +422,8 @@ def rebuild(name: Name, stored: Stored, now: float) -> Hot:
 
 def session_not_found(session_id: str) -> NotFound:
     return NotFound(f"session {session_id!r} not found")
+
+
+def aside(work: Coroutine[None, None, T]) -> asyncio.Task[T]:
+    """A task that is at work for no request in particular."""
+    return asyncio.create_task(work, context=Context())

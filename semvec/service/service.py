@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable
 
 from semvec import answers
+from semvec.audit import AuditLog
 from semvec.clock import Clock
 from semvec.embed.opening import open_embedder
 from semvec.embed.protocol import Embedder
@@ -28,8 +29,10 @@ from semvec.service.moving import Moving
 from semvec.service.realigning import Realigning
 from semvec.service.recall import Recall
 from semvec.service.regions import Regions
+from semvec.service.repeats import Repeats
 from semvec.service.revoking import RevocationWatch
 from semvec.service.sessions import Sessions
+from semvec.service.trail import Trail
 from semvec.service.transfers import Transfers
 from semvec.service.verification import Verification
 from semvec.settings import Settings
@@ -43,7 +46,7 @@ LAGGING_S = 5.0
 
 class Service:
     """What it can do: `sessions`, `conversation`, `recall`, `control`, `literals`, `transfers`,
-    `verification`, `clusters`, `regions`."""
+    `verification`, `clusters`, `regions`; who did what: `audit`, `trail`; `repeats`."""
 
     def __init__(
         self,
@@ -54,6 +57,7 @@ class Service:
         new_id: Callable[[], str],
     ) -> None:
         self.database, self._embedder, self._settings = store, embedder, settings
+        self.clock = clock
         intake = Intake(embedder, settings.long_term_memories)
         self._hot = HotSessions(
             store,
@@ -91,6 +95,9 @@ class Service:
         aside = Aside(store)
         self.transfers = Transfers(aside, store, self._hot, clock, settings.max_body_bytes)
         self.verification = Verification(aside, self._hot)
+        self.audit = AuditLog(store, clock)
+        self.trail = Trail(store, clock, settings.audit_days)
+        self.repeats = Repeats(store, clock, settings.repeats_per_subject)
         self._revocations = RevocationWatch(store)
         self._sweeper: asyncio.Task[None] | None = None
 
@@ -119,6 +126,7 @@ class Service:
         await self.following.close()
         await self._revocations.close()
         await self._hot.close()
+        await self.trail.sweep(closing=True)
         if self._embedder is not None:
             await self._embedder.close()
         await self.database.close()
@@ -146,6 +154,8 @@ class Service:
             await asyncio.sleep(self._settings.session_sweep_s)
             self.sweep()
             await self.transfers.sweep()
+            await self.repeats.sweep()
+            await self.trail.sweep()
 
 
 def open_service(settings: Settings, clock: Clock = time.time) -> Service:

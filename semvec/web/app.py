@@ -10,7 +10,7 @@ from semvec.service import Service, open_service
 from semvec.settings import Settings, SettingsError, load_settings
 from semvec.web.cors import allow_origins
 from semvec.web.endpoint import mount
-from semvec.web.keys import DOCUMENT, LIMITER, SERVICE, SETTINGS
+from semvec.web.keys import CLIENT, DOCUMENT, LIMITER, SERVICE, SETTINGS
 from semvec.web.middleware.auth import PUBLIC, authenticate
 from semvec.web.middleware.client import locate
 from semvec.web.middleware.errors import answer_errors
@@ -46,7 +46,7 @@ def assemble(settings: Settings, service: Service, verifier: Verifier | None) ->
             answer_errors,
             locate(settings.trusted_proxies),
             *([limit_logins(limiter, verifier)] if limiter else ()),
-            authenticate(verifier, settings.allow_anonymous),
+            authenticate(verifier, settings.allow_anonymous, _refused),
             *([limit_requests(limiter)] if limiter else ()),
         ],
         client_max_size=settings.max_body_bytes,
@@ -65,6 +65,10 @@ def assemble(settings: Settings, service: Service, verifier: Verifier | None) ->
     if settings.cors_origins:
         allow_origins(app, settings.cors_origins)
     return app
+
+
+def _refused(request: web.Request) -> None:
+    request.app[SERVICE].trail.refused(request[CLIENT])
 
 
 async def _close_limiter(app: web.Application) -> None:

@@ -9,6 +9,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 
 from semvec import __version__
 from semvec.web.endpoint import Endpoint
+from semvec.web.idempotency import HEADER, REPLAYED
 from semvec.web.schemas.errors import Error, ValidationError
 
 Schema = dict[str, Any]
@@ -33,6 +34,23 @@ RETRY_HEADERS: Schema = {
     "Retry-After": {
         "description": "seconds until there is room for one more request",
         "schema": {"type": "integer"},
+    }
+}
+
+
+IDEMPOTENCY_KEY: Schema = {
+    "name": HEADER,
+    "in": "header",
+    "description": "Made up by the client for this request: however often it comes with the same "
+    "key and body within a day, it is carried out once and answered alike. 1 to 255 visible ASCII "
+    "characters, quoted or not.",
+    "required": False,
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!#-~][!-~]*$"},
+}
+REPLAYED_HEADERS: Schema = {
+    REPLAYED: {
+        "description": "`true` where the answer is that to an earlier request with the same key",
+        "schema": {"type": "string", "const": "true"},
     }
 }
 
@@ -101,6 +119,8 @@ def _operation(declared: Endpoint, bodies: Bodies, public: bool) -> Schema:
     if declared.handle.__doc__:
         operation["description"] = declared.handle.__doc__
     parameters = [*_parameters(declared.parts, "path"), *_parameters(declared.query, "query")]
+    if declared.keyed:
+        parameters.append(IDEMPOTENCY_KEY)
     if declared.streams:
         parameters.append(LAST_EVENT_ID)
     if parameters:
@@ -170,6 +190,8 @@ def _responses(declared: Endpoint, body: Schema, public: bool) -> Schema:
     }
     if declared.paged:
         responses[str(declared.statuses[0])]["headers"] = PAGING_HEADERS
+    if declared.keyed:
+        responses[str(declared.statuses[0])]["headers"] = REPLAYED_HEADERS
     if declared.streams:
         content = responses[str(declared.statuses[0])]["content"]
         content["text/event-stream"] = content.pop("application/json")
@@ -185,6 +207,8 @@ def _error_statuses(declared: Endpoint, public: bool) -> set[int]:
         statuses |= {401, 402, 429}
     if declared.body is not None:
         statuses |= {400, 413, 422}
+    if declared.keyed:
+        statuses |= {400, 409, 422}
     if declared.query is not None or declared.parts is not None:
         statuses.add(422)
     return statuses

@@ -11,6 +11,8 @@ from aiohttp.payload import BufferedReaderPayload
 from yarl import URL
 
 from semvec.paging import Excerpt, Page
+from semvec.service import Answer
+from semvec.web.idempotency import REPLAYED
 
 Body = TypeVar("Body")
 
@@ -46,6 +48,14 @@ class EventStream(Generic[Body]):
 def json_response(body: object, status: int = 200) -> web.Response:
     """`body` is what orjson takes: dataclasses, lists, dicts with str keys, plain values."""
     return web.Response(body=orjson.dumps(body), status=status, headers=JSON)
+
+
+def answer_response(answer: Answer) -> web.Response:
+    """An answer that was kept, or is."""
+    response = web.Response(body=answer.body, status=answer.status, headers=JSON)
+    if answer.replayed:
+        response.headers[REPLAYED] = "true"
+    return response
 
 
 def file_response(download: Download[Body]) -> web.Response:

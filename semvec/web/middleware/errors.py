@@ -8,6 +8,7 @@ from aiohttp.typedefs import Handler
 from semvec.errors import (
     Invalid,
     SemvecError,
+    StillRunning,
     TooLarge,
     TooManyRequests,
     TooSlow,
@@ -46,7 +47,7 @@ def _domain_error(error: SemvecError, request: web.Request) -> web.Response:
     match error:
         case Unauthorized():
             response.headers.extend([("WWW-Authenticate", one) for one in challenges(request)])
-        case Unavailable() | TooManyRequests():
+        case Unavailable() | TooManyRequests() | StillRunning():
             response.headers["Retry-After"] = str(error.retry_after)
         case TooLarge() | TooSlow():
             response.force_close()

@@ -1,6 +1,7 @@
 """All endpoints, by what they are about."""
 
 from semvec.web.routes import (
+    audit,
     clusters,
     control,
     conversation,
@@ -21,6 +22,7 @@ ENDPOINTS = (
     *transfer.ENDPOINTS,
     *control.ENDPOINTS,
     *literals.ENDPOINTS,
+    *audit.ENDPOINTS,
     *clusters.ENDPOINTS,
     *regions.ENDPOINTS,
     *document.ENDPOINTS,
