@@ -1,5 +1,6 @@
 """What schemathesis is to check beside its own checks; loaded by its command."""
 
+import secrets
 from itertools import cycle, islice
 from typing import Any
 
@@ -10,8 +11,9 @@ NOT_IN_THE_DOCUMENT = ("embedding", "vector", "model_name")
 """In names of fields: lengths are for a session to say, models for the server's embedder."""
 
 
-REASONS = ("holds no word", "numbers, this session holds")
-"""Of a keyword; of a text where the session's vectors are not the embedder's."""
+REASONS = ("holds no word", "numbers, this session holds", "came with another body before")
+"""Of a keyword; of a text where the session's vectors are not the embedder's; of an Idempotency-Key
+that requests before had."""
 
 DIMENSION = 384
 """Of sessions that name no other."""
@@ -25,6 +27,15 @@ def map_body(context: HookContext, body: Any) -> Any:
         if isinstance(numbers, list) and len(numbers) % 2:
             body[name] = [*islice(cycle(numbers), DIMENSION)]
     return body
+
+
+@schemathesis.hook
+def map_headers(context: HookContext, headers: Any) -> Any:
+    """Most generated keys are short, and came before: half of them get to be new."""
+    key = headers.get("Idempotency-Key") if headers else None
+    if key and len(key) % 2:
+        headers["Idempotency-Key"] = secrets.token_hex(16)
+    return headers
 
 
 @schemathesis.check
