@@ -20,7 +20,7 @@ from multidict import MultiMapping
 from pydantic import BaseModel, ValidationError, create_model
 
 from semvec.errors import Fault, Invalid, Malformed
-from semvec.paging import Page
+from semvec.paging import Excerpt, Page
 from semvec.service import Answer, Asked, Effect, Receipt, doing
 from semvec.settings import Settings
 from semvec.web.body import Upload, leave_expectation, read_body
@@ -175,7 +175,7 @@ class Endpoint:
         return inputs, partial(_digest, content)
 
     async def _response(self, request: web.Request, result: Any) -> web.StreamResponse:
-        if isinstance(result, Page):
+        if isinstance(result, Page | Excerpt):
             return page_response(result, request.rel_url)
         if isinstance(result, Download):
             return file_response(result)
@@ -250,6 +250,8 @@ def _reply_type(answered: Any) -> tuple[Any, bool]:
     kind = get_origin(answered)
     if kind is Page:
         return GenericAlias(list, get_args(answered)), True
+    if kind is Excerpt:
+        return get_args(answered)[0], True
     return (get_args(answered)[0] if kind in (Reply, Download, Stream) else answered), False
 
 

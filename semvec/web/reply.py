@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.payload import BufferedReaderPayload
 from yarl import URL
 
-from semvec.paging import Page
+from semvec.paging import Excerpt, Page
 from semvec.service import Answer
 from semvec.web.idempotency import REPLAYED
 
@@ -53,9 +53,9 @@ def file_response(download: Download[Body]) -> web.Response:
     return web.Response(body=BufferedReaderPayload(download.file), headers=JSON)
 
 
-def page_response(page: Page[Body], url: URL) -> web.Response:
-    """The plain list; the way on is in the headers."""
-    response = json_response(page.items)
+def page_response(page: Page[Body] | Excerpt[Body], url: URL) -> web.Response:
+    """The list, or what it stands in; the way on is in the headers."""
+    response = json_response(page.items if isinstance(page, Page) else page.body)
     response.headers["X-Total-Estimate"] = str(page.total)
     if page.next_cursor is not None:
         response.headers["X-Next-Cursor"] = page.next_cursor
