@@ -4,9 +4,10 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable
 
-from semvec.persistence import NOTHING_SAVED, Saved
-from semvec.session.events import Access, Consolidated, MemoryRecord, Turn
+from semvec.persistence import NOTHING_SAVED, Next, Saved
+from semvec.session.events import Access, MemoryRecord, Turn
 from semvec.session.session import Session
+from semvec.store import Kind
 
 Name = tuple[str, str]
 """Owner and session id."""
@@ -22,14 +23,31 @@ class Hot:
     """A session in memory, and what has happened to it that the journal need not know yet."""
 
     __slots__ = (
-        *("key", "leaving", "live", "lock", "name", "nbytes", "returned", "saved", "saving"),
+        *(
+            "key",
+            "kind",
+            "leaving",
+            "live",
+            "lock",
+            "name",
+            "nbytes",
+            "returned",
+            "saved",
+            "saving",
+        ),
         *("session", "touched", "used", "used_at"),
     )
 
     def __init__(
-        self, name: Name, key: int, session: Session, now: float, saved: Saved = NOTHING_SAVED
+        self,
+        name: Name,
+        key: int,
+        session: Session,
+        now: float,
+        saved: Saved = NOTHING_SAVED,
+        kind: int = Kind.PLAIN,
     ) -> None:
-        self.name, self.key, self.session = name, key, session
+        self.name, self.key, self.kind, self.session = name, key, Kind(kind), session
         self.lock = asyncio.Lock()
         self.live, self.leaving, self.saving = True, False, False
         self.saved = saved
@@ -67,7 +85,7 @@ class Hot:
         records = {each.id: each for each in (*self.returned.values(), *wanted)}
         return [each for each in records.values() if each.id not in self.session.memories]
 
-    def settle(self, event: Turn | Consolidated | None = None) -> None:
+    def settle(self, event: Next | None = None) -> None:
         """Forget what `event` recorded, and what another process's events have made pointless:
         returns of memories that came, accesses of memories that went."""
         memories = self.session.memories

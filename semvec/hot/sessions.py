@@ -4,23 +4,24 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from types import MappingProxyType
 
 from semvec.clock import Clock
 from semvec.errors import Conflict, NotFound, SemvecError, Unavailable
+from semvec.hot.changed import Changed
 from semvec.hot.consolidating import Consolidating
 from semvec.hot.copy import Hot, Name
 from semvec.persistence import (
+    Next,
     append_of,
     rebuilt,
     replay,
     saved_with,
+    seen,
     snapshot_of,
 )
 from semvec.session.events import (
-    Consolidated,
     Created,
     MemoryRecord,
     Turn,
@@ -32,7 +33,7 @@ from semvec.session.literals import Entry
 from semvec.session.plan import Plan
 from semvec.session.session import Session
 from semvec.session.turn import decide_turn, plan_turn
-from semvec.store import Kind, Replace, Store, Stored
+from semvec.store import Kind, Part, Replace, Store, Stored
 from semvec.vectors import Vector
 
 log = logging.getLogger(__name__)
@@ -50,35 +51,8 @@ CLOSING_S = 2.5
 OWNED = MappingProxyType({Kind.BACKING: "cluster", Kind.META: "region"})
 """What sessions that are not plain stand behind."""
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Changed:
-    """`cosines`, shape (m, count), are the plan's queries' to the rows as they were before."""
-
-    hot: Hot
-    plan: Plan
-    turn: Turn
-    cosines: Vector
-
-    @property
-    def withheld_by(self) -> str | None:
-        """What kept an input from being learnt."""
-        level = self.plan.withheld_by
-        return None if level is None else level.lower()
-
-    @property
-    def memory_id(self) -> int | None:
-        """The memory that the request's own input became or reinforced."""
-        if self.plan.withheld_by is not None or not self.turn.learnt:
-            return None
-        return self.turn.learnt[-1].memory_id
-
-    @property
-    def memory_hash(self) -> str | None:
-        if self.memory_id is None:
-            return None
-        memories = self.hot.session.memories
-        return memories.content(memories.row(self.memory_id)).hash
+Beside = Callable[[Hot, Turn], Awaitable[Sequence[Part]]]
+"""What has to be committed with a turn of a session, or not at all."""
 
 
 class HotSessions:
@@ -112,12 +86,23 @@ class HotSessions:
         hot = self._hot.get(name)
         return hot is not None and hot.key == key
 
-    async def add(self, name: Name, created: Created) -> bool:
-        """Create a session; False where this owner has one of this name."""
-        head = await self._store.create(*name, created.at, encode_event(created))
+    async def add(
+        self, name: Name, created: Created, *parts: Part, kind: Kind = Kind.PLAIN
+    ) -> bool:
+        """Create a session, with `parts` or not at all; False where this owner has one of this
+        name."""
+        session = Session(created)
+        head = await self._store.create(
+            *name,
+            created.at,
+            encode_event(created),
+            *parts,
+            kind=kind,
+            **seen(session),
+        )
         if head is None:
             return False
-        self._keep(Hot(name, head.key, Session(created), self._clock()))
+        self._keep(Hot(name, head.key, session, self._clock(), kind=kind))
         return True
 
     async def get(self, name: Name) -> Hot:
@@ -127,15 +112,18 @@ class HotSessions:
             if not self._store.shared or await self._is_current(hot):
                 return hot
 
-    async def change(self, hot: Hot, plan: Callable[[Session], Plan]) -> Changed:
-        """Decide an event on the session as it is, commit it, apply it.
+    async def change(
+        self, hot: Hot, plan: Callable[[Session], Plan], beside: Beside | None = None
+    ) -> Changed:
+        """Decide an event on the session as it is, commit it with what belongs `beside` it, apply
+        it.
 
         It is planned again when another process was faster. Raises NotFound, Unavailable.
         """
         for _ in range(ATTEMPTS):
             async with hot.lock:
                 if hot.live:
-                    changed = await self._attempt(hot, plan(hot.session))
+                    changed = await self._attempt(hot, plan(hot.session), beside)
                     if changed is not None:
                         return changed
                     await self._catch_up(hot)
@@ -170,11 +158,45 @@ class HotSessions:
             raise Conflict(
                 f"session {name[1]!r} goes with the {OWNED[Kind(head.kind)]} it stands behind"
             )
-        await self._supersede(name, head.key, self._store.delete(head.key))
+        if not await self.erase(name, head.key):
+            raise session_not_found(name[1])
+
+    async def erase(self, name: Name, key: int, *parts: Part) -> bool:
+        """Erase the session of this key, with `parts`; False where it is gone, or they came too
+        late."""
+        return await self._supersede(name, key, self._store.delete(key, *parts))
 
     async def replace(self, name: Name, replace: Replace) -> None:
         """Put what was imported in the place of a session's contents. Raises NotFound."""
-        await self._supersede(name, replace.key, self._store.replace(replace))
+        if not await self._supersede(name, replace.key, self._store.replace(replace)):
+            raise session_not_found(name[1])
+
+    def peek(self, name: Name) -> Hot | None:
+        """The copy in memory, as far as it knows."""
+        return self._hot.get(name)
+
+    async def loaded(self, name: Name) -> None:
+        """Wait for a copy that is just being loaded."""
+        if (loading := self._loading.get(name)) is not None:
+            await asyncio.wait([loading])
+
+    def apply(self, hot: Hot, event: Next) -> None:
+        """An event that is committed."""
+        hot.session.apply(event)
+        hot.settle(event)
+        self._resize(hot)
+        if hot.overdue:
+            self._start(self._snapshot(hot))
+        if self._consolidating.wanted(hot):
+            self._start(self._consolidating.run(hot))
+
+    def drop(self, hot: Hot) -> None:
+        """Let go of a copy, whatever it is."""
+        if hot.live:
+            hot.live = False
+            self._nbytes -= hot.nbytes
+            if self._hot.get(hot.name) is hot:
+                del self._hot[hot.name]
 
     def sweep(self) -> None:
         """Start the eviction of sessions that are idle, or too many, or too large together."""
@@ -215,24 +237,21 @@ class HotSessions:
             raise session_not_found(name[1])
         return self._keep(await asyncio.to_thread(rebuild, name, stored, self._clock()))
 
-    async def _supersede(self, name: Name, key: int, write: Awaitable[bool]) -> None:
+    async def _supersede(self, name: Name, key: int, write: Awaitable[bool]) -> bool:
         """Write what no event tells; also where nobody can tell whether that took effect, no hot
         copy stays."""
         try:
-            written = await write
+            return await write
         finally:
-            if (loading := self._loading.get(name)) is not None:
-                await asyncio.wait([loading])
+            await self.loaded(name)
             if self.is_resident(name, key):
-                self._drop(self._hot[name])
-        if not written:
-            raise session_not_found(name[1])
+                self.drop(self._hot[name])
 
     async def _is_current(self, hot: Hot) -> bool:
         """Bring the copy up to what other processes committed; False where it had to be dropped."""
         head = await self._store.head(*hot.name)
         if head is None or head.key != hot.key:
-            self._drop(hot)
+            self.drop(hot)
         elif head.seq > hot.session.seq:
             async with hot.lock:
                 if head.seq > hot.session.seq:
@@ -247,12 +266,12 @@ class HotSessions:
             complete = bool(events) and replay(hot.session, events)
         finally:
             if not complete:
-                self._drop(hot)
+                self.drop(hot)
         if complete:
             hot.settle()
             self._resize(hot)
 
-    async def _attempt(self, hot: Hot, plan: Plan) -> Changed | None:
+    async def _attempt(self, hot: Hot, plan: Plan, beside: Beside | None = None) -> Changed | None:
         """Commit and apply the plan's event; None where another process was faster."""
         known = await self._archived(hot, [draft.fold for draft in plan.drafts])
         cosines = await self._scan(hot.session, plan.queries)
@@ -265,25 +284,21 @@ class HotSessions:
             returned=hot.returning(known),
             used=[Use(*used) for used in hot.used.items()],
         )
-        if not await self._commit(hot, turn):
+        parts = await beside(hot, turn) if beside is not None else ()
+        if not await self._commit(hot, turn, *parts):
             return None
         return Changed(hot, plan, turn, cosines)
 
-    async def _commit(self, hot: Hot, event: Turn | Consolidated) -> bool:
+    async def _commit(self, hot: Hot, event: Next, *parts: Part) -> bool:
         """Make `event` the session's next one; False where another process was faster."""
+        append = append_of(hot.key, hot.session, event)
         try:
-            if not await self._store.append(append_of(hot.key, hot.session, event)):
+            if not await self._store.append(append, *parts):
                 return False
-            hot.session.apply(event)
+            self.apply(hot, event)
         except BaseException:
-            self._drop(hot)
+            self.drop(hot)
             raise
-        hot.settle(event)
-        self._resize(hot)
-        if hot.overdue:
-            self._start(self._snapshot(hot))
-        if self._consolidating.wanted(hot):
-            self._start(self._consolidating.run(hot))
         return True
 
     async def _archived(self, hot: Hot, folds: Sequence[bytes]) -> list[MemoryRecord]:
@@ -327,7 +342,7 @@ class HotSessions:
             except Exception:
                 log.exception("session %d leaves memory unsaved", hot.key)
             finally:
-                self._drop(hot)
+                self.drop(hot)
 
     def _keep(self, hot: Hot) -> Hot:
         """The copy that stays: of two of a name the newer session's, of one session's the first."""
@@ -335,7 +350,7 @@ class HotSessions:
             if there.key >= hot.key:
                 hot.live = False
                 return there
-            self._drop(there)
+            self.drop(there)
         self._hot[hot.name] = hot
         self._nbytes += hot.nbytes
         self._make_room()
@@ -355,13 +370,6 @@ class HotSessions:
             hot.leaving = True
             self._start(self._evict(hot))
 
-    def _drop(self, hot: Hot) -> None:
-        if hot.live:
-            hot.live = False
-            self._nbytes -= hot.nbytes
-            if self._hot.get(hot.name) is hot:
-                del self._hot[hot.name]
-
     def _resize(self, hot: Hot) -> None:
         if hot.live:
             nbytes = hot.session.nbytes
@@ -379,7 +387,7 @@ class HotSessions:
 def rebuild(name: Name, stored: Stored, now: float) -> Hot:
     """A hot copy out of storage."""
     session, saved = rebuilt(stored)
-    return Hot(name, stored.head.key, session, now, saved)
+    return Hot(name, stored.head.key, session, now, saved, stored.head.kind)
 
 
 def session_not_found(session_id: str) -> NotFound:

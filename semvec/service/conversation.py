@@ -1,11 +1,12 @@
 """Carrying on a conversation: recall for a message, learn what is said."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from semvec import answers
 from semvec.clock import Clock
 from semvec.hot import Changed, Hot, HotSessions
 from semvec.intake import Intake, Text
+from semvec.service.drifts import Drifts
 from semvec.service.recall import Recall, note_access
 from semvec.service.sessions import Sessions
 from semvec.session.context import context_block
@@ -13,7 +14,7 @@ from semvec.session.plan import Plan
 from semvec.session.query import Query
 from semvec.session.search import Search
 from semvec.session.session import Session
-from semvec.session.turn import Said, hear, plan_turn
+from semvec.session.turn import Said, hear, plan_exchange, plan_turn
 
 CONTEXT_MEMORIES = 10
 """Memories that a context block chooses from."""
@@ -26,11 +27,12 @@ class Conversation:
         intake: Intake,
         sessions: Sessions,
         recall: Recall,
+        drifts: Drifts,
         clock: Clock,
         context_tokens: int,
     ) -> None:
         self._hot, self._intake, self._sessions, self._recall = hot, intake, sessions, recall
-        self._clock, self._context_tokens = clock, context_tokens
+        self._drifts, self._clock, self._context_tokens = drifts, clock, context_tokens
 
     async def run(
         self,
@@ -99,17 +101,26 @@ class Conversation:
     ) -> answers.Stored:
         texts = [Text("response", response, response_embedding)]
         hot, (answer,) = await self._said(owner, session_id, texts)
-        changed = await self._learn(hot, None, answer, reset=False)
-        step = changed.turn.heard[-1].step
-        return answers.Stored(
-            session_id=session_id,
-            learned=changed.withheld_by is None,
-            withheld_by=changed.withheld_by,
-            memory_hash=changed.memory_hash,
-            drift_score=step.score,
-            drift_detected=step.detected,
-            drift_phase=step.phase,
-        )
+        return stored(session_id, await self._learn(hot, None, answer, reset=False))
+
+    async def store_exchange(
+        self,
+        owner: str,
+        *,
+        session_id: str,
+        message: str,
+        response: str,
+        message_embedding: list[float] | None,
+        response_embedding: list[float] | None,
+    ) -> answers.Stored:
+        """Learn a message and its answer as one memory, in one event."""
+        texts = [
+            Text("message", message, message_embedding),
+            Text("response", response, response_embedding),
+        ]
+        hot, (asked, answer) = await self._said(owner, session_id, texts)
+        changed = await self._change(hot, lambda session: plan_exchange(session, asked, answer))
+        return stored(session_id, changed)
 
     async def _said(
         self, owner: str, session_id: str | None, texts: Sequence[Text]
@@ -128,4 +139,23 @@ class Conversation:
         def plan(session: Session) -> Plan:
             return plan_turn(session, message=message, response=response, reset=reset)
 
-        return await self._hot.change(hot, plan)
+        return await self._change(hot, plan)
+
+    async def _change(self, hot: Hot, plan: Callable[[Session], Plan]) -> Changed:
+        """What a session that backs a cluster tells of its drift commits with the change."""
+        changed = await self._hot.change(hot, plan, self._drifts.beside)
+        await self._drifts.told(changed)
+        return changed
+
+
+def stored(session_id: str, changed: Changed) -> answers.Stored:
+    steps = [heard.step for heard in changed.turn.heard]
+    return answers.Stored(
+        session_id=session_id,
+        learned=changed.withheld_by is None,
+        withheld_by=changed.withheld_by,
+        memory_hash=changed.memory_hash,
+        drift_score=max(step.score for step in steps),
+        drift_detected=any(step.detected for step in steps),
+        drift_phase=steps[-1].phase,
+    )

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import time
 import uuid
 from collections.abc import Callable
@@ -12,13 +13,21 @@ from semvec.embed.opening import open_embedder
 from semvec.embed.protocol import Embedder
 from semvec.errors import SemvecError
 from semvec.hot import HotSessions
+from semvec.hot.steering import Steering
 from semvec.intake import Intake
 from semvec.licensing.revocations import Revocations
 from semvec.service.aside import Aside
+from semvec.service.clusters import Clusters
 from semvec.service.control import Control
 from semvec.service.conversation import Conversation
+from semvec.service.drifts import Drifts
+from semvec.service.following import Following
+from semvec.service.gathering import Gathering
 from semvec.service.literals import LiteralCache
+from semvec.service.moving import Moving
+from semvec.service.realigning import Realigning
 from semvec.service.recall import Recall
+from semvec.service.regions import Regions
 from semvec.service.revoking import RevocationWatch
 from semvec.service.sessions import Sessions
 from semvec.service.transfers import Transfers
@@ -26,13 +35,15 @@ from semvec.service.verification import Verification
 from semvec.settings import Settings
 from semvec.store import Store
 
+log = logging.getLogger(__name__)
+
 LAGGING_S = 5.0
 """Age of the oldest waiting write past which the server is not ready."""
 
 
 class Service:
     """What it can do: `sessions`, `conversation`, `recall`, `control`, `literals`, `transfers`,
-    `verification`."""
+    `verification`, `clusters`, `regions`."""
 
     def __init__(
         self,
@@ -53,8 +64,27 @@ class Service:
         )
         self.sessions = Sessions(self._hot, store, intake, clock, new_id)
         self.recall = Recall(self._hot, store, intake, clock)
+        steering, moving = Steering(self._hot, store), Moving(self._hot)
+        gathering = Gathering(store, self._hot)
+        self._realigning = Realigning(store, self._hot, steering, gathering, moving, clock)
+        self.following = Following(store)
+        drifts = Drifts(store, self._realigning, self.following)
         self.conversation = Conversation(
-            self._hot, intake, self.sessions, self.recall, clock, settings.context_tokens
+            self._hot, intake, self.sessions, self.recall, drifts, clock, settings.context_tokens
+        )
+        self.clusters = Clusters(
+            store,
+            self._hot,
+            intake,
+            steering,
+            gathering,
+            moving,
+            self._realigning,
+            clock,
+            new_id,
+        )
+        self.regions = Regions(
+            store, self._hot, intake, self._realigning, self.following, clock, new_id
         )
         self.control = Control(self._hot, intake)
         self.literals = LiteralCache(self._hot)
@@ -86,6 +116,7 @@ class Service:
             self._sweeper.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._sweeper
+        await self.following.close()
         await self._revocations.close()
         await self._hot.close()
         if self._embedder is not None:
@@ -101,6 +132,7 @@ class Service:
             await self.database.ping()
             database = "ok"
         except SemvecError as error:
+            log.warning("not ready: %s", error)
             database = error.detail
         lag = self.database.lag
         journal = "ok" if lag < LAGGING_S else f"the oldest write has waited {lag:.1f} s"
@@ -110,6 +142,7 @@ class Service:
 
     async def _sweep(self) -> None:
         while True:
+            await self._realigning.sweep()
             await asyncio.sleep(self._settings.session_sweep_s)
             self.sweep()
             await self.transfers.sweep()

@@ -215,7 +215,9 @@ def _moved_head(operation: Append | Replace, old: int, new: int) -> Row:
         "interactions": operation.interaction_count,
         "memories": operation.total_memories,
         "dim": operation.dimension,
-        "points": operation.direction,
+        "state": operation.mean,
+        "phase_now": operation.phase,
+        "drift_now": operation.drift_phase,
     }
 
 

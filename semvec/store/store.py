@@ -21,6 +21,7 @@ from semvec.store.records import (
     Discard,
     Erase,
     Head,
+    Kind,
     Made,
     Operation,
     Outcome,
@@ -105,16 +106,23 @@ class Store:
         session_id: str,
         created_at: float,
         event: bytes,
-        *,
+        *parts: Part,
+        kind: Kind = Kind.PLAIN,
         dimension: int | None = None,
-        direction: bytes | None = None,
+        mean: bytes | None = None,
+        phase: str | None = None,
+        drift_phase: str | None = None,
     ) -> Head | None:
-        """The head of a new session whose first event is `event`; None where it exists."""
+        """The head of a new session whose first event is `event`; None where it exists, or any of
+        `parts` came too late."""
         create = Create(
-            owner, session_id, created_at, event, dimension=dimension, direction=direction
+            owner, session_id, created_at, event, kind, dimension, mean, phase, drift_phase
         )
-        made = await self._writer.submit(create)
-        return made if isinstance(made, Head) else None
+        if parts:
+            made = await self.together(create, *parts)
+            return None if isinstance(made, Refused) else made[0]
+        head = await self._writer.submit(create)
+        return head if isinstance(head, Head) else None
 
     async def together(self, *parts: Part) -> Made | Refused:
         """All of these or none; the heads made, or the first part that came too late."""
@@ -124,8 +132,15 @@ class Store:
             if any(isinstance(part, Delete | Replace) for part in parts):
                 self._left_over.set()
 
-    async def append(self, append: Append) -> bool:
-        """False: the head has moved, or the session is gone, and nothing was written."""
+    async def did(self, *parts: Part) -> bool:
+        """Whether all of these took effect, or none did."""
+        return not isinstance(await self.together(*parts), Refused)
+
+    async def append(self, append: Append, *parts: Part) -> bool:
+        """False: the head has moved, or the session is gone, or any of `parts` came too late, and
+        nothing was written."""
+        if parts:
+            return await self.did(append, *parts)
         return await self._writer.submit(append) is True
 
     async def save_snapshot(self, snapshot: Snapshot) -> bool:
@@ -133,8 +148,11 @@ class Store:
         there."""
         return await self._writer.submit(snapshot) is True
 
-    async def delete(self, key: int) -> bool:
-        """Erase everything of a session; False: it is gone already."""
+    async def delete(self, key: int, *parts: Part) -> bool:
+        """Erase everything of a session; False: it is gone already, or any of `parts`, which come
+        before, came too late."""
+        if parts:
+            return await self.did(*parts, Delete(key))
         return await self._erasing(Delete(key))
 
     async def begin_import(self, at: float) -> int:
@@ -203,6 +221,12 @@ class Store:
         """Payloads of archived memories that hold these terms or are near to some that do, best
         first; equally good ones by id, newest first."""
         return await self._read(archive.search, key, weights, limit)
+
+    async def look(
+        self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """What one of the functions beside `reads` makes of the database."""
+        return await self._read(function, *args, **kwargs)
 
     async def revoked(self, known: int) -> frozenset[str] | None:
         """The ids of all revoked tokens; None where they are as many as `known`."""

@@ -38,7 +38,9 @@ sessions = Table(
     Column("content", BigInteger),  # of an import; null: the session's own key
     Column("kind", SmallInteger, nullable=False, server_default="0"),
     Column("dimension", Integer),  # null: written by an earlier release
-    Column("direction", LargeBinary),  # of its state, float32; null: nowhere, or not known
+    Column("mean", LargeBinary),  # s_t, float32; null where the dimension is
+    Column("phase", Text),
+    Column("drift_phase", Text),
     Index("sessions_by_id", "owner", "session_id", unique=True),  # head, load, create
     Index("sessions_by_owner", "owner", "kind", "key"),  # heads, newest first; count
     sqlite_autoincrement=True,

@@ -55,6 +55,7 @@ def assemble(settings: Settings, service: Service, verifier: Verifier | None) ->
     app[SERVICE] = service
     app[DOCUMENT] = describe(ENDPOINTS, PUBLIC)
     app.cleanup_ctx.append(_running_service)
+    app.on_shutdown.append(_end_streams)
     if limiter:
         app[LIMITER] = limiter
         app.on_response_prepare.append(tell_limits)
@@ -68,6 +69,10 @@ def assemble(settings: Settings, service: Service, verifier: Verifier | None) ->
 
 async def _close_limiter(app: web.Application) -> None:
     await app[LIMITER].close()
+
+
+async def _end_streams(app: web.Application) -> None:
+    app[SERVICE].following.end()
 
 
 async def _running_service(app: web.Application) -> AsyncIterator[None]:

@@ -13,16 +13,26 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 from urllib.parse import unquote_to_bytes
 
 from aiohttp import web
+from multidict import MultiMapping
 from pydantic import BaseModel, ValidationError, create_model
 
 from semvec.errors import Fault, Invalid, Malformed
 from semvec.paging import Page
 from semvec.settings import Settings
 from semvec.web.body import Upload, leave_expectation, read_body
+from semvec.web.bounds import check_names, check_size
 from semvec.web.call import Call
 from semvec.web.keys import SETTINGS
-from semvec.web.reply import Download, Reply, file_response, json_response, page_response
+from semvec.web.reply import (
+    Download,
+    EventStream,
+    Reply,
+    file_response,
+    json_response,
+    page_response,
+)
 from semvec.web.schemas.fields import Query
+from semvec.web.streaming import stream_response
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 Handle = Callable[..., Awaitable[Any]]
@@ -40,7 +50,8 @@ class Endpoint:
 
     `path` is as the document shows it; in `pattern` a part may say what it matches. `limit` bounds
     the body, in bytes; an `upload` is read by the handler. `errors` are statuses of errors beyond
-    those that follow from what the endpoint takes.
+    those that follow from what the endpoint takes. `makes` names fields of the reply that other
+    endpoints take.
     """
 
     method: Method
@@ -57,33 +68,41 @@ class Endpoint:
     parts: type[BaseModel] | None
     reply: Any
     paged: bool
+    streams: bool
+    makes: tuple[str, ...]
 
     @property
     def body_required(self) -> bool:
-        return self.body is not None and any(
-            field.is_required() for field in self.body.model_fields.values()
+        """Whether an empty object would not do: a field is required, or one of several."""
+        return self.body is not None and (
+            "json_schema_extra" in self.body.model_config
+            or any(field.is_required() for field in self.body.model_fields.values())
         )
 
-    async def respond(self, request: web.Request) -> web.Response:
+    async def respond(self, request: web.Request) -> web.StreamResponse:
         """The aiohttp handler."""
         inputs: dict[str, Any] = {}
         _check_utf8(request)
         if self.parts is not None:
             inputs |= vars(_from_text(self.parts, request.match_info, "path"))
         if self.query is not None:
+            _check_once_each(self.query, request.query)
             inputs["query"] = _from_text(self.query, request.query, "query")
+        settings = request.app[SETTINGS]
         if self.upload:
-            inputs["body"] = Upload(request, self.limit(request.app[SETTINGS]))
+            inputs["body"] = Upload(request, self.limit(settings), settings.request_deadline_s)
         elif self.body is not None:
-            content = await read_body(request, self.limit(request.app[SETTINGS]))
+            content = await read_body(request, self.limit(settings), settings.request_deadline_s)
             if not content and self.body_required:
                 raise Malformed("the body is empty: send a JSON object")
             inputs["body"] = _from_json(self.body, content or b"{}")
         result = await self.handle(Call(request), **inputs)
         if isinstance(result, Page):
             return page_response(result, request.rel_url)
+        if isinstance(result, EventStream):
+            return await stream_response(result, request)
         if isinstance(result, Download):
-            return file_response(result, request.method)
+            return file_response(result)
         if isinstance(result, Reply):
             return json_response(result.body, result.status)
         return json_response(result, self.statuses[0])
@@ -97,10 +116,12 @@ def endpoint(
     errors: tuple[int, ...] = (),
     statuses: tuple[int, ...] = (200,),
     limit: Limit = attrgetter("max_body_bytes"),
+    makes: tuple[str, ...] = (),
 ) -> Callable[[Handle], Endpoint]:
     def declare(handle: Handle) -> Endpoint:
         kinds = get_type_hints(handle, include_extras=True)
-        reply, paged = _reply_type(kinds.pop("return"))
+        answered = kinds.pop("return")
+        reply, paged = _reply_type(answered)
         body, upload = _body_type(kinds.get("body"))
         parts: dict[str, Any] = {
             name: kind for name, kind in kinds.items() if name not in ("call", "body", "query")
@@ -122,6 +143,8 @@ def endpoint(
             parts=create_model("Parts", __base__=Query, **parts) if parts else None,
             reply=reply,
             paged=paged,
+            streams=get_origin(answered) is EventStream,
+            makes=makes,
         )
 
     return declare
@@ -142,7 +165,7 @@ def _reply_type(answered: Any) -> tuple[Any, bool]:
     kind = get_origin(answered)
     if kind is Page:
         return GenericAlias(list, get_args(answered)), True
-    return (get_args(answered)[0] if kind in (Reply, Download) else answered), False
+    return (get_args(answered)[0] if kind in (Reply, Download, EventStream) else answered), False
 
 
 def _body_type(taken: Any) -> tuple[type[BaseModel] | None, bool]:
@@ -158,6 +181,17 @@ def _check_utf8(request: web.Request) -> None:
         raise Malformed("the address is not UTF-8") from None
 
 
+def _check_once_each(model: type[BaseModel], query: MultiMapping[str]) -> None:
+    if len({*query}) == len(query):
+        return
+    twice = [name for name in model.model_fields if len(query.getall(name, [])) > 1]
+    if twice:
+        faults = [
+            Fault(loc=["query", name], msg="given twice", type="given_twice") for name in twice
+        ]
+        raise Invalid(*faults)
+
+
 def _from_text(model: type[Model], values: Mapping[str, str], place: str) -> Model:
     try:
         return model.model_validate(dict(values))
@@ -166,8 +200,11 @@ def _from_text(model: type[Model], values: Mapping[str, str], place: str) -> Mod
 
 
 def _from_json(model: type[Model], content: bytes) -> Model:
+    check_size(content)
     try:
-        return model.model_validate_json(content)
+        read = model.model_validate_json(content)
+        check_names(content)
+        return read
     except ValidationError as error:
         refused = _invalid(error, "body")
     if refused.faults[0]["type"] == "json_invalid":

@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from aiohttp.web import Application, Request
 
 from semvec import answers
-from semvec.errors import NotFound
+from semvec.errors import Conflict, NotFound
 from semvec.intake import NewSession
 from semvec.paging import Page
 from semvec.service import Service
@@ -22,6 +22,16 @@ from semvec.web.app import assemble
 
 Client = TestClient[Request, Application]
 Serve = Callable[[Application], Awaitable[Client]]
+
+
+class Refusing:
+    """A part of the service that does nothing it is asked."""
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def refuse(*given: Any, **more: Any) -> Any:
+            raise Conflict(f"{name} is not for these tests")
+
+        return refuse
 
 
 class RecordingService:
@@ -36,7 +46,8 @@ class RecordingService:
         self.document = b'{"session_id":"s"}'
         self.files: list[BinaryIO] = []
         self.sessions = self.conversation = self.recall = self.control = self.literals = self
-        self.transfers = self.verification = self
+        self.transfers = self.verification = self.following = self
+        self.clusters = self.regions = Refusing()
 
     @property
     def last_call(self) -> dict[str, Any]:
@@ -44,6 +55,9 @@ class RecordingService:
 
     async def start(self) -> None:
         self.running = True
+
+    def end(self) -> None:
+        """Nobody follows anything."""
 
     async def close(self) -> None:
         self.running = False
@@ -154,6 +168,9 @@ class RecordingService:
         await asyncio.to_thread(file.seek, 0)
         self.files.append(file)
         return file
+
+    async def find_export(self, owner: str, session_id: str) -> None:
+        self._note("find", {"owner": owner, "session_id": session_id})
 
     async def load(
         self, owner: str, session_id: str, receive: Callable[[BinaryIO], Awaitable[None]]

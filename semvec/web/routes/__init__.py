@@ -1,11 +1,13 @@
 """All endpoints, by what they are about."""
 
 from semvec.web.routes import (
+    clusters,
     control,
     conversation,
     document,
     health,
     literals,
+    regions,
     sessions,
     state,
     transfer,
@@ -19,5 +21,7 @@ ENDPOINTS = (
     *transfer.ENDPOINTS,
     *control.ENDPOINTS,
     *literals.ENDPOINTS,
+    *clusters.ENDPOINTS,
+    *regions.ENDPOINTS,
     *document.ENDPOINTS,
 )
