@@ -67,17 +67,20 @@ def test_a_session_needs_no_server_no_database_and_no_device() -> None:
     assert done.stdout.strip() == ""
 
 
-def test_kernels_need_numpy_alone() -> None:
+def test_kernels_and_the_encoders_pass_need_numpy_alone() -> None:
     code = (
         "import sys, importlib\n"
         "importlib.import_module('semvec.kernels.numpy_')\n"
         "importlib.import_module('semvec.kernels.device_ragged')\n"
         "importlib.import_module('semvec.kernels.device_groups')\n"
+        "importlib.import_module('semvec.embed.forward')\n"
         "print(*{name.partition('.')[0] for name in sys.modules} - sys.stdlib_module_names)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert {"numpy", "semvec"} <= set(done.stdout.split())
-    assert not {"cupy", "aiohttp", "sqlalchemy", "msgspec"} & set(done.stdout.split())
+    beside = set(done.stdout.split()) - {"numpy", "semvec"}
+    assert not beside & {"cupy", "aiohttp", "sqlalchemy", "msgspec"}
+    assert not beside & {"tokenizers", "onnx", "onnxruntime", "Stemmer"}
 
 
 def test_the_card_needs_cupy_beside_it() -> None:

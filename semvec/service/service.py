@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import time
 import uuid
 from collections.abc import Callable
@@ -36,6 +37,8 @@ from semvec.service.transfers import Transfers
 from semvec.service.verification import Verification
 from semvec.settings import Settings
 from semvec.store import Store
+
+log = logging.getLogger(__name__)
 
 LAGGING_S = 5.0
 """Age of the oldest waiting write past which the server is not ready."""
@@ -137,6 +140,7 @@ class Service:
             await self.database.ping()
             database = "ok"
         except SemvecError as error:
+            log.warning("not ready: %s", error)
             database = error.detail
         lag = self.database.lag
         journal = "ok" if lag < LAGGING_S else f"the oldest write has waited {lag:.1f} s"

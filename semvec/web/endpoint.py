@@ -16,6 +16,7 @@ from urllib.parse import unquote_to_bytes
 
 import orjson
 from aiohttp import web
+from multidict import MultiMapping
 from pydantic import BaseModel, ValidationError, create_model
 
 from semvec.errors import Fault, Invalid, Malformed
@@ -23,6 +24,7 @@ from semvec.paging import Page
 from semvec.service import Answer, Asked, Effect, Receipt, doing
 from semvec.settings import Settings
 from semvec.web.body import Upload, leave_expectation, read_body
+from semvec.web.bounds import check_names, check_size
 from semvec.web.call import Call
 from semvec.web.idempotency import key_of, scope_of
 from semvec.web.keys import CALLER, CLIENT, REQUEST_ID, SERVICE, SETTINGS
@@ -57,9 +59,9 @@ class Endpoint:
 
     `path` is as the document shows it; in `pattern` a part may say what it matches. `limit` bounds
     the body, in bytes; an `upload` is read by the handler. `errors` are statuses of errors beyond
-    those that follow from what the endpoint takes. What `changes` something goes on record under
-    its handler's name; the input that names what it is of is `named`: a part of the path, or a
-    field of the body.
+    those that follow from what the endpoint takes. `makes` names fields of the reply that other
+    endpoints take. What `changes` something goes on record under its handler's name; the input that
+    names what it is of is `named`: a part of the path, or a field of the body.
     """
 
     method: Method
@@ -80,11 +82,14 @@ class Endpoint:
     kind: str
     named: tuple[str, str] | None
     streams: bool
+    makes: tuple[str, ...]
 
     @property
     def body_required(self) -> bool:
-        return self.body is not None and any(
-            field.is_required() for field in self.body.model_fields.values()
+        """Whether an empty object would not do: a field is required, or one of several."""
+        return self.body is not None and (
+            "json_schema_extra" in self.body.model_config
+            or any(field.is_required() for field in self.body.model_fields.values())
         )
 
     @property
@@ -154,13 +159,16 @@ class Endpoint:
         if self.parts is not None:
             inputs |= vars(_from_text(self.parts, request.match_info, "path"))
         if self.query is not None:
+            _check_once_each(self.query, request.query)
             inputs["query"] = _from_text(self.query, request.query, "query")
+        settings = request.app[SETTINGS]
         if self.upload:
             hash = sha256() if hashing else None
-            inputs["body"] = Upload(request, self.limit(request.app[SETTINGS]), hash)
+            deadline_s = settings.request_deadline_s
+            inputs["body"] = Upload(request, self.limit(settings), deadline_s, hash)
             return inputs, inputs["body"].digest
         if self.body is not None:
-            content = await read_body(request, self.limit(request.app[SETTINGS]))
+            content = await read_body(request, self.limit(settings), settings.request_deadline_s)
             if not content and self.body_required:
                 raise Malformed("the body is empty: send a JSON object")
             inputs["body"] = _from_json(self.body, content or b"{}")
@@ -172,7 +180,7 @@ class Endpoint:
         if isinstance(result, EventStream):
             return await stream_response(result, request)
         if isinstance(result, Download):
-            return file_response(result, request.method)
+            return file_response(result)
         if isinstance(result, Reply):
             return json_response(result.body, result.status)
         return json_response(result, self.statuses[0])
@@ -186,6 +194,7 @@ def endpoint(
     errors: tuple[int, ...] = (),
     statuses: tuple[int, ...] = (200,),
     limit: Limit = attrgetter("max_body_bytes"),
+    makes: tuple[str, ...] = (),
     changes: bool | None = None,
 ) -> Callable[[Handle], Endpoint]:
     """Whatever is not asked for by GET `changes` something, unless it says that it does not."""
@@ -220,6 +229,7 @@ def endpoint(
             kind=kind,
             named=named,
             streams=get_origin(answered) is EventStream,
+            makes=makes,
         )
 
     return declare
@@ -272,6 +282,17 @@ def _check_utf8(request: web.Request) -> None:
         raise Malformed("the address is not UTF-8") from None
 
 
+def _check_once_each(model: type[BaseModel], query: MultiMapping[str]) -> None:
+    if len({*query}) == len(query):
+        return
+    twice = [name for name in model.model_fields if len(query.getall(name, [])) > 1]
+    if twice:
+        faults = [
+            Fault(loc=["query", name], msg="given twice", type="given_twice") for name in twice
+        ]
+        raise Invalid(*faults)
+
+
 def _from_text(model: type[Model], values: Mapping[str, str], place: str) -> Model:
     try:
         return model.model_validate(dict(values))
@@ -280,8 +301,11 @@ def _from_text(model: type[Model], values: Mapping[str, str], place: str) -> Mod
 
 
 def _from_json(model: type[Model], content: bytes) -> Model:
+    check_size(content)
     try:
-        return model.model_validate_json(content)
+        read = model.model_validate_json(content)
+        check_names(content)
+        return read
     except ValidationError as error:
         refused = _invalid(error, "body")
     if refused.faults[0]["type"] == "json_invalid":

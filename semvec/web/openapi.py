@@ -69,6 +69,10 @@ def describe(endpoints: Sequence[Endpoint], public: Container[str]) -> Schema:
     for declared in endpoints:
         operation = _operation(declared, bodies, declared.path in public)
         paths.setdefault(declared.path, {})[declared.method.lower()] = operation
+    for declared in endpoints:
+        if links := dict(_links(declared, endpoints)):
+            answer = paths[declared.path][declared.method.lower()]["responses"]
+            answer[str(declared.statuses[0])]["links"] = links
     return {
         "openapi": "3.1.0",
         "info": {
@@ -145,6 +149,34 @@ def _parameters(model: type[BaseModel] | None, place: str) -> Iterator[Schema]:
             "required": required,
             "schema": field,
         }
+
+
+def _links(maker: Endpoint, endpoints: Sequence[Endpoint]) -> Iterator[tuple[str, Schema]]:
+    """What can be asked about the things an endpoint makes, with what its answer holds."""
+    known = dict.fromkeys(_names(maker.parts), "$request.path.{}")
+    known |= dict.fromkeys(_names(maker.body), "$request.body#/{}")
+    known |= dict.fromkeys(maker.makes, "$response.body#/{}")
+    for taker in endpoints:
+        parameters = [*_names(taker.parts), *_required(taker.query)]
+        body = [name for name in _names(taker.body) if name in maker.makes]
+        wanted = {*parameters, *body}
+        if taker is maker or not wanted & {*maker.makes} or not wanted <= known.keys():
+            continue
+        link: Schema = {"operationId": taker.handle.__name__}
+        if parameters:
+            link["parameters"] = {name: known[name].format(name) for name in parameters}
+        if body:
+            link["requestBody"] = {name: known[name].format(name) for name in body}
+        yield taker.handle.__name__, link
+
+
+def _names(model: type[BaseModel] | None) -> Sequence[str]:
+    return () if model is None else [*model.model_fields]
+
+
+def _required(model: type[BaseModel] | None) -> Sequence[str]:
+    fields = {} if model is None else model.model_fields
+    return [name for name, field in fields.items() if field.is_required()]
 
 
 def _responses(declared: Endpoint, body: Schema, public: bool) -> Schema:

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import BinaryIO, Generic, TypeVar
 
 import orjson
-from aiohttp import hdrs, web
+from aiohttp import web
 from aiohttp.payload import BufferedReaderPayload
 from yarl import URL
 
@@ -29,9 +29,9 @@ class Reply(Generic[Body]):
 
 @dataclass(frozen=True, slots=True)
 class Download(Generic[Body]):
-    """A body that lies in a file as JSON; sending it closes the file."""
+    """A body that lies in a file as JSON, none in answer to HEAD; sending it closes the file."""
 
-    file: BinaryIO
+    file: BinaryIO | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +58,9 @@ def answer_response(answer: Answer) -> web.Response:
     return response
 
 
-def file_response(download: Download[Body], method: str) -> web.Response:
-    """The file goes out piece by piece, read on threads; nothing of it in answer to HEAD."""
-    if method == hdrs.METH_HEAD:
-        download.file.close()
+def file_response(download: Download[Body]) -> web.Response:
+    """The file goes out piece by piece, read on threads."""
+    if download.file is None:
         return web.Response(headers=JSON)
     return web.Response(body=BufferedReaderPayload(download.file), headers=JSON)
 

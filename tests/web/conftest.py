@@ -14,7 +14,7 @@ from aiohttp.web import Application, Request
 
 from semvec import answers
 from semvec.audit import Event
-from semvec.errors import NotFound
+from semvec.errors import Conflict, NotFound
 from semvec.intake import NewSession
 from semvec.paging import Page
 from semvec.service import Answer, Asked, Service
@@ -25,6 +25,16 @@ from semvec.web.app import assemble
 
 Client = TestClient[Request, Application]
 Serve = Callable[[Application], Awaitable[Client]]
+
+
+class Refusing:
+    """A part of the service that does nothing it is asked."""
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def refuse(*given: Any, **more: Any) -> Any:
+            raise Conflict(f"{name} is not for these tests")
+
+        return refuse
 
 
 class RecordingService:
@@ -41,6 +51,8 @@ class RecordingService:
         self.files: list[BinaryIO] = []
         self.sessions = self.conversation = self.recall = self.control = self.literals = self
         self.transfers = self.verification = self.repeats = self.trail = self.audit = self
+        self.following = self
+        self.clusters = self.regions = Refusing()
 
     @property
     def last_call(self) -> dict[str, Any]:
@@ -48,6 +60,9 @@ class RecordingService:
 
     async def start(self) -> None:
         self.running = True
+
+    def end(self) -> None:
+        """Nobody follows anything."""
 
     async def close(self) -> None:
         self.running = False
@@ -158,6 +173,9 @@ class RecordingService:
         await asyncio.to_thread(file.seek, 0)
         self.files.append(file)
         return file
+
+    async def find_export(self, owner: str, session_id: str) -> None:
+        self._note("find", {"owner": owner, "session_id": session_id})
 
     async def load(
         self, owner: str, session_id: str, receive: Callable[[BinaryIO], Awaitable[None]]
