@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import islice
 
@@ -11,6 +13,7 @@ from semvec.clock import Clock
 from semvec.errors import NotFound, SemvecError, Unavailable
 from semvec.hot.consolidating import Consolidating
 from semvec.hot.copy import Hot, Name
+from semvec.hot.telling import tell
 from semvec.persistence import (
     append_of,
     rebuilt,
@@ -32,6 +35,7 @@ from semvec.session.plan import Plan
 from semvec.session.session import Session
 from semvec.session.turn import decide_turn, plan_turn
 from semvec.store import Replace, Store, Stored
+from semvec.telemetry.protocol import SILENT, Reason, SessionLife, Span
 from semvec.vectors import Vector
 
 log = logging.getLogger(__name__)
@@ -92,8 +96,11 @@ class HotSessions:
         max_sessions: int,
         memory_bytes: int,
         idle_ttl_s: float,
+        telemetry: SessionLife = SILENT,
+        span: Span = nullcontext,
     ) -> None:
         self._store, self._clock = store, clock
+        self._telemetry, self._span = telemetry, span
         self._max_sessions, self._memory_bytes = max_sessions, memory_bytes
         self._idle_ttl_s = idle_ttl_s
         self._hot: OrderedDict[Name, Hot] = OrderedDict()
@@ -104,6 +111,11 @@ class HotSessions:
 
     def __len__(self) -> int:
         return len(self._hot)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that they take together."""
+        return self._nbytes
 
     def is_resident(self, name: Name, key: int) -> bool:
         hot = self._hot.get(name)
@@ -135,6 +147,7 @@ class HotSessions:
                     changed = await self._attempt(hot, plan(hot.session))
                     if changed is not None:
                         return changed
+                    self._telemetry.repeated()
                     await self._catch_up(hot)
             if not hot.live:
                 name, key = hot.name, hot.key
@@ -173,7 +186,7 @@ class HotSessions:
         """Start the eviction of sessions that are idle, or too many, or too large together."""
         horizon = self._clock() - self._idle_ttl_s
         for hot in [hot for hot in self._hot.values() if hot.used_at < horizon]:
-            self._send_off(hot)
+            self._send_off(hot, "idle")
         self._make_room()
 
     async def close(self) -> None:
@@ -182,7 +195,8 @@ class HotSessions:
             async with asyncio.timeout(CLOSING_S):
                 waiting = list(self._hot.values())
                 for start in range(0, len(waiting), TOGETHER):
-                    await asyncio.gather(*map(self._evict, waiting[start : start + TOGETHER]))
+                    leaving = waiting[start : start + TOGETHER]
+                    await asyncio.gather(*(self._evict(hot, "closing") for hot in leaving))
         except TimeoutError:
             log.warning("%d sessions close without a snapshot", len(self._hot))
         for task in self._background:
@@ -203,10 +217,13 @@ class HotSessions:
         return hot
 
     async def _load(self, name: Name) -> Hot:
+        began = time.monotonic()
         stored = await self._store.load(*name)
         if stored is None:
             raise session_not_found(name[1])
-        return self._keep(await asyncio.to_thread(rebuild, name, stored, self._clock()))
+        hot = self._keep(await asyncio.to_thread(rebuild, name, stored, self._clock()))
+        self._telemetry.loaded(time.monotonic() - began)
+        return hot
 
     async def _supersede(self, name: Name, key: int, write: Awaitable[bool]) -> None:
         """Write what no event tells; also where nobody can tell whether that took effect, no hot
@@ -265,7 +282,9 @@ class HotSessions:
     async def _commit(self, hot: Hot, event: Turn | Consolidated) -> bool:
         """Make `event` the session's next one; False where another process was faster."""
         try:
-            if not await self._store.append(append_of(hot.key, hot.session, event)):
+            with self._span("commit"):
+                committed = await self._store.append(append_of(hot.key, hot.session, event))
+            if not committed:
                 return False
             hot.session.apply(event)
         except BaseException:
@@ -273,6 +292,7 @@ class HotSessions:
             raise
         hot.settle(event)
         self._resize(hot)
+        tell(event, self._telemetry)
         if hot.overdue:
             self._start(self._snapshot(hot))
         if self._consolidating.wanted(hot):
@@ -295,9 +315,10 @@ class HotSessions:
 
     async def _snapshot(self, hot: Hot) -> None:
         """Save the session as it is now; a failure leaves the journal as it was."""
-        hot.saving, saved = True, saved_with(hot.session)
+        hot.saving, saved, done = True, saved_with(hot.session), False
         try:
-            if await self._store.save_snapshot(snapshot_of(hot.key, hot.session, hot.saved)):
+            done = await self._store.save_snapshot(snapshot_of(hot.key, hot.session, hot.saved))
+            if done:
                 hot.saved = saved
         except SemvecError as error:
             log.warning("no snapshot of session %d: %s", hot.key, error)
@@ -305,8 +326,9 @@ class HotSessions:
             log.exception("no snapshot of session %d", hot.key)
         finally:
             hot.saving = False
+            self._telemetry.snapshot(done)
 
-    async def _evict(self, hot: Hot) -> None:
+    async def _evict(self, hot: Hot, reason: Reason) -> None:
         async with hot.lock:
             if not hot.live:
                 return
@@ -321,6 +343,7 @@ class HotSessions:
                 log.exception("session %d leaves memory unsaved", hot.key)
             finally:
                 self._drop(hot)
+                self._telemetry.evicted(reason)
 
     def _keep(self, hot: Hot) -> Hot:
         """The copy that stays: of two of a name the newer session's, of one session's the first."""
@@ -341,12 +364,12 @@ class HotSessions:
             if number <= 0 and nbytes <= 0:
                 return
             number, nbytes = number - 1, nbytes - hot.nbytes
-            self._send_off(hot)
+            self._send_off(hot, "room")
 
-    def _send_off(self, hot: Hot) -> None:
+    def _send_off(self, hot: Hot, reason: Reason) -> None:
         if not hot.leaving:
             hot.leaving = True
-            self._start(self._evict(hot))
+            self._start(self._evict(hot, reason))
 
     def _drop(self, hot: Hot) -> None:
         if hot.live:

@@ -5,6 +5,7 @@ import contextlib
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import nullcontext
 
 from semvec import answers
 from semvec.clock import Clock
@@ -23,6 +24,8 @@ from semvec.service.transfers import Transfers
 from semvec.service.verification import Verification
 from semvec.settings import Settings
 from semvec.store import Store
+from semvec.telemetry.metrics import Metrics
+from semvec.telemetry.protocol import SILENT, Span
 
 LAGGING_S = 5.0
 """Age of the oldest waiting write past which the server is not ready."""
@@ -39,20 +42,24 @@ class Service:
         settings: Settings,
         clock: Clock,
         new_id: Callable[[], str],
+        metrics: Metrics | None = None,
+        span: Span = nullcontext,
     ) -> None:
         self.database, self._embedder, self._settings = store, embedder, settings
-        intake = Intake(embedder, settings.long_term_memories)
+        intake = Intake(embedder, settings.long_term_memories, span)
         self._hot = HotSessions(
             store,
             clock,
             max_sessions=settings.max_sessions,
             memory_bytes=settings.memory_bytes,
             idle_ttl_s=settings.session_idle_ttl_s,
+            telemetry=SILENT if metrics is None else metrics.sessions,
+            span=span,
         )
         self.sessions = Sessions(self._hot, store, intake, clock, new_id)
-        self.recall = Recall(self._hot, store, intake, clock)
+        self.recall = Recall(self._hot, store, intake, clock, span)
         self.conversation = Conversation(
-            self._hot, intake, self.sessions, self.recall, clock, settings.context_tokens
+            self._hot, intake, self.sessions, self.recall, clock, settings.context_tokens, span
         )
         self.control = Control(self._hot, intake)
         self.literals = LiteralCache(self._hot)
@@ -60,6 +67,8 @@ class Service:
         self.transfers = Transfers(aside, store, self._hot, clock, settings.max_body_bytes)
         self.verification = Verification(aside, self._hot)
         self._sweeper: asyncio.Task[None] | None = None
+        if metrics is not None:
+            self._show(metrics)
 
     @property
     def resident(self) -> int:
@@ -98,6 +107,14 @@ class Service:
         checks = {"database": database, "journal": journal, "embedder": embedder}
         return answers.Ready(database == journal == "ok", checks)
 
+    def _show(self, metrics: Metrics) -> None:
+        metrics.show(metrics.sessions.hot, lambda: len(self._hot))
+        metrics.show(metrics.sessions.hot_bytes, lambda: self._hot.nbytes)
+        metrics.sessions.hot_limit.set(self._settings.max_sessions)
+        metrics.sessions.hot_bytes_limit.set(self._settings.memory_bytes)
+        metrics.show(metrics.journal.lag, lambda: self.database.lag)
+        metrics.show(metrics.journal.waiting, lambda: self.database.waiting)
+
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(self._settings.session_sweep_s)
@@ -105,9 +122,13 @@ class Service:
             await self.transfers.sweep()
 
 
-def open_service(settings: Settings, clock: Clock = time.time) -> Service:
+def open_service(
+    settings: Settings, metrics: Metrics, span: Span = nullcontext, clock: Clock = time.time
+) -> Service:
     """A service as the settings say; nothing is opened before `start`."""
     shared = {"auto": None, "on": True, "off": False}[settings.database_shared]
-    store = Store(settings.database_url, shared=shared)
-    embedder = open_embedder(settings.embedder, settings.embed_model, settings.embed_api_key)
-    return Service(store, embedder, settings, clock, lambda: uuid.uuid4().hex)
+    store = Store(settings.database_url, shared=shared, telemetry=metrics.journal)
+    embedder = open_embedder(
+        settings.embedder, settings.embed_model, settings.embed_api_key, metrics.embedder
+    )
+    return Service(store, embedder, settings, clock, lambda: uuid.uuid4().hex, metrics, span)

@@ -21,7 +21,15 @@ from semvec.settings import Settings
 from semvec.web.body import Upload, leave_expectation, read_body
 from semvec.web.call import Call
 from semvec.web.keys import SETTINGS
-from semvec.web.reply import Download, Reply, file_response, json_response, page_response
+from semvec.web.reply import (
+    Download,
+    Rendered,
+    Reply,
+    file_response,
+    json_response,
+    page_response,
+    rendered_response,
+)
 from semvec.web.schemas.fields import Query
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
@@ -40,7 +48,8 @@ class Endpoint:
 
     `path` is as the document shows it; in `pattern` a part may say what it matches. `limit` bounds
     the body, in bytes; an `upload` is read by the handler. `errors` are statuses of errors beyond
-    those that follow from what the endpoint takes.
+    those that follow from what the endpoint takes, `media` what a good answer may come as, and
+    `scheme` how a public endpoint asks who it is nevertheless.
     """
 
     method: Method
@@ -57,6 +66,8 @@ class Endpoint:
     parts: type[BaseModel] | None
     reply: Any
     paged: bool
+    media: tuple[str, ...]
+    scheme: str | None
 
     @property
     def body_required(self) -> bool:
@@ -84,6 +95,8 @@ class Endpoint:
             return page_response(result, request.rel_url)
         if isinstance(result, Download):
             return file_response(result, request.method)
+        if isinstance(result, Rendered):
+            return rendered_response(result)
         if isinstance(result, Reply):
             return json_response(result.body, result.status)
         return json_response(result, self.statuses[0])
@@ -97,6 +110,8 @@ def endpoint(
     errors: tuple[int, ...] = (),
     statuses: tuple[int, ...] = (200,),
     limit: Limit = attrgetter("max_body_bytes"),
+    media: tuple[str, ...] = ("application/json",),
+    scheme: str | None = None,
 ) -> Callable[[Handle], Endpoint]:
     def declare(handle: Handle) -> Endpoint:
         kinds = get_type_hints(handle, include_extras=True)
@@ -122,6 +137,8 @@ def endpoint(
             parts=create_model("Parts", __base__=Query, **parts) if parts else None,
             reply=reply,
             paged=paged,
+            media=media,
+            scheme=scheme,
         )
 
     return declare
@@ -140,6 +157,8 @@ def mount(router: web.UrlDispatcher, *endpoints: Endpoint) -> None:
 def _reply_type(answered: Any) -> tuple[Any, bool]:
     """The type of the body, and whether it is one page of a list."""
     kind = get_origin(answered)
+    if answered is Rendered:
+        return str, False
     if kind is Page:
         return GenericAlias(list, get_args(answered)), True
     return (get_args(answered)[0] if kind in (Reply, Download) else answered), False

@@ -1,5 +1,6 @@
 """What handlers answer, as HTTP responses."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import BinaryIO, Generic, TypeVar
@@ -31,6 +32,15 @@ class Download(Generic[Body]):
     file: BinaryIO
 
 
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A body that is no JSON."""
+
+    content: bytes
+    content_type: str
+    headers: Mapping[str, str]
+
+
 def json_response(body: object, status: int = 200) -> web.Response:
     """`body` is what orjson takes: dataclasses, lists, dicts with str keys, plain values."""
     return web.Response(body=orjson.dumps(body), status=status, headers=JSON)
@@ -42,6 +52,11 @@ def file_response(download: Download[Body], method: str) -> web.Response:
         download.file.close()
         return web.Response(headers=JSON)
     return web.Response(body=BufferedReaderPayload(download.file), headers=JSON)
+
+
+def rendered_response(rendered: Rendered) -> web.Response:
+    headers = {hdrs.CONTENT_TYPE: rendered.content_type, **rendered.headers}
+    return web.Response(body=rendered.content, headers=headers)
 
 
 def page_response(page: Page[Body], url: URL) -> web.Response:

@@ -9,12 +9,17 @@ from aiohttp.typedefs import Handler, Middleware
 from semvec.errors import Unauthorized
 from semvec.licensing.token import ANONYMOUS, Caller
 from semvec.licensing.verifier import Verifier
+from semvec.web.endpoint import Endpoint
 from semvec.web.keys import CALLER
 
 BEARER = 'Bearer realm="semvec"'
+OPERATOR = 'Basic realm="semvec operator", charset="UTF-8"'
 
-PUBLIC = frozenset({"/v1/health", "/v1/livez", "/v1/readyz"})
+PUBLIC = frozenset({"/metrics", "/v1/health", "/v1/livez", "/v1/readyz"})
 """Path templates that answer without a token, below whatever prefix the app is mounted."""
+
+OPERATED = frozenset({"/metrics"})
+"""Those of them that ask for the operator's name and password."""
 
 BROWSED = frozenset({"/docs", "/docs/{file}", "/redoc", "/openapi.json"})
 """Where a browser may send the token as the password it has asked for."""
@@ -57,6 +62,8 @@ def presented_token(request: web.Request) -> str | None:
 
 def challenges(request: web.Request) -> list[str]:
     """What may be sent in `Authorization`, for a client that did not."""
+    if is_at(request, OPERATED):
+        return [OPERATOR]
     if is_at(request, BROWSED):
         return [BEARER, 'Basic realm="semvec: any name, and a licence token as password"']
     return [BEARER]
@@ -80,7 +87,11 @@ def _password(credentials: str) -> str:
 
 def is_at(request: web.Request, paths: frozenset[str]) -> bool:
     """Whether the request's route is one of these, below whatever prefix."""
-    resource = request.match_info.route.resource
+    route = request.match_info.route
+    declared = getattr(route.handler, "__self__", None)
+    if isinstance(declared, Endpoint):
+        return declared.path in paths
+    resource = route.resource
     return resource is not None and _ends(resource.canonical, paths)
 
 

@@ -9,7 +9,7 @@ from semvec.licensing.verifier import Verifier
 from semvec.limits.bucket import Standing
 from semvec.limits.limiter import Limiter
 from semvec.web.keys import CALLER, CLIENT, STANDING
-from semvec.web.middleware.auth import is_at, presented_token
+from semvec.web.middleware.auth import OPERATED, is_at, presented_token
 
 UNLIMITED = frozenset({"/v1/health", "/v1/livez", "/v1/readyz"})
 
@@ -33,6 +33,8 @@ def limit_logins(limiter: Limiter, verifier: Verifier | None) -> Middleware:
             raise
 
     def _takes_a_check(request: web.Request) -> bool:
+        if is_at(request, OPERATED):
+            return True
         try:
             token = presented_token(request)
         except Unauthorized:

@@ -6,6 +6,7 @@ from semvec.web.routes import (
     document,
     health,
     literals,
+    metrics,
     sessions,
     state,
     transfer,
@@ -20,4 +21,5 @@ ENDPOINTS = (
     *control.ENDPOINTS,
     *literals.ENDPOINTS,
     *document.ENDPOINTS,
+    *metrics.ENDPOINTS,
 )
