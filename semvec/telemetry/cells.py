@@ -6,9 +6,9 @@ that takes the place of one that died goes on with its row, so that no total eve
 """
 
 import mmap
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 CELLS = 1 << 17
 """Cells of a row. Only those that are written take memory."""
@@ -45,6 +45,14 @@ class Cells:
             raise RuntimeError(f"more than {CELLS} cells")
         return first
 
-    def of_all(self, first: int, count: int) -> npt.NDArray[np.float64]:
-        """A copy of these cells of all workers, shape (workers, count)."""
-        return self._rows[:, first : first + count].copy()
+    def totals(self) -> "Totals":
+        """What all workers have written together."""
+        taken = self._rows[:, : self._taken]
+        return Totals(taken.sum(0).tolist(), taken.max(0).tolist())
+
+
+class Totals(NamedTuple):
+    """By place: the sum over all workers, and the largest of theirs."""
+
+    sums: list[float]
+    largest: list[float]

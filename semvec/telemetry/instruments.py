@@ -6,12 +6,11 @@ from functools import partial
 from itertools import accumulate
 from typing import ClassVar, Generic, Literal, Protocol, TypeVar
 
-import numpy as np
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-from semvec.telemetry.cells import Cells
+from semvec.telemetry.cells import Cells, Totals
 
 Merge = Literal["sum", "max"]
 Sample = tuple[str, dict[str, str], float]
@@ -21,52 +20,52 @@ Sample = tuple[str, dict[str, str], float]
 class Instrument(Protocol):
     kind: ClassVar[str]
 
-    def samples(self) -> Iterator[Sample]: ...
+    def samples(self, totals: Totals) -> Iterator[Sample]: ...
 
 
 class Counter:
     """A number that only grows."""
 
-    __slots__ = ("_cells", "_place", "_row")
+    __slots__ = ("_place", "_row")
     kind: ClassVar[str] = "counter"
 
     def __init__(self, cells: Cells) -> None:
-        self._cells, self._row, self._place = cells, cells.row, cells.take(1)
+        self._row, self._place = cells.row, cells.take(1)
 
     def add(self, amount: float = 1.0) -> None:
         self._row[self._place] += amount
 
-    def samples(self) -> Iterator[Sample]:
-        yield "_total", {}, float(self._cells.of_all(self._place, 1).sum())
+    def samples(self, totals: Totals) -> Iterator[Sample]:
+        yield "_total", {}, totals.sums[self._place]
 
 
 class Gauge:
     """A number as it stands; `merge` is what makes one of those of all workers."""
 
-    __slots__ = ("_cells", "_merge", "_place", "_row")
+    __slots__ = ("_merge", "_place", "_row")
     kind: ClassVar[str] = "gauge"
 
     def __init__(self, cells: Cells, merge: Merge = "sum") -> None:
-        self._cells, self._row, self._place = cells, cells.row, cells.take(1)
-        self._merge = np.max if merge == "max" else np.sum
+        self._row, self._place, self._merge = cells.row, cells.take(1), merge
         self.set(0.0)
 
     def set(self, value: float) -> None:
         self._row[self._place] = value
 
-    def samples(self) -> Iterator[Sample]:
-        yield "", {}, float(self._merge(self._cells.of_all(self._place, 1)))
+    def samples(self, totals: Totals) -> Iterator[Sample]:
+        merged = totals.largest if self._merge == "max" else totals.sums
+        yield "", {}, merged[self._place]
 
 
 class Histogram:
     """How often a number was at most each of `bounds`; a cell for each, one for what is beyond
     them, one for the sum."""
 
-    __slots__ = ("_bounds", "_cells", "_first", "_row", "_sum")
+    __slots__ = ("_bounds", "_first", "_row", "_sum")
     kind: ClassVar[str] = "histogram"
 
     def __init__(self, cells: Cells, bounds: Sequence[float]) -> None:
-        self._cells, self._row, self._bounds = cells, cells.row, bounds
+        self._row, self._bounds = cells.row, bounds
         self._first = cells.take(len(bounds) + 2)
         self._sum = self._first + len(bounds) + 1
 
@@ -74,8 +73,8 @@ class Histogram:
         self._row[self._first + bisect_left(self._bounds, value)] += 1.0
         self._row[self._sum] += value
 
-    def samples(self) -> Iterator[Sample]:
-        *counts, total = self._cells.of_all(self._first, len(self._bounds) + 2).sum(0).tolist()
+    def samples(self, totals: Totals) -> Iterator[Sample]:
+        *counts, total = totals.sums[self._first : self._sum + 1]
         names = [*map(floatToGoString, self._bounds), "+Inf"]
         upto = [*accumulate(counts)]
         for name, count in zip(names, upto, strict=True):
@@ -113,12 +112,12 @@ class Family(Generic[Kind]):
             self._members[values] = self._make()
         return self._members[values]
 
-    def collect(self) -> Iterator[Metric]:
+    def collect(self, totals: Totals) -> Iterator[Metric]:
         metric: Metric | None = None
         for values, member in self._members.items():
             if metric is None:
                 metric = Metric(self.name, self._meaning, member.kind)
-            samples = [*member.samples()]
+            samples = [*member.samples(totals)]
             if self._sparse and not any(value for _, _, value in samples):
                 continue
             labels = dict(zip(self._labels, values, strict=True))
@@ -134,11 +133,12 @@ class Instruments(Collector):
 
     def __init__(self, cells: Cells) -> None:
         self._cells = cells
-        self._collectors: list[Callable[[], Iterator[Metric]]] = []
+        self._collectors: list[Callable[[Totals], Iterator[Metric]]] = []
 
     def collect(self) -> Iterator[Metric]:
+        totals = self._cells.totals()
         for collect in self._collectors:
-            yield from collect()
+            yield from collect(totals)
 
     def counters(
         self, name: str, meaning: str, *labels: str, sparse: bool = False
