@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from semvec.clock import Clock
@@ -15,6 +16,9 @@ from semvec.settings import Settings
 
 if TYPE_CHECKING:
     from semvec.limits.shared import SharedBuckets
+
+
+REMAINING = attrgetter("remaining")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,7 @@ class Limiter:
         if not last.allowed:
             self.refused[last.limit.name] += 1
             return last
-        return min(standings, key=lambda standing: standing.remaining)
+        return min(standings, key=REMAINING) if len(standings) > 1 else last
 
 
 def open_limiter(settings: Settings, clock: Clock = time.monotonic) -> Limiter | None:

@@ -91,7 +91,7 @@ async def _serve(settings: Settings, outbox: Outbox) -> None:
         app = create_app(settings, telemetry)
     draining = app[DRAINING] = Draining()
     stop = draining.begun
-    app.middlewares.insert(0, let_go)
+    app.middlewares.insert(0, let_go(draining))
     _stop_on_signals(stop)
     runner = web.AppRunner(app, shutdown_timeout=LAST_WORDS_S)
     crowd = Crowd(settings.max_connections_per_ip)

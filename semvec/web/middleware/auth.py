@@ -5,6 +5,7 @@ from functools import lru_cache
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
+from multidict import istr
 
 from semvec.errors import Unauthorized
 from semvec.licensing.token import ANONYMOUS, Caller
@@ -14,6 +15,8 @@ from semvec.web.keys import CALLER
 
 BEARER = 'Bearer realm="semvec"'
 OPERATOR = 'Basic realm="semvec operator", charset="UTF-8"'
+
+API_KEY = istr("X-API-Key")
 
 PUBLIC = frozenset({"/metrics", "/v1/health", "/v1/livez", "/v1/readyz"})
 """Path templates that answer without a token, below whatever prefix the app is mounted."""
@@ -52,8 +55,11 @@ def authenticate(verifier: Verifier | None, allow_anonymous: bool) -> Middleware
 
 def presented_token(request: web.Request) -> str | None:
     """The one token a request carries, in either header; raises Unauthorized where they differ."""
-    tokens = {_token(request, value) for value in request.headers.getall(hdrs.AUTHORIZATION, ())}
-    tokens |= {value.strip() for value in request.headers.getall("X-API-Key", ())}
+    bearers = request.headers.getall(hdrs.AUTHORIZATION, ())
+    if len(bearers) == 1 and API_KEY not in request.headers:
+        return _token(request, bearers[0]) or None
+    tokens = {_token(request, value) for value in bearers}
+    tokens |= {value.strip() for value in request.headers.getall(API_KEY, ())}
     tokens.discard("")
     if len(tokens) > 1:
         raise Unauthorized("Invalid license: two different tokens")

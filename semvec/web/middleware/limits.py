@@ -2,6 +2,7 @@
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
+from multidict import istr
 
 from semvec.addresses import client_network
 from semvec.errors import LicenseExpired, TooManyRequests, Unauthorized
@@ -10,6 +11,12 @@ from semvec.limits.bucket import Standing
 from semvec.limits.limiter import Limiter
 from semvec.web.keys import CALLER, CLIENT, STANDING
 from semvec.web.middleware.auth import OPERATED, is_at, presented_token
+
+POLICY = istr("RateLimit-Policy")
+LEFT = istr("RateLimit")
+X_LIMIT = istr("X-RateLimit-Limit")
+X_REMAINING = istr("X-RateLimit-Remaining")
+X_RESET = istr("X-RateLimit-Reset")
 
 UNLIMITED = frozenset({"/v1/health", "/v1/livez", "/v1/readyz"})
 
@@ -67,12 +74,16 @@ async def tell_limits(request: web.Request, response: web.StreamResponse) -> Non
     if standing is None:
         return
     limit, remaining = standing.limit, standing.remaining
-    headers = response.headers
-    headers["RateLimit-Policy"] = f'"{limit.name}";q={limit.rate.burst};w={limit.window_s}'
-    headers["RateLimit"] = f'"{limit.name}";r={remaining};t={standing.wait_s}'
-    headers["X-RateLimit-Limit"] = str(limit.rate.burst)
-    headers["X-RateLimit-Remaining"] = str(remaining)
-    headers["X-RateLimit-Reset"] = str(standing.reset_s)
+    burst = limit.rate.burst
+    response.headers.extend(
+        (
+            (POLICY, f'"{limit.name}";q={burst};w={limit.window_s}'),
+            (LEFT, f'"{limit.name}";r={remaining};t={standing.wait_s}'),
+            (X_LIMIT, f"{burst}"),
+            (X_REMAINING, f"{remaining}"),
+            (X_RESET, f"{standing.reset_s}"),
+        )
+    )
 
 
 def _tell(request: web.Request, standing: Standing | None) -> None:
