@@ -23,11 +23,11 @@ class LocalBuckets:
         now = self._now()
         standings = []
         for limit, key in charges:
-            table, interval = self._full_at[limit.name], limit.interval
-            owed = _owed(table.get(key, 0), now, limit.depth)
-            allowed = owed + interval <= limit.depth
+            table, depth = self._full_at[limit.name], limit.depth
+            owed = _owed(table.get(key, now), now, depth)
+            allowed = (more := owed + limit.interval) <= depth
             if allowed:
-                owed += interval
+                owed = more
             self._put(table, key, now + owed)
             standings.append(Standing(limit, owed, allowed))
             if not allowed:

@@ -93,17 +93,16 @@ def _password(credentials: str) -> str:
 
 def is_at(request: web.Request, paths: frozenset[str]) -> bool:
     """Whether the request's route is one of these, below whatever prefix."""
-    route = request.match_info.route
+    return _is_one(request.match_info.route, paths)
+
+
+@lru_cache(maxsize=4096)
+def _is_one(route: web.AbstractRoute, paths: frozenset[str]) -> bool:
     declared = getattr(route.handler, "__self__", None)
     if isinstance(declared, Endpoint):
         return declared.path in paths
     resource = route.resource
-    return resource is not None and _ends(resource.canonical, paths)
-
-
-@lru_cache(maxsize=1024)
-def _ends(path: str, endings: frozenset[str]) -> bool:
-    return path.rstrip("/").endswith((*endings,))
+    return resource is not None and resource.canonical.rstrip("/").endswith((*paths,))
 
 
 def _is_preflight(request: web.Request) -> bool:
