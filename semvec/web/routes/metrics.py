@@ -26,7 +26,7 @@ TAKEN_AS_IS = {"Cache-Control": "no-store", "Vary": "Accept, Accept-Encoding"}
     media=("text/plain", OPENMETRICS),
     scheme="operator",
 )
-async def get_metrics(call: Call) -> Rendered:
+async def expose_metrics(call: Call) -> Rendered:
     """With `METRICS_USER` and `METRICS_PASSWORD`; in the format of OpenMetrics where `Accept` asks
     for it."""
     request = call.request
@@ -67,4 +67,4 @@ def _digest(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 
 
-ENDPOINTS = (get_metrics,)
+ENDPOINTS = (expose_metrics,)
