@@ -132,6 +132,17 @@ class Settings(BaseModel):
         description="restart on source change; development",
     )
 
+    tls_cert: Path | None = Field(
+        default=None,
+        validation_alias="--tls-cert",
+        description="PEM file of a certificate and its chain: serve HTTPS; read again on SIGHUP",
+    )
+    tls_key: Path | None = Field(
+        default=None,
+        validation_alias="--tls-key",
+        description="PEM file of the certificate's private key, without a password",
+    )
+
     database_url: Text = Field(
         default="sqlite:///semvec.db",
         validation_alias="DATABASE_URL",
@@ -265,6 +276,14 @@ class Settings(BaseModel):
     max_connections_per_ip: Count = Field(
         default=2048, description="open connections of one address (IPv6: of one /64)"
     )
+    repeats_per_subject: Count = Field(
+        default=100_000,
+        description="answers to requests with an Idempotency-Key that are kept of one licence "
+        "subject, the newest, for a day at most",
+    )
+    audit_days: Annotated[FiniteFloat, Field(gt=0)] | None = Field(
+        default=None, description="days that the audit log goes back; unset: all of it is kept"
+    )
     drain_delay_s: Annotated[FiniteFloat, Field(ge=0)] = Field(
         default=0, description="time between readiness turning 503 and the listener closing"
     )
@@ -285,6 +304,13 @@ class Settings(BaseModel):
                 "setting", "PostgreSQL needs asyncpg: pip install 'semvec[postgres]'"
             )
         return url
+
+    @model_validator(mode="after")
+    def _both_tls_files(self) -> "Settings":
+        if (self.tls_cert is None) != (self.tls_key is None):
+            lacking = "--tls-key" if self.tls_key is None else "--tls-cert"
+            raise PydanticCustomError("setting", f"{lacking}: is missing; HTTPS takes both files")
+        return self
 
     @model_validator(mode="after")
     def _model_directory(self) -> "Settings":

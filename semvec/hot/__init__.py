@@ -1,6 +1,7 @@
 """The hot sessions of this process."""
 
+from semvec.hot.changed import Changed, Steered
 from semvec.hot.copy import Hot, Name
-from semvec.hot.sessions import Changed, HotSessions, session_not_found
+from semvec.hot.sessions import HotSessions, session_not_found
 
-__all__ = ["Changed", "Hot", "HotSessions", "Name", "session_not_found"]
+__all__ = ["Changed", "Hot", "HotSessions", "Name", "Steered", "session_not_found"]

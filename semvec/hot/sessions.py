@@ -6,23 +6,29 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from contextvars import Context
+from functools import partial
 from itertools import islice
+from types import MappingProxyType
+from typing import TypeVar
 
 from semvec.clock import Clock
-from semvec.errors import NotFound, SemvecError, Unavailable
+from semvec.errors import Conflict, NotFound, SemvecError, Unavailable
+from semvec.hot.changed import Changed
 from semvec.hot.consolidating import Consolidating
 from semvec.hot.copy import Hot, Name
 from semvec.hot.telling import tell
+from semvec.hot.units import Units
 from semvec.persistence import (
+    Next,
     append_of,
     rebuilt,
     replay,
     saved_with,
+    seen,
     snapshot_of,
 )
 from semvec.session.events import (
-    Consolidated,
     Created,
     MemoryRecord,
     Turn,
@@ -34,11 +40,13 @@ from semvec.session.literals import Entry
 from semvec.session.plan import Plan
 from semvec.session.session import Session
 from semvec.session.turn import decide_turn, plan_turn
-from semvec.store import Replace, Store, Stored
+from semvec.store import Kind, Part, Replace, Store, Stored, unit_at_work
 from semvec.telemetry.protocol import SILENT, Reason, SessionLife, Span
 from semvec.vectors import Vector
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 ATTEMPTS = 100
 """Conflicts with other processes that one change survives; each means that another one advanced."""
@@ -50,42 +58,18 @@ TOGETHER = 64
 """Sessions that leave at once on shutdown, so that their snapshots share commits."""
 CLOSING_S = 2.5
 """What shutdown may spend on snapshots; the journal has everything anyway."""
+OWNED = MappingProxyType({Kind.BACKING: "cluster", Kind.META: "region"})
+"""What sessions that are not plain stand behind."""
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Changed:
-    """`cosines`, shape (m, count), are the plan's queries' to the rows as they were before."""
-
-    hot: Hot
-    plan: Plan
-    turn: Turn
-    cosines: Vector
-
-    @property
-    def withheld_by(self) -> str | None:
-        """What kept an input from being learnt."""
-        level = self.plan.withheld_by
-        return None if level is None else level.lower()
-
-    @property
-    def memory_id(self) -> int | None:
-        """The memory that the request's own input became or reinforced."""
-        if self.plan.withheld_by is not None or not self.turn.learnt:
-            return None
-        return self.turn.learnt[-1].memory_id
-
-    @property
-    def memory_hash(self) -> str | None:
-        if self.memory_id is None:
-            return None
-        memories = self.hot.session.memories
-        return memories.content(memories.row(self.memory_id)).hash
+Beside = Callable[[Hot, Turn], Awaitable[Sequence[Part]]]
+"""What has to be committed with a turn of a session, or not at all."""
 
 
 class HotSessions:
     """Every change goes through `change`, every look through `get`.
 
-    A hot copy is always a prefix of the journal: it is changed only by events that are committed.
+    A hot copy is always a prefix of the journal: it is changed only by events that are committed,
+    or by a unit that has it to itself until they are.
     """
 
     def __init__(
@@ -108,6 +92,7 @@ class HotSessions:
         self._background: set[asyncio.Task[None]] = set()
         self._consolidating = Consolidating(self._commit, clock)
         self._nbytes = 0
+        self.units = Units(store, keep=self._keep, drop=self.drop, advanced=self._advanced)
 
     def __len__(self) -> int:
         return len(self._hot)
@@ -121,30 +106,49 @@ class HotSessions:
         hot = self._hot.get(name)
         return hot is not None and hot.key == key
 
-    async def add(self, name: Name, created: Created) -> bool:
-        """Create a session; False where this owner has one of this name."""
-        head = await self._store.create(*name, created.at, encode_event(created))
+    async def add(
+        self, name: Name, created: Created, *parts: Part, kind: Kind = Kind.PLAIN
+    ) -> bool:
+        """Create a session, with `parts` or not at all; False where this owner has one of this
+        name."""
+        session = Session(created)
+        head = await self._store.create(
+            *name,
+            created.at,
+            encode_event(created),
+            *parts,
+            kind=kind,
+            **seen(session),
+        )
         if head is None:
             return False
-        self._keep(Hot(name, head.key, Session(created), self._clock()))
+        self.units.take_in(Hot(name, head.key, session, self._clock(), kind=kind))
         return True
 
     async def get(self, name: Name) -> Hot:
         """The session as committed by now, by whichever process. Raises NotFound."""
         while True:
             hot = await self._resident(name)
-            if not self._store.shared or await self._is_current(hot):
+            if not self._store.shared or hot.unit is not None or await self._is_current(hot):
                 return hot
 
-    async def change(self, hot: Hot, plan: Callable[[Session], Plan]) -> Changed:
-        """Decide an event on the session as it is, commit it, apply it.
+    async def settled(self, hot: Hot) -> Hot:
+        """The copy, or a newer one, as soon as all that it shows is committed: for whoever has
+        awaited anything since `get`. Raises NotFound."""
+        return await self._resident(hot.name) if hot.ahead else hot
+
+    async def change(
+        self, hot: Hot, plan: Callable[[Session], Plan], beside: Beside | None = None
+    ) -> Changed:
+        """Decide an event on the session as it is, commit it with what belongs `beside` it, apply
+        it.
 
         It is planned again when another process was faster. Raises NotFound, Unavailable.
         """
         for _ in range(ATTEMPTS):
-            async with hot.lock:
+            async with self.units.locked(hot):
                 if hot.live:
-                    changed = await self._attempt(hot, plan(hot.session))
+                    changed = await self._attempt(hot, plan(hot.session), beside)
                     if changed is not None:
                         return changed
                     self._telemetry.repeated()
@@ -160,7 +164,7 @@ class HotSessions:
         """Those of the unit vector `x`, shape (d,), to the session's rows, shape (count,)."""
         if hot.session.memories.vectors.codes.size <= LARGE:
             return hot.session.memories.cosines(x[None]).reshape(-1)
-        async with hot.lock:
+        async with self.units.locked(hot):
             return (await self._scan(hot.session, x[None])).reshape(-1)
 
     async def entities(self, hot: Hot, q: str, limit: int) -> tuple[list[Entry], int]:
@@ -168,19 +172,65 @@ class HotSessions:
         literals = hot.session.literals
         if literals.text_bytes <= LARGE_TEXT:
             return literals.search(q, limit)
-        async with hot.lock:
+        async with self.units.locked(hot):
             return await asyncio.to_thread(literals.search, q, limit)
 
     async def delete(self, name: Name) -> None:
-        """Erase a session."""
+        """Erase a session; raises Conflict for one that stands behind something else."""
         head = await self._store.head(*name)
         if head is None:
             raise session_not_found(name[1])
-        await self._supersede(name, head.key, self._store.delete(head.key))
+        if head.kind != Kind.PLAIN:
+            raise Conflict(
+                f"session {name[1]!r} goes with the {OWNED[Kind(head.kind)]} it stands behind"
+            )
+        if not await self.erase(name, head.key):
+            raise session_not_found(name[1])
+
+    async def erase(self, name: Name, key: int, *parts: Part) -> bool:
+        """Erase the session of this key, with `parts`; False where it is gone, or they came too
+        late."""
+        return await self._supersede(name, key, self._store.delete(key, *parts))
 
     async def replace(self, name: Name, replace: Replace) -> None:
         """Put what was imported in the place of a session's contents. Raises NotFound."""
-        await self._supersede(name, replace.key, self._store.replace(replace))
+        if not await self._supersede(name, replace.key, self._store.replace(replace)):
+            raise session_not_found(name[1])
+        self.units.discard_if_lost(replace.content)
+
+    def peek(self, name: Name) -> Hot | None:
+        """The copy in memory, as far as it knows."""
+        return self._hot.get(name)
+
+    async def loaded(self, name: Name) -> None:
+        """Wait for a copy that is just being loaded."""
+        if (loading := self._loading.get(name)) is not None:
+            await asyncio.wait([loading])
+
+    def apply(self, hot: Hot, event: Next) -> None:
+        """An event that is committed, or will be with the unit at work."""
+        hot.unit = unit_at_work()
+        hot.session.apply(event)
+        hot.settle(event)
+        tell(event, self._telemetry)
+        if hot.unit is None:
+            self._advanced(hot)
+
+    def _advanced(self, hot: Hot) -> None:
+        """See to what is due after an event."""
+        self._resize(hot)
+        if hot.overdue:
+            self._start(self._snapshot(hot))
+        if self._consolidating.wanted(hot):
+            self._start(self._consolidating.run(hot))
+
+    def drop(self, hot: Hot) -> None:
+        """Let go of a copy, whatever it is."""
+        if hot.live:
+            hot.live = False
+            self._nbytes -= hot.nbytes
+            if self._hot.get(hot.name) is hot:
+                del self._hot[hot.name]
 
     def sweep(self) -> None:
         """Start the eviction of sessions that are idle, or too many, or too large together."""
@@ -204,17 +254,22 @@ class HotSessions:
         await asyncio.gather(*self._background, return_exceptions=True)
 
     async def _resident(self, name: Name) -> Hot:
-        hot = self._hot.get(name)
-        if hot is None:
-            loading = self._loading.get(name)
-            if loading is None:
-                loading = self._loading[name] = asyncio.create_task(self._load(name))
-                loading.add_done_callback(lambda _: self._loading.pop(name))
-            hot = await asyncio.shield(loading)
+        if (made := self.units.made(name)) is not None:
+            return made
+        while (hot := self._hot.get(name) or await self._brought(name)).ahead:
+            async with hot.lock:  # it is free when the copy is as it is committed, or dropped
+                pass
         hot.used_at = self._clock()
         if hot.live:
             self._hot.move_to_end(name)
         return hot
+
+    async def _brought(self, name: Name) -> Hot:
+        loading = self._loading.get(name)
+        if loading is None:
+            loading = self._loading[name] = aside(self._load(name))
+            loading.add_done_callback(lambda _: self._loading.pop(name))
+        return await asyncio.shield(loading)
 
     async def _load(self, name: Name) -> Hot:
         began = time.monotonic()
@@ -225,29 +280,29 @@ class HotSessions:
         self._telemetry.loaded(time.monotonic() - began)
         return hot
 
-    async def _supersede(self, name: Name, key: int, write: Awaitable[bool]) -> None:
+    async def _supersede(self, name: Name, key: int, write: Awaitable[bool]) -> bool:
         """Write what no event tells; also where nobody can tell whether that took effect, no hot
         copy stays."""
         try:
-            written = await write
+            return await write
         finally:
-            if (loading := self._loading.get(name)) is not None:
-                await asyncio.wait([loading])
-            if self.is_resident(name, key):
-                self._drop(self._hot[name])
-        if not written:
-            raise session_not_found(name[1])
+            await self.units.afterwards(partial(self._forget, name, key))
+
+    async def _forget(self, name: Name, key: int) -> None:
+        await self.loaded(name)
+        if self.is_resident(name, key):
+            self.drop(self._hot[name])
 
     async def _is_current(self, hot: Hot) -> bool:
         """Bring the copy up to what other processes committed; False where it had to be dropped."""
         head = await self._store.head(*hot.name)
         if head is None or head.key != hot.key:
-            self._drop(hot)
-        elif head.seq > hot.session.seq:
-            async with hot.lock:
-                if head.seq > hot.session.seq:
+            self.drop(hot)
+        elif not hot.ahead and head.seq > hot.session.seq:
+            async with self.units.locked(hot):
+                if hot.live and head.seq > hot.session.seq:
                     await self._catch_up(hot)
-        return hot.live
+        return hot.live and not hot.ahead
 
     async def _catch_up(self, hot: Hot) -> None:
         """Apply what others committed; drop the copy where the journal no longer says."""
@@ -257,12 +312,12 @@ class HotSessions:
             complete = bool(events) and replay(hot.session, events)
         finally:
             if not complete:
-                self._drop(hot)
+                self.drop(hot)
         if complete:
             hot.settle()
             self._resize(hot)
 
-    async def _attempt(self, hot: Hot, plan: Plan) -> Changed | None:
+    async def _attempt(self, hot: Hot, plan: Plan, beside: Beside | None = None) -> Changed | None:
         """Commit and apply the plan's event; None where another process was faster."""
         known = await self._archived(hot, [draft.fold for draft in plan.drafts])
         cosines = await self._scan(hot.session, plan.queries)
@@ -275,28 +330,23 @@ class HotSessions:
             returned=hot.returning(known),
             used=[Use(*used) for used in hot.used.items()],
         )
-        if not await self._commit(hot, turn):
+        parts = await beside(hot, turn) if beside is not None else ()
+        if not await self._commit(hot, turn, *parts):
             return None
         return Changed(hot, plan, turn, cosines)
 
-    async def _commit(self, hot: Hot, event: Turn | Consolidated) -> bool:
+    async def _commit(self, hot: Hot, event: Next, *parts: Part) -> bool:
         """Make `event` the session's next one; False where another process was faster."""
+        append = append_of(hot.key, hot.session, event)
         try:
             with self._span("commit"):
-                committed = await self._store.append(append_of(hot.key, hot.session, event))
+                committed = await self._store.append(append, *parts)
             if not committed:
                 return False
-            hot.session.apply(event)
+            self.apply(hot, event)
         except BaseException:
-            self._drop(hot)
+            self.drop(hot)
             raise
-        hot.settle(event)
-        self._resize(hot)
-        tell(event, self._telemetry)
-        if hot.overdue:
-            self._start(self._snapshot(hot))
-        if self._consolidating.wanted(hot):
-            self._start(self._consolidating.run(hot))
         return True
 
     async def _archived(self, hot: Hot, folds: Sequence[bytes]) -> list[MemoryRecord]:
@@ -315,6 +365,8 @@ class HotSessions:
 
     async def _snapshot(self, hot: Hot) -> None:
         """Save the session as it is now; a failure leaves the journal as it was."""
+        if hot.ahead:
+            return  # nobody knows yet whether it will be so; the unit's end asks again
         hot.saving, saved, done = True, saved_with(hot.session), False
         try:
             done = await self._store.save_snapshot(snapshot_of(hot.key, hot.session, hot.saved))
@@ -342,7 +394,7 @@ class HotSessions:
             except Exception:
                 log.exception("session %d leaves memory unsaved", hot.key)
             finally:
-                self._drop(hot)
+                self.drop(hot)
                 self._telemetry.evicted(reason)
 
     def _keep(self, hot: Hot) -> Hot:
@@ -351,7 +403,7 @@ class HotSessions:
             if there.key >= hot.key:
                 hot.live = False
                 return there
-            self._drop(there)
+            self.drop(there)
         self._hot[hot.name] = hot
         self._nbytes += hot.nbytes
         self._make_room()
@@ -371,13 +423,6 @@ class HotSessions:
             hot.leaving = True
             self._start(self._evict(hot, reason))
 
-    def _drop(self, hot: Hot) -> None:
-        if hot.live:
-            hot.live = False
-            self._nbytes -= hot.nbytes
-            if self._hot.get(hot.name) is hot:
-                del self._hot[hot.name]
-
     def _resize(self, hot: Hot) -> None:
         if hot.live:
             nbytes = hot.session.nbytes
@@ -387,7 +432,7 @@ class HotSessions:
                 self._make_room()
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(work)
+        task = aside(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
@@ -395,8 +440,13 @@ class HotSessions:
 def rebuild(name: Name, stored: Stored, now: float) -> Hot:
     """A hot copy out of storage."""
     session, saved = rebuilt(stored)
-    return Hot(name, stored.head.key, session, now, saved)
+    return Hot(name, stored.head.key, session, now, saved, stored.head.kind)
 
 
 def session_not_found(session_id: str) -> NotFound:
     return NotFound(f"session {session_id!r} not found")
+
+
+def aside(work: Coroutine[None, None, T]) -> asyncio.Task[T]:
+    """A task that is at work for no request in particular."""
+    return asyncio.create_task(work, context=Context())

@@ -46,7 +46,9 @@ class Recall:
         if query is None:
             return answers.Context(session_id, [])
         with self._span("recall"):
+            hot = await self._hot.settled(hot)
             archived = await self.archived(hot, query.text)
+            hot = await self._hot.settled(hot)
             cosines = await self._hot.cosines(hot, query.vector)
             now = self._clock()
             found = Search(hot.session, query, cosines, now, archived).best(top_k)

@@ -2,24 +2,38 @@
 
 import asyncio
 import contextlib
+import logging
 import time
 import uuid
 from collections.abc import Callable
 from contextlib import nullcontext
 
 from semvec import answers
+from semvec.audit import AuditLog
 from semvec.clock import Clock
 from semvec.embed.opening import open_embedder
 from semvec.embed.protocol import Embedder
 from semvec.errors import SemvecError
 from semvec.hot import HotSessions
+from semvec.hot.steering import Steering
 from semvec.intake import Intake
+from semvec.licensing.revocations import Revocations
 from semvec.service.aside import Aside
+from semvec.service.clusters import Clusters
 from semvec.service.control import Control
 from semvec.service.conversation import Conversation
+from semvec.service.drifts import Drifts
+from semvec.service.following import Following
+from semvec.service.gathering import Gathering
 from semvec.service.literals import LiteralCache
+from semvec.service.moving import Moving
+from semvec.service.realigning import Realigning
 from semvec.service.recall import Recall
+from semvec.service.regions import Regions
+from semvec.service.repeats import Repeats
+from semvec.service.revoking import RevocationWatch
 from semvec.service.sessions import Sessions
+from semvec.service.trail import Trail
 from semvec.service.transfers import Transfers
 from semvec.service.verification import Verification
 from semvec.settings import Settings
@@ -27,13 +41,15 @@ from semvec.store import Store
 from semvec.telemetry.metrics import Metrics
 from semvec.telemetry.protocol import SILENT, Span
 
+log = logging.getLogger(__name__)
+
 LAGGING_S = 5.0
 """Age of the oldest waiting write past which the server is not ready."""
 
 
 class Service:
     """What it can do: `sessions`, `conversation`, `recall`, `control`, `literals`, `transfers`,
-    `verification`."""
+    `verification`, `clusters`, `regions`; who did what: `audit`, `trail`; `repeats`."""
 
     def __init__(
         self,
@@ -46,6 +62,7 @@ class Service:
         span: Span = nullcontext,
     ) -> None:
         self.database, self._embedder, self._settings = store, embedder, settings
+        self.clock = clock
         intake = Intake(embedder, settings.long_term_memories, span)
         self._hot = HotSessions(
             store,
@@ -58,14 +75,44 @@ class Service:
         )
         self.sessions = Sessions(self._hot, store, intake, clock, new_id)
         self.recall = Recall(self._hot, store, intake, clock, span)
+        steering, moving = Steering(self._hot, store), Moving(self._hot)
+        gathering = Gathering(store, self._hot)
+        self._realigning = Realigning(store, self._hot, steering, gathering, moving, clock)
+        self.following = Following(store)
+        drifts = Drifts(store, self._realigning, self.following)
         self.conversation = Conversation(
-            self._hot, intake, self.sessions, self.recall, clock, settings.context_tokens, span
+            self._hot,
+            intake,
+            self.sessions,
+            self.recall,
+            drifts,
+            clock,
+            settings.context_tokens,
+            span,
+        )
+        self.clusters = Clusters(
+            store,
+            self._hot,
+            intake,
+            steering,
+            gathering,
+            moving,
+            self._realigning,
+            clock,
+            new_id,
+        )
+        self.regions = Regions(
+            store, self._hot, intake, self._realigning, self.following, clock, new_id
         )
         self.control = Control(self._hot, intake)
         self.literals = LiteralCache(self._hot)
         aside = Aside(store)
         self.transfers = Transfers(aside, store, self._hot, clock, settings.max_body_bytes)
         self.verification = Verification(aside, self._hot)
+        self.audit = AuditLog(store, clock)
+        self.trail = Trail(store, clock, settings.audit_days)
+        self.repeats = Repeats(store, clock, settings.repeats_per_subject)
+        self._revocations = RevocationWatch(store)
         self._sweeper: asyncio.Task[None] | None = None
         if metrics is not None:
             self._show(metrics)
@@ -74,8 +121,14 @@ class Service:
     def resident(self) -> int:
         return len(self._hot)
 
+    @property
+    def revoked(self) -> Revocations:
+        """The tokens that are revoked, up to date while the service runs."""
+        return self._revocations.revoked
+
     async def start(self) -> None:
         await self.database.open()
+        await self._revocations.start()
         if self._embedder is not None:
             await self._embedder.start()
         self._sweeper = asyncio.create_task(self._sweep())
@@ -86,7 +139,10 @@ class Service:
             self._sweeper.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._sweeper
+        await self.following.close()
+        await self._revocations.close()
         await self._hot.close()
+        await self.trail.sweep(closing=True)
         if self._embedder is not None:
             await self._embedder.close()
         await self.database.close()
@@ -100,6 +156,7 @@ class Service:
             await self.database.ping()
             database = "ok"
         except SemvecError as error:
+            log.warning("not ready: %s", error)
             database = error.detail
         lag = self.database.lag
         journal = "ok" if lag < LAGGING_S else f"the oldest write has waited {lag:.1f} s"
@@ -117,9 +174,12 @@ class Service:
 
     async def _sweep(self) -> None:
         while True:
+            await self._realigning.sweep()
             await asyncio.sleep(self._settings.session_sweep_s)
             self.sweep()
             await self.transfers.sweep()
+            await self.repeats.sweep()
+            await self.trail.sweep()
 
 
 def open_service(

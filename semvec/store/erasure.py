@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from semvec.store import statements
+from semvec.store.repeats import blank
 from semvec.store.rows import run
 
 AT_ONCE = 64
@@ -23,6 +24,17 @@ def erase(connection: Connection, contents: Sequence[int]) -> None:
     run(connection, statements.ADD_REMAINS, [{"content": content} for content in sorted(large)])
     if small := [content for content in contents if content not in large]:
         _erase_all(connection, small)
+
+
+def erase_heads(connection: Connection, keys: Sequence[int]) -> None:
+    """Sessions whose contents are erased, and all that names them."""
+    if not keys:
+        return
+    blank(connection, keys)
+    for lock, delete in statements.ERASE_BESIDE:
+        if connection.execute(lock, {"keys": keys}).first() is not None:
+            connection.execute(delete, {"keys": keys})
+    connection.execute(statements.ERASE_HEADS, {"keys": keys})
 
 
 def erase_more(connection: Connection, content: int) -> bool:

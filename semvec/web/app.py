@@ -16,7 +16,7 @@ from semvec.telemetry.metrics import Metrics
 from semvec.telemetry.opening import Telemetry, open_telemetry
 from semvec.web.cors import allow_origins
 from semvec.web.endpoint import mount
-from semvec.web.keys import DOCUMENT, LIMITER, METRICS, SERVICE, SETTINGS
+from semvec.web.keys import CLIENT, DOCUMENT, LIMITER, METRICS, SERVICE, SETTINGS
 from semvec.web.middleware.account import Accounts, account
 from semvec.web.middleware.auth import PUBLIC, authenticate
 from semvec.web.middleware.client import locate
@@ -38,7 +38,8 @@ def create_app(
     settings = settings or load_settings()
     telemetry = telemetry or open_telemetry(settings)
     service = open_service(settings, telemetry.metrics, telemetry.span)
-    return assemble(settings, service, open_verifier(settings), telemetry)
+    verifier = open_verifier(settings, revoked=service.revoked)
+    return assemble(settings, service, verifier, telemetry)
 
 
 def from_argv(argv: Sequence[str]) -> web.Application:
@@ -65,7 +66,7 @@ def assemble(
             answer_errors,
             locate(settings.trusted_proxies),
             *([limit_logins(limiter, verifier)] if limiter else ()),
-            authenticate(verifier, settings.allow_anonymous),
+            authenticate(verifier, settings.allow_anonymous, _refused),
             *([limit_requests(limiter)] if limiter else ()),
         ],
         client_max_size=settings.max_body_bytes,
@@ -76,6 +77,7 @@ def assemble(
     app[DOCUMENT] = describe(ENDPOINTS, PUBLIC)
     app.cleanup_ctx.append(_running_service)
     app.cleanup_ctx.append(_watched_loop)
+    app.on_shutdown.append(_end_streams)
     if limiter:
         app[LIMITER] = limiter
         app.on_response_prepare.append(tell_limits)
@@ -106,8 +108,16 @@ def _count_refusals(metrics: Metrics, limiter: Limiter) -> None:
     metrics.follow(metrics.edge.unshared, lambda: limiter.unshared)
 
 
+def _refused(request: web.Request) -> None:
+    request.app[SERVICE].trail.refused(request[CLIENT])
+
+
 async def _close_limiter(app: web.Application) -> None:
     await app[LIMITER].close()
+
+
+async def _end_streams(app: web.Application) -> None:
+    app[SERVICE].following.end()
 
 
 async def _running_service(app: web.Application) -> AsyncIterator[None]:

@@ -43,7 +43,12 @@ async def opened(
     url: str, clock: HeldClock | None = None, *, shared: bool | None = None, **limits: int
 ) -> AsyncIterator[tuple[Store, HotSessions]]:
     store = Store(url, shared=shared)
-    chosen = {"max_sessions": 100, "memory_bytes": 1 << 30, "idle_ttl_s": 1000, **limits}
+    chosen: dict[str, Any] = {
+        "max_sessions": 100,
+        "memory_bytes": 1 << 30,
+        "idle_ttl_s": 1000,
+        **limits,
+    }
     sessions = HotSessions(store, clock or HeldClock(), **chosen)
     await store.open()
     try:
@@ -172,8 +177,8 @@ async def test_a_look_while_a_session_is_made_leaves_one_copy(
     async with opened(database_url) as (store, sessions):
         create, looked = store.create, []
 
-        async def slow(*args: Any) -> Any:
-            head = await create(*args)
+        async def slow(*args: Any, **rest: Any) -> Any:
+            head = await create(*args, **rest)
             looked.append(await sessions.get(NAME))
             return head
 

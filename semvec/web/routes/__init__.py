@@ -1,12 +1,15 @@
 """All endpoints, by what they are about."""
 
 from semvec.web.routes import (
+    audit,
+    clusters,
     control,
     conversation,
     document,
     health,
     literals,
     metrics,
+    regions,
     sessions,
     state,
     transfer,
@@ -20,6 +23,9 @@ ENDPOINTS = (
     *transfer.ENDPOINTS,
     *control.ENDPOINTS,
     *literals.ENDPOINTS,
+    *audit.ENDPOINTS,
+    *clusters.ENDPOINTS,
+    *regions.ENDPOINTS,
     *document.ENDPOINTS,
     *metrics.ENDPOINTS,
 )
