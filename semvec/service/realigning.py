@@ -56,7 +56,6 @@ class Realigning:
     async def _act(self, regions: Sequence[int]) -> None:
         for key in regions:
             self._bells.ring(("region", key))
-        for key in regions:
             try:
                 async with self._turns.setdefault(key, asyncio.Lock()):
                     await self._review(key)

@@ -16,7 +16,7 @@ from semvec import answers
 from semvec.audit import Event
 from semvec.errors import Conflict, NotFound
 from semvec.intake import NewSession
-from semvec.paging import Page
+from semvec.paging import Excerpt, Page
 from semvec.service import Answer, Asked, Service
 from semvec.service.feeds import Bells, Feed
 from semvec.session.verify import Check
@@ -159,10 +159,10 @@ class RecordingService:
         self._note("put", given | {"owner": owner, "session_id": session_id})
         return answers.EntityStored(session_id, given["key"], 9)
 
-    async def find(self, owner: str, session_id: str, **given: Any) -> answers.Entities:
+    async def find(self, owner: str, session_id: str, **given: Any) -> Excerpt[answers.Entities]:
         self._note("find", given | {"owner": owner, "session_id": session_id})
         item = answers.EntityItem("a/b.py", "path", "x = 1", "", 1.0, 2)
-        return answers.Entities(session_id, [item], 6)
+        return Excerpt(answers.Entities(session_id, [item], 6), "next", 6)
 
     async def remove(self, owner: str, session_id: str, key: str) -> answers.EntityRemoved:
         self._note("remove", {"owner": owner, "session_id": session_id, "key": key})
