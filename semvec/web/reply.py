@@ -1,6 +1,5 @@
 """What handlers answer, as HTTP responses."""
 
-from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import BinaryIO, Generic, TypeVar
@@ -10,7 +9,7 @@ from aiohttp import web
 from aiohttp.payload import BufferedReaderPayload
 from yarl import URL
 
-from semvec.paging import Page
+from semvec.paging import Excerpt, Page
 from semvec.service import Answer
 from semvec.web.idempotency import REPLAYED
 
@@ -34,17 +33,6 @@ class Download(Generic[Body]):
     file: BinaryIO | None
 
 
-@dataclass(frozen=True, slots=True)
-class EventStream(Generic[Body]):
-    """Bodies that go out one by one as server-sent events of this name, each with its id.
-
-    The first is None, and raises what is wrong; later ones are where nothing has come for a second.
-    """
-
-    name: str
-    events: AsyncGenerator[tuple[int, Body] | None]
-
-
 def json_response(body: object, status: int = 200) -> web.Response:
     """`body` is what orjson takes: dataclasses, lists, dicts with str keys, plain values."""
     return web.Response(body=orjson.dumps(body), status=status, headers=JSON)
@@ -65,9 +53,9 @@ def file_response(download: Download[Body]) -> web.Response:
     return web.Response(body=BufferedReaderPayload(download.file), headers=JSON)
 
 
-def page_response(page: Page[Body], url: URL) -> web.Response:
-    """The plain list; the way on is in the headers."""
-    response = json_response(page.items)
+def page_response(page: Page[Body] | Excerpt[Body], url: URL) -> web.Response:
+    """The list, or what it stands in; the way on is in the headers."""
+    response = json_response(page.items if isinstance(page, Page) else page.body)
     response.headers["X-Total-Estimate"] = str(page.total)
     if page.next_cursor is not None:
         response.headers["X-Next-Cursor"] = page.next_cursor
