@@ -45,6 +45,7 @@ from semvec.store.transactions import STORAGE_ERRORS, Commits, cause, read, refu
 from semvec.store.whole import Whole
 from semvec.store.writer import Writer
 from semvec.store.writes import Write, carry_out, took_effect
+from semvec.telemetry.protocol import SILENT, Batches
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -63,11 +64,14 @@ class Store:
     tell whether the write took effect.
     """
 
-    def __init__(self, url: str, *, shared: bool | None = None) -> None:
+    def __init__(
+        self, url: str, *, shared: bool | None = None, telemetry: Batches = SILENT
+    ) -> None:
+        """`telemetry` hears of commits."""
         self._database = connect(url, shared=shared)
         self._release: Callable[[], None] | None = None
         self._commits = Commits(self._database.writes)
-        self._writer = Writer[Write, Outcome](self._commit)
+        self._writer = Writer[Write, Outcome](self._commit, telemetry)
         self._chain: Link | None = None
         self._left_over = asyncio.Event()
         self._left_over.set()
@@ -86,6 +90,11 @@ class Store:
     def lag(self) -> float:
         """Seconds that the oldest write without an outcome has been waiting; 0.0 without one."""
         return self._writer.lag
+
+    @property
+    def waiting(self) -> int:
+        """Writes without an outcome."""
+        return self._writer.waiting
 
     async def open(self) -> None:
         """Lock and migrate the database and start writing; StoreError when that cannot be."""
