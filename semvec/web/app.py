@@ -19,6 +19,7 @@ from semvec.web.middleware.request_id import identify
 from semvec.web.openapi import describe
 from semvec.web.routes import ENDPOINTS
 from semvec.web.routes.pages import mount_pages
+from semvec.web.stream import STREAMS, Streams
 
 
 def create_app(settings: Settings | None = None) -> web.Application:
@@ -54,8 +55,9 @@ def assemble(settings: Settings, service: Service, verifier: Verifier | None) ->
     app[SETTINGS] = settings
     app[SERVICE] = service
     app[DOCUMENT] = describe(ENDPOINTS, PUBLIC)
-    app.cleanup_ctx.append(_running_service)
+    app[STREAMS] = Streams(settings.max_streams, settings.stream_heartbeat_s)
     app.on_shutdown.append(_end_streams)
+    app.cleanup_ctx.append(_running_service)
     if limiter:
         app[LIMITER] = limiter
         app.on_response_prepare.append(tell_limits)
@@ -67,16 +69,16 @@ def assemble(settings: Settings, service: Service, verifier: Verifier | None) ->
     return app
 
 
+async def _end_streams(app: web.Application) -> None:
+    app[STREAMS].end()
+
+
 def _refused(request: web.Request) -> None:
     request.app[SERVICE].trail.refused(request[CLIENT])
 
 
 async def _close_limiter(app: web.Application) -> None:
     await app[LIMITER].close()
-
-
-async def _end_streams(app: web.Application) -> None:
-    app[SERVICE].following.end()
 
 
 async def _running_service(app: web.Application) -> AsyncIterator[None]:

@@ -30,7 +30,6 @@ from semvec.web.idempotency import key_of, scope_of
 from semvec.web.keys import CALLER, CLIENT, REQUEST_ID, SERVICE, SETTINGS
 from semvec.web.reply import (
     Download,
-    EventStream,
     Reply,
     answer_response,
     file_response,
@@ -38,7 +37,7 @@ from semvec.web.reply import (
     page_response,
 )
 from semvec.web.schemas.fields import Query
-from semvec.web.streaming import stream_response
+from semvec.web.stream import Stream, stream_response
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 Handle = Callable[..., Awaitable[Any]]
@@ -59,9 +58,10 @@ class Endpoint:
 
     `path` is as the document shows it; in `pattern` a part may say what it matches. `limit` bounds
     the body, in bytes; an `upload` is read by the handler. `errors` are statuses of errors beyond
-    those that follow from what the endpoint takes. `makes` names fields of the reply that other
-    endpoints take. What `changes` something goes on record under its handler's name; the input that
-    names what it is of is `named`: a part of the path, or a field of the body.
+    those that follow from what the endpoint takes. What is `streamed` are events, each a `reply`.
+    `makes` names fields of the reply that other endpoints take. What `changes` something goes on
+    record under its handler's name; the input that names what it is of is `named`: a part of the
+    path, or a field of the body.
     """
 
     method: Method
@@ -81,7 +81,7 @@ class Endpoint:
     changes: bool
     kind: str
     named: tuple[str, str] | None
-    streams: bool
+    streamed: bool
     makes: tuple[str, ...]
 
     @property
@@ -177,10 +177,10 @@ class Endpoint:
     async def _response(self, request: web.Request, result: Any) -> web.StreamResponse:
         if isinstance(result, Page | Excerpt):
             return page_response(result, request.rel_url)
-        if isinstance(result, EventStream):
-            return await stream_response(result, request)
         if isinstance(result, Download):
             return file_response(result)
+        if isinstance(result, Stream):
+            return await stream_response(result, request)
         if isinstance(result, Reply):
             return json_response(result.body, result.status)
         return json_response(result, self.statuses[0])
@@ -228,7 +228,7 @@ def endpoint(
             changes=method != "GET" if changes is None else changes,
             kind=kind,
             named=named,
-            streams=get_origin(answered) is EventStream,
+            streamed=get_origin(answered) is Stream,
             makes=makes,
         )
 
@@ -252,7 +252,7 @@ def _reply_type(answered: Any) -> tuple[Any, bool]:
         return GenericAlias(list, get_args(answered)), True
     if kind is Excerpt:
         return get_args(answered)[0], True
-    return (get_args(answered)[0] if kind in (Reply, Download, EventStream) else answered), False
+    return (get_args(answered)[0] if kind in (Reply, Download, Stream) else answered), False
 
 
 def _body_type(taken: Any) -> tuple[type[BaseModel] | None, bool]:

@@ -1,6 +1,5 @@
 """What handlers answer, as HTTP responses."""
 
-from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import BinaryIO, Generic, TypeVar
@@ -32,17 +31,6 @@ class Download(Generic[Body]):
     """A body that lies in a file as JSON, none in answer to HEAD; sending it closes the file."""
 
     file: BinaryIO | None
-
-
-@dataclass(frozen=True, slots=True)
-class EventStream(Generic[Body]):
-    """Bodies that go out one by one as server-sent events of this name, each with its id.
-
-    The first is None, and raises what is wrong; later ones are where nothing has come for a second.
-    """
-
-    name: str
-    events: AsyncGenerator[tuple[int, Body] | None]
 
 
 def json_response(body: object, status: int = 200) -> web.Response:

@@ -74,6 +74,7 @@ async def remove_member(
     "/v1/cluster/{cluster_id}/store",
     summary="Learn a message and its answer",
     errors=CHANGES,
+    makes=("memory_hash",),
 )
 async def store_in_cluster(
     call: Call, cluster_id: ClusterId, body: ClusterStoreRequest

@@ -37,6 +37,7 @@ Prose = Annotated[Text, Field(max_length=LONGEST_PROSE), _Unpublished()]
 """What is encoded, which takes time for each word: a quarter of a million letters, a second."""
 
 SessionId = Annotated[Text, Field(description="The session.")]
+UserId = Annotated[Text, Field(description="The user, as named in a switch.")]
 MemoryHash = Annotated[Text, Field(description="The memory, by its `memory_hash`.")]
 EntityKey = Annotated[Text, Field(description="The key, with its slashes.")]
 
