@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import nullcontext
 from contextvars import Context
 from functools import partial
 from itertools import islice
@@ -15,6 +17,7 @@ from semvec.errors import Conflict, NotFound, SemvecError, Unavailable
 from semvec.hot.changed import Beside, Changed
 from semvec.hot.consolidating import Consolidating
 from semvec.hot.copy import Hot, Name, rebuild
+from semvec.hot.telling import tell
 from semvec.hot.units import Units
 from semvec.persistence import (
     Next,
@@ -37,6 +40,7 @@ from semvec.session.session import Session
 from semvec.session.steering import Mean, moved
 from semvec.session.turn import decide_turn, plan_turn
 from semvec.store import Kind, Part, Replace, Store, unit_at_work
+from semvec.telemetry.protocol import SILENT, Reason, SessionLife, Span
 from semvec.vectors import Vector
 
 log = logging.getLogger(__name__)
@@ -72,8 +76,11 @@ class HotSessions:
         max_sessions: int,
         memory_bytes: int,
         idle_ttl_s: float,
+        telemetry: SessionLife = SILENT,
+        span: Span = nullcontext,
     ) -> None:
         self._store, self._clock = store, clock
+        self._telemetry, self._span = telemetry, span
         self._max_sessions, self._memory_bytes = max_sessions, memory_bytes
         self._idle_ttl_s = idle_ttl_s
         self._hot: OrderedDict[Name, Hot] = OrderedDict()
@@ -85,6 +92,11 @@ class HotSessions:
 
     def __len__(self) -> int:
         return len(self._hot)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that they take together."""
+        return self._nbytes
 
     def is_resident(self, name: Name, key: int) -> bool:
         hot = self._hot.get(name)
@@ -149,6 +161,7 @@ class HotSessions:
                     decided = await attempt(hot)
                     if decided is not None:
                         return decided
+                    self._telemetry.repeated()
                     await self._catch_up(hot)
             if not hot.live:
                 name, key = hot.name, hot.key
@@ -209,6 +222,7 @@ class HotSessions:
         hot.unit = unit_at_work()
         hot.session.apply(event)
         hot.settle(event)
+        tell(event, self._telemetry)
         if hot.unit is None:
             self._advanced(hot)
 
@@ -232,7 +246,7 @@ class HotSessions:
         """Start the eviction of sessions that are idle, or too many, or too large together."""
         horizon = self._clock() - self._idle_ttl_s
         for hot in [hot for hot in self._hot.values() if hot.used_at < horizon]:
-            self._send_off(hot)
+            self._send_off(hot, "idle")
         self._make_room()
 
     async def close(self) -> None:
@@ -241,7 +255,8 @@ class HotSessions:
             async with asyncio.timeout(CLOSING_S):
                 waiting = list(self._hot.values())
                 for start in range(0, len(waiting), TOGETHER):
-                    await asyncio.gather(*map(self._evict, waiting[start : start + TOGETHER]))
+                    leaving = waiting[start : start + TOGETHER]
+                    await asyncio.gather(*(self._evict(hot, "closing") for hot in leaving))
         except TimeoutError:
             log.warning("%d sessions close without a snapshot", len(self._hot))
         for task in self._background:
@@ -267,10 +282,13 @@ class HotSessions:
         return await asyncio.shield(loading)
 
     async def _load(self, name: Name) -> Hot:
+        began = time.monotonic()
         stored = await self._store.load(*name)
         if stored is None:
             raise session_not_found(name[1])
-        return self._keep(await asyncio.to_thread(rebuild, name, stored, self._clock()))
+        hot = self._keep(await asyncio.to_thread(rebuild, name, stored, self._clock()))
+        self._telemetry.loaded(time.monotonic() - began)
+        return hot
 
     async def _supersede(self, name: Name, key: int, write: Awaitable[bool]) -> bool:
         """Write what no event tells; also where nobody can tell whether that took effect, no hot
@@ -331,7 +349,9 @@ class HotSessions:
         """Make `event` the session's next one; False where another process was faster."""
         append = append_of(hot.key, hot.session, event)
         try:
-            if not await self._store.append(append, *parts):
+            with self._span("commit"):
+                committed = await self._store.append(append, *parts)
+            if not committed:
                 return False
             self.apply(hot, event)
         except BaseException:
@@ -357,9 +377,10 @@ class HotSessions:
         """Save the session as it is now; a failure leaves the journal as it was."""
         if hot.ahead:
             return  # nobody knows yet whether it will be so; the unit's end asks again
-        hot.saving, saved = True, saved_with(hot.session)
+        hot.saving, saved, done = True, saved_with(hot.session), False
         try:
-            if await self._store.save_snapshot(snapshot_of(hot.key, hot.session, hot.saved)):
+            done = await self._store.save_snapshot(snapshot_of(hot.key, hot.session, hot.saved))
+            if done:
                 hot.saved = saved
         except SemvecError as error:
             log.warning("no snapshot of session %d: %s", hot.key, error)
@@ -367,8 +388,9 @@ class HotSessions:
             log.exception("no snapshot of session %d", hot.key)
         finally:
             hot.saving = False
+            self._telemetry.snapshot(done)
 
-    async def _evict(self, hot: Hot) -> None:
+    async def _evict(self, hot: Hot, reason: Reason) -> None:
         async with hot.lock:
             if not hot.live:
                 return
@@ -383,6 +405,7 @@ class HotSessions:
                 log.exception("session %d leaves memory unsaved", hot.key)
             finally:
                 self.drop(hot)
+                self._telemetry.evicted(reason)
 
     def _keep(self, hot: Hot) -> Hot:
         """The copy that stays: of two of a name the newer session's, of one session's the first."""
@@ -403,12 +426,12 @@ class HotSessions:
             if number <= 0 and nbytes <= 0:
                 return
             number, nbytes = number - 1, nbytes - hot.nbytes
-            self._send_off(hot)
+            self._send_off(hot, "room")
 
-    def _send_off(self, hot: Hot) -> None:
+    def _send_off(self, hot: Hot, reason: Reason) -> None:
         if not hot.leaving:
             hot.leaving = True
-            self._start(self._evict(hot))
+            self._start(self._evict(hot, reason))
 
     def _resize(self, hot: Hot) -> None:
         if hot.live:

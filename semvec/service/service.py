@@ -6,6 +6,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import nullcontext
 
 from semvec import answers
 from semvec.audit import AuditLog
@@ -41,6 +42,8 @@ from semvec.service.users import Users
 from semvec.service.verification import Verification
 from semvec.settings import Settings
 from semvec.store import Store
+from semvec.telemetry.metrics import Metrics
+from semvec.telemetry.protocol import SILENT, Span
 
 log = logging.getLogger(__name__)
 
@@ -60,26 +63,37 @@ class Service:
         settings: Settings,
         clock: Clock,
         new_id: Callable[[], str],
+        metrics: Metrics | None = None,
+        span: Span = nullcontext,
     ) -> None:
         self.database, self._embedder, self._settings = store, embedder, settings
         self.clock = clock
-        intake = Intake(embedder, settings.long_term_memories)
+        intake = Intake(embedder, settings.long_term_memories, span)
         self._hot = HotSessions(
             store,
             clock,
             max_sessions=settings.max_sessions,
             memory_bytes=settings.memory_bytes,
             idle_ttl_s=settings.session_idle_ttl_s,
+            telemetry=SILENT if metrics is None else metrics.sessions,
+            span=span,
         )
         self.sessions = Sessions(self._hot, store, intake, clock, new_id)
-        self.recall = Recall(self._hot, store, intake, clock)
+        self.recall = Recall(self._hot, store, intake, clock, span)
         steering, moving = Steering(self._hot, store), Moving(self._hot)
         gathering = Gathering(store, self._hot)
         bells = Bells(shared=store.shared)
         self._realigning = Realigning(store, self._hot, steering, gathering, moving, bells, clock)
         drifts = Drifts(store, self._realigning)
         self.conversation = Conversation(
-            self._hot, intake, self.sessions, self.recall, drifts, clock, settings.context_tokens
+            self._hot,
+            intake,
+            self.sessions,
+            self.recall,
+            drifts,
+            clock,
+            settings.context_tokens,
+            span,
         )
         self.clusters = Clusters(
             store,
@@ -107,6 +121,8 @@ class Service:
         self.repeats = Repeats(store, clock, settings.repeats_per_subject)
         self._revocations = RevocationWatch(store)
         self._sweeper: asyncio.Task[None] | None = None
+        if metrics is not None:
+            self._show(metrics)
 
     @property
     def resident(self) -> int:
@@ -156,6 +172,14 @@ class Service:
         checks = {"database": database, "journal": journal, "embedder": embedder}
         return answers.Ready(database == journal == "ok", checks)
 
+    def _show(self, metrics: Metrics) -> None:
+        metrics.show(metrics.sessions.hot, lambda: len(self._hot))
+        metrics.show(metrics.sessions.hot_bytes, lambda: self._hot.nbytes)
+        metrics.sessions.hot_limit.set(self._settings.max_sessions)
+        metrics.sessions.hot_bytes_limit.set(self._settings.memory_bytes)
+        metrics.show(metrics.journal.lag, lambda: self.database.lag)
+        metrics.show(metrics.journal.waiting, lambda: self.database.waiting)
+
     async def _sweep(self) -> None:
         while True:
             await self._realigning.sweep()
@@ -166,9 +190,13 @@ class Service:
             await self.trail.sweep()
 
 
-def open_service(settings: Settings, clock: Clock = time.time) -> Service:
+def open_service(
+    settings: Settings, metrics: Metrics, span: Span = nullcontext, clock: Clock = time.time
+) -> Service:
     """A service as the settings say; nothing is opened before `start`."""
     shared = {"auto": None, "on": True, "off": False}[settings.database_shared]
-    store = Store(settings.database_url, shared=shared)
-    embedder = open_embedder(settings.embedder, settings.embed_model, settings.embed_api_key)
-    return Service(store, embedder, settings, clock, lambda: uuid.uuid4().hex)
+    store = Store(settings.database_url, shared=shared, telemetry=metrics.journal)
+    embedder = open_embedder(
+        settings.embedder, settings.embed_model, settings.embed_api_key, metrics.embedder
+    )
+    return Service(store, embedder, settings, clock, lambda: uuid.uuid4().hex, metrics, span)

@@ -285,9 +285,7 @@ audit_log = Table(
     Column("client_ip", Text),
     Column("details", Text, nullable=False),
     Column("hash", LargeBinary, nullable=False),
-    Index("audit_by_chain", "chain", "seq", unique=True),  # verify
     Index("audit_by_subject", "subject", "id"),  # an owner's rows, newest first
-    sqlite_autoincrement=True,
 )
 
 repeats = Table(

@@ -30,11 +30,13 @@ from semvec.web.idempotency import key_of, scope_of
 from semvec.web.keys import CALLER, CLIENT, REQUEST_ID, SERVICE, SETTINGS
 from semvec.web.reply import (
     Download,
+    Rendered,
     Reply,
     answer_response,
     file_response,
     json_response,
     page_response,
+    rendered_response,
 )
 from semvec.web.schemas.fields import Query
 from semvec.web.stream import Stream, stream_response
@@ -58,10 +60,11 @@ class Endpoint:
 
     `path` is as the document shows it; in `pattern` a part may say what it matches. `limit` bounds
     the body, in bytes; an `upload` is read by the handler. `errors` are statuses of errors beyond
-    those that follow from what the endpoint takes. What is `streamed` are events, each a `reply`.
-    `makes` names fields of the reply that other endpoints take. What `changes` something goes on
-    record under its handler's name; the input that names what it is of is `named`: a part of the
-    path, or a field of the body.
+    those that follow from what the endpoint takes, `media` what a good answer may come as, and
+    `scheme` how a public endpoint asks who it is nevertheless. What is `streamed` are events, each
+    a `reply`. `makes` names fields of the reply that other endpoints take. What `changes` something
+    goes on record under its handler's name; the input that names what it is of is `named`: a part
+    of the path, or a field of the body.
     """
 
     method: Method
@@ -83,6 +86,8 @@ class Endpoint:
     named: tuple[str, str] | None
     streamed: bool
     makes: tuple[str, ...]
+    media: tuple[str, ...]
+    scheme: str | None
 
     @property
     def body_required(self) -> bool:
@@ -181,6 +186,8 @@ class Endpoint:
             return file_response(result)
         if isinstance(result, Stream):
             return await stream_response(result, request)
+        if isinstance(result, Rendered):
+            return rendered_response(result)
         if isinstance(result, Reply):
             return json_response(result.body, result.status)
         return json_response(result, self.statuses[0])
@@ -196,6 +203,8 @@ def endpoint(
     limit: Limit = attrgetter("max_body_bytes"),
     makes: tuple[str, ...] = (),
     changes: bool | None = None,
+    media: tuple[str, ...] = ("application/json",),
+    scheme: str | None = None,
 ) -> Callable[[Handle], Endpoint]:
     """Whatever is not asked for by GET `changes` something, unless it says that it does not."""
 
@@ -230,6 +239,8 @@ def endpoint(
             named=named,
             streamed=get_origin(answered) is Stream,
             makes=makes,
+            media=media,
+            scheme=scheme,
         )
 
     return declare
@@ -248,6 +259,8 @@ def mount(router: web.UrlDispatcher, *endpoints: Endpoint) -> None:
 def _reply_type(answered: Any) -> tuple[Any, bool]:
     """The type of the body, and whether it is one page of a list."""
     kind = get_origin(answered)
+    if answered is Rendered:
+        return str, False
     if kind is Page:
         return GenericAlias(list, get_args(answered)), True
     if kind is Excerpt:

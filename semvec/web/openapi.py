@@ -89,6 +89,7 @@ def describe(endpoints: Sequence[Endpoint], public: Container[str]) -> Schema:
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
                 "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+                "operator": {"type": "http", "scheme": "basic"},
             },
         },
     }
@@ -132,7 +133,7 @@ def _operation(declared: Endpoint, bodies: Bodies, public: bool) -> Schema:
             "content": _json(bodies[declared, "validation"]),
         }
     if public:
-        operation["security"] = []
+        operation["security"] = [{declared.scheme: []}] if declared.scheme else []
     return operation
 
 
@@ -181,13 +182,14 @@ def _required(model: type[BaseModel] | None) -> Sequence[str]:
 
 
 def _responses(declared: Endpoint, body: Schema, public: bool) -> Schema:
-    schemas = dict.fromkeys(_error_statuses(declared, public), ERROR)
-    if 422 in schemas:
-        schemas[422] = VALIDATION_ERROR
-    schemas |= dict.fromkeys(declared.statuses, body)
+    contents = dict.fromkeys(_error_statuses(declared, public), _json(ERROR))
+    if 422 in contents:
+        contents[422] = _json(VALIDATION_ERROR)
+    for status in declared.statuses:
+        contents[status] = {kind: {"schema": body} for kind in declared.media}
     responses: Schema = {
-        str(status): {"description": HTTPStatus(status).phrase, "content": _json(schema)}
-        for status, schema in sorted(schemas.items())
+        str(status): {"description": HTTPStatus(status).phrase, "content": content}
+        for status, content in sorted(contents.items())
     }
     if declared.streamed:
         responses["200"] = {

@@ -1,11 +1,12 @@
 """What handlers answer, as HTTP responses."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import BinaryIO, Generic, TypeVar
 
 import orjson
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.payload import BufferedReaderPayload
 from yarl import URL
 
@@ -33,6 +34,15 @@ class Download(Generic[Body]):
     file: BinaryIO | None
 
 
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A body that is no JSON."""
+
+    content: bytes
+    content_type: str
+    headers: Mapping[str, str]
+
+
 def json_response(body: object, status: int = 200) -> web.Response:
     """`body` is what orjson takes: dataclasses, lists, dicts with str keys, plain values."""
     return web.Response(body=orjson.dumps(body), status=status, headers=JSON)
@@ -51,6 +61,11 @@ def file_response(download: Download[Body]) -> web.Response:
     if download.file is None:
         return web.Response(headers=JSON)
     return web.Response(body=BufferedReaderPayload(download.file), headers=JSON)
+
+
+def rendered_response(rendered: Rendered) -> web.Response:
+    headers = {hdrs.CONTENT_TYPE: rendered.content_type, **rendered.headers}
+    return web.Response(body=rendered.content, headers=headers)
 
 
 def page_response(page: Page[Body] | Excerpt[Body], url: URL) -> web.Response:

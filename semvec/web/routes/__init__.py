@@ -8,6 +8,7 @@ from semvec.web.routes import (
     document,
     health,
     literals,
+    metrics,
     network,
     observer,
     regions,
@@ -30,4 +31,5 @@ ENDPOINTS = (
     *clusters.ENDPOINTS,
     *regions.ENDPOINTS,
     *document.ENDPOINTS,
+    *metrics.ENDPOINTS,
 )
