@@ -63,8 +63,8 @@ class Endpoint:
     the body, in bytes; an `upload` is read by the handler. `errors` are statuses of errors beyond
     those that follow from what the endpoint takes, `media` what a good answer may come as, and
     `scheme` how a public endpoint asks who it is nevertheless. `makes` names fields of the reply
-    that other endpoints take. What `changes` something goes on record under its handler's name; the input that
-    names what it is of is `named`: a part of the path, or a field of the body.
+    that other endpoints take. What `changes` something goes on record under its handler's name; the
+    input that names what it is of is `named`: a part of the path, or a field of the body.
     """
 
     method: Method
