@@ -81,6 +81,9 @@ class Server:
     def resident_mb(self) -> float:
         return float(self._usage.memory_info().rss) / 2**20
 
+    def signal(self, number: int) -> None:
+        self._process.send_signal(number)
+
     def stop(self) -> None:
         self._process.terminate()
         self._process.wait()

@@ -48,6 +48,10 @@ class Intake:
     def __init__(self, embedder: Embedder | None, long_term: int, span: Span = nullcontext) -> None:
         self._embedder, self._long_term, self._span = embedder, long_term, span
 
+    @property
+    def embeds(self) -> bool:
+        return self._embedder is not None
+
     def profile(self, wanted: NewSession) -> Profile:
         """What a new session is made with; the embedder's model unless the dimension is another."""
         loaded, dimension = self._embedder, wanted.dimension

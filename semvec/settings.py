@@ -276,6 +276,12 @@ class Settings(BaseModel):
     max_connections_per_ip: Count = Field(
         default=2048, description="open connections of one address (IPv6: of one /64)"
     )
+    max_streams: Count = Field(
+        default=16, description="event streams that one licence subject may have open"
+    )
+    stream_heartbeat_s: Seconds = Field(
+        default=15, description="silence on an event stream after which a sign of life is sent"
+    )
     repeats_per_subject: Count = Field(
         default=100_000,
         description="answers to requests with an Idempotency-Key that are kept of one licence "

@@ -14,7 +14,7 @@ import semvec
 ROOT = Path(semvec.__file__).parent
 LOWER: dict[str, set[str]] = {
     "addresses": set(),
-    "answers": {"session"},
+    "answers": {"groups", "session"},
     "audit": {"audit", "clock", "paging", "store"},
     "audit_cli": {"audit", "settings", "store"},
     "canonical": set(),

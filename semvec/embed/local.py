@@ -168,7 +168,7 @@ class LocalEmbedder:
         if device is not None:
             try:
                 return DeviceModel.of(model, device)
-            except (MemoryError, Unavailable, ValueError) as error:
+            except (ImportError, MemoryError, Unavailable, ValueError) as error:
                 log.warning("%s is encoded on the CPU: %s", self._model_name, error)
         return Model.of(model)
 

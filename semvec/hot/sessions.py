@@ -14,15 +14,14 @@ from typing import TypeVar
 
 from semvec.clock import Clock
 from semvec.errors import Conflict, NotFound, SemvecError, Unavailable
-from semvec.hot.changed import Changed
+from semvec.hot.changed import Beside, Changed
 from semvec.hot.consolidating import Consolidating
-from semvec.hot.copy import Hot, Name
+from semvec.hot.copy import Hot, Name, rebuild
 from semvec.hot.telling import tell
 from semvec.hot.units import Units
 from semvec.persistence import (
     Next,
     append_of,
-    rebuilt,
     replay,
     saved_with,
     seen,
@@ -31,7 +30,6 @@ from semvec.persistence import (
 from semvec.session.events import (
     Created,
     MemoryRecord,
-    Turn,
     Use,
     decode_memory,
     encode_event,
@@ -39,8 +37,9 @@ from semvec.session.events import (
 from semvec.session.literals import Entry
 from semvec.session.plan import Plan
 from semvec.session.session import Session
+from semvec.session.steering import Mean, moved
 from semvec.session.turn import decide_turn, plan_turn
-from semvec.store import Kind, Part, Replace, Store, Stored, unit_at_work
+from semvec.store import Kind, Part, Replace, Store, unit_at_work
 from semvec.telemetry.protocol import SILENT, Reason, SessionLife, Span
 from semvec.vectors import Vector
 
@@ -58,11 +57,8 @@ TOGETHER = 64
 """Sessions that leave at once on shutdown, so that their snapshots share commits."""
 CLOSING_S = 2.5
 """What shutdown may spend on snapshots; the journal has everything anyway."""
-OWNED = MappingProxyType({Kind.BACKING: "cluster", Kind.META: "region"})
+OWNED = MappingProxyType({Kind.BACKING: "cluster", Kind.META: "region or the observer"})
 """What sessions that are not plain stand behind."""
-
-Beside = Callable[[Hot, Turn], Awaitable[Sequence[Part]]]
-"""What has to be committed with a turn of a session, or not at all."""
 
 
 class HotSessions:
@@ -140,17 +136,31 @@ class HotSessions:
     async def change(
         self, hot: Hot, plan: Callable[[Session], Plan], beside: Beside | None = None
     ) -> Changed:
-        """Decide an event on the session as it is, commit it with what belongs `beside` it, apply
-        it.
+        """Decide an event on the session, commit it with what belongs `beside` it, apply it.
 
         It is planned again when another process was faster. Raises NotFound, Unavailable.
         """
+        return await self._decided(hot, lambda it: self._attempt(it, plan(it.session), beside))
+
+    async def move(self, hot: Hot, toward: Vector, share: float) -> Mean:
+        """Have the state go this share of the way to a vector; where it was. Raises as `change`."""
+
+        async def attempt(there: Hot) -> Mean | None:
+            session = there.session
+            event = moved(session.state.interaction_count, toward, share, self._clock())
+            before = session.state.mean
+            return before if await self._commit(there, event) else None
+
+        return await self._decided(hot, attempt)
+
+    async def _decided(self, hot: Hot, attempt: Callable[[Hot], Awaitable[T | None]]) -> T:
+        """What comes of an attempt once no other process was faster."""
         for _ in range(ATTEMPTS):
             async with self.units.locked(hot):
                 if hot.live:
-                    changed = await self._attempt(hot, plan(hot.session), beside)
-                    if changed is not None:
-                        return changed
+                    decided = await attempt(hot)
+                    if decided is not None:
+                        return decided
                     self._telemetry.repeated()
                     await self._catch_up(hot)
             if not hot.live:
@@ -435,12 +445,6 @@ class HotSessions:
         task = aside(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
-
-
-def rebuild(name: Name, stored: Stored, now: float) -> Hot:
-    """A hot copy out of storage."""
-    session, saved = rebuilt(stored)
-    return Hot(name, stored.head.key, session, now, saved, stored.head.kind)
 
 
 def session_not_found(session_id: str) -> NotFound:

@@ -23,18 +23,22 @@ from semvec.service.clusters import Clusters
 from semvec.service.control import Control
 from semvec.service.conversation import Conversation
 from semvec.service.drifts import Drifts
-from semvec.service.following import Following
+from semvec.service.feeds import Bells
 from semvec.service.gathering import Gathering
 from semvec.service.literals import LiteralCache
 from semvec.service.moving import Moving
+from semvec.service.network import Network
+from semvec.service.observer import Observer
 from semvec.service.realigning import Realigning
 from semvec.service.recall import Recall
 from semvec.service.regions import Regions
 from semvec.service.repeats import Repeats
 from semvec.service.revoking import RevocationWatch
+from semvec.service.sampling import Sampling
 from semvec.service.sessions import Sessions
 from semvec.service.trail import Trail
 from semvec.service.transfers import Transfers
+from semvec.service.users import Users
 from semvec.service.verification import Verification
 from semvec.settings import Settings
 from semvec.store import Store
@@ -49,7 +53,8 @@ LAGGING_S = 5.0
 
 class Service:
     """What it can do: `sessions`, `conversation`, `recall`, `control`, `literals`, `transfers`,
-    `verification`, `clusters`, `regions`; who did what: `audit`, `trail`; `repeats`."""
+    `verification`, `clusters`, `regions`, `network`, `users`, `observer`, `sampling`; who did what:
+    `audit`, `trail`; `repeats`."""
 
     def __init__(
         self,
@@ -77,9 +82,9 @@ class Service:
         self.recall = Recall(self._hot, store, intake, clock, span)
         steering, moving = Steering(self._hot, store), Moving(self._hot)
         gathering = Gathering(store, self._hot)
-        self._realigning = Realigning(store, self._hot, steering, gathering, moving, clock)
-        self.following = Following(store)
-        drifts = Drifts(store, self._realigning, self.following)
+        bells = Bells(shared=store.shared)
+        self._realigning = Realigning(store, self._hot, steering, gathering, moving, bells, clock)
+        drifts = Drifts(store, self._realigning)
         self.conversation = Conversation(
             self._hot,
             intake,
@@ -101,14 +106,16 @@ class Service:
             clock,
             new_id,
         )
-        self.regions = Regions(
-            store, self._hot, intake, self._realigning, self.following, clock, new_id
-        )
+        self.regions = Regions(store, self._hot, intake, self._realigning, bells, clock, new_id)
         self.control = Control(self._hot, intake)
         self.literals = LiteralCache(self._hot)
         aside = Aside(store)
         self.transfers = Transfers(aside, store, self._hot, clock, settings.max_body_bytes)
         self.verification = Verification(aside, self._hot)
+        self.network = Network(store, self._hot)
+        self.users = Users(store, clock)
+        self.observer = Observer(store, self._hot, intake, bells, clock, new_id)
+        self.sampling = Sampling(store, self._hot, bells, clock)
         self.audit = AuditLog(store, clock)
         self.trail = Trail(store, clock, settings.audit_days)
         self.repeats = Repeats(store, clock, settings.repeats_per_subject)
@@ -131,6 +138,7 @@ class Service:
         await self._revocations.start()
         if self._embedder is not None:
             await self._embedder.start()
+        self.sampling.start()
         self._sweeper = asyncio.create_task(self._sweep())
 
     async def close(self) -> None:
@@ -139,7 +147,7 @@ class Service:
             self._sweeper.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._sweeper
-        await self.following.close()
+        await self.sampling.close()
         await self._revocations.close()
         await self._hot.close()
         await self.trail.sweep(closing=True)

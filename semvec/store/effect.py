@@ -68,7 +68,10 @@ class Effect:
 
     def entries(self, *parts: Put | Part) -> tuple[Entry, ...]:
         """What the write of these has to take along."""
-        return () if self.recorded is not None else (self.receipt.entry(_made(parts)),)
+        if self.recorded is not None:
+            return ()
+        made = None if self.receipt.id is not None else _made(parts)
+        return (self.receipt.entry(made),)
 
 
 class Unit(Effect):

@@ -40,6 +40,7 @@ from semvec.store.records import (
     Together,
 )
 from semvec.store.repeats import Kept, Repeat
+from semvec.store.trail import Trail
 from semvec.store.transactions import STORAGE_ERRORS, Commits, cause, read, refused_as
 from semvec.store.whole import Whole
 from semvec.store.writer import Writer
@@ -51,8 +52,6 @@ T = TypeVar("T")
 
 SWEPT = 500
 """Old rows that are deleted in one transaction."""
-PAGE = 1000
-"""Rows of the audit log that are read at once."""
 
 
 class Store:
@@ -235,23 +234,14 @@ class Store:
         """How many rows there are, as far as anybody counts."""
         return await self._read(audit.count, wanted)
 
-    async def openings(self) -> list[Recorded]:
-        """The first rows of all chains that still have theirs."""
-        return await self._read(audit.openings)
-
-    async def chains(self) -> AsyncIterator[tuple[Link, list[Recorded]]]:
-        """All of the audit log as of one moment: of each chain the link before its first row, and
-        its rows, page by page."""
-        with refused_as("read"):
-            async with self._database.consistent.connect() as connection:
-                for begin in await connection.run_sync(audit.chains):
-                    after = begin.seq
-                    while True:
-                        page = await connection.run_sync(audit.in_chain, begin.chain, after, PAGE)
-                        yield begin, page
-                        if not page:
-                            break
-                        after = page[-1].seq
+    @asynccontextmanager
+    async def trail(self) -> AsyncIterator[Trail]:
+        """The whole audit log as of one moment; hold it no longer than reading takes."""
+        async with AsyncExitStack() as stack:
+            with refused_as("read"):
+                connection = await stack.enter_async_context(self._database.consistent.connect())
+                begins = await connection.run_sync(audit.chains)
+            yield Trail(begins, connection)
 
     async def head(self, owner: str, session_id: str) -> Head | None:
         return await self._read(reads.head, owner, session_id)

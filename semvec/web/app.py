@@ -26,6 +26,7 @@ from semvec.web.middleware.request_id import identify
 from semvec.web.openapi import describe
 from semvec.web.routes import ENDPOINTS
 from semvec.web.routes.pages import mount_pages
+from semvec.web.stream import STREAMS, Streams
 
 
 def create_app(
@@ -75,9 +76,10 @@ def assemble(
     app[SERVICE] = service
     app[METRICS] = telemetry.metrics
     app[DOCUMENT] = describe(ENDPOINTS, PUBLIC)
+    app[STREAMS] = Streams(settings.max_streams, settings.stream_heartbeat_s)
+    app.on_shutdown.append(_end_streams)
     app.cleanup_ctx.append(_running_service)
     app.cleanup_ctx.append(_watched_loop)
-    app.on_shutdown.append(_end_streams)
     if limiter:
         app[LIMITER] = limiter
         app.on_response_prepare.append(tell_limits)
@@ -108,16 +110,16 @@ def _count_refusals(metrics: Metrics, limiter: Limiter) -> None:
     metrics.follow(metrics.edge.unshared, lambda: limiter.unshared)
 
 
+async def _end_streams(app: web.Application) -> None:
+    app[STREAMS].end()
+
+
 def _refused(request: web.Request) -> None:
     request.app[SERVICE].trail.refused(request[CLIENT])
 
 
 async def _close_limiter(app: web.Application) -> None:
     await app[LIMITER].close()
-
-
-async def _end_streams(app: web.Application) -> None:
-    app[SERVICE].following.end()
 
 
 async def _running_service(app: web.Application) -> AsyncIterator[None]:

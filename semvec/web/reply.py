@@ -1,6 +1,6 @@
 """What handlers answer, as HTTP responses."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import BinaryIO, Generic, TypeVar
@@ -10,7 +10,7 @@ from aiohttp import hdrs, web
 from aiohttp.payload import BufferedReaderPayload
 from yarl import URL
 
-from semvec.paging import Page
+from semvec.paging import Excerpt, Page
 from semvec.service import Answer
 from semvec.web.idempotency import REPLAYED
 
@@ -32,17 +32,6 @@ class Download(Generic[Body]):
     """A body that lies in a file as JSON, none in answer to HEAD; sending it closes the file."""
 
     file: BinaryIO | None
-
-
-@dataclass(frozen=True, slots=True)
-class EventStream(Generic[Body]):
-    """Bodies that go out one by one as server-sent events of this name, each with its id.
-
-    The first is None, and raises what is wrong; later ones are where nothing has come for a second.
-    """
-
-    name: str
-    events: AsyncGenerator[tuple[int, Body] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +68,9 @@ def rendered_response(rendered: Rendered) -> web.Response:
     return web.Response(body=rendered.content, headers=headers)
 
 
-def page_response(page: Page[Body], url: URL) -> web.Response:
-    """The plain list; the way on is in the headers."""
-    response = json_response(page.items)
+def page_response(page: Page[Body] | Excerpt[Body], url: URL) -> web.Response:
+    """The list, or what it stands in; the way on is in the headers."""
+    response = json_response(page.items if isinstance(page, Page) else page.body)
     response.headers["X-Total-Estimate"] = str(page.total)
     if page.next_cursor is not None:
         response.headers["X-Next-Cursor"] = page.next_cursor

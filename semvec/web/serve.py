@@ -28,7 +28,7 @@ from semvec.web import create_app
 from semvec.web.connection import Connection
 from semvec.web.crowd import Crowd
 from semvec.web.draining import DRAINING, Draining, let_go
-from semvec.web.keys import SERVICE
+from semvec.web.stream import STREAMS
 from semvec.web.tls import Tls, accepting, open_certificate
 
 BACKLOG = 1024
@@ -86,7 +86,7 @@ def log_to(handler: logging.Handler, level: str) -> None:
     logging.getLogger("aiohttp.access").disabled = True
 
 
-async def _serve(settings: Settings, outbox: Outbox) -> None:
+async def _serve(settings: Settings, outbox: Outbox | None = None) -> None:
     loop = asyncio.get_running_loop()
     certificate = open_certificate(settings)
     with _told_in_short():
@@ -120,7 +120,7 @@ async def _serve(settings: Settings, outbox: Outbox) -> None:
         print(f"semvec {__version__} listening on {_address(listener, tls)}", flush=True)
         await stop.wait()
         log.info("stopping")
-        app[SERVICE].following.end()
+        app[STREAMS].end()
         if settings.drain_delay_s:
             await asyncio.sleep(settings.drain_delay_s)
         late = _accept_waiting(listener, connection, tls)
