@@ -25,6 +25,8 @@ import uvloop
 from bench.http import Server, fill, workloads
 from bench.load import closed_loop, open_loop
 from semvec.settings import load_settings
+from semvec.telemetry.lines import for_eyes
+from semvec.telemetry.outbox import Outbox
 from semvec.web import serve
 
 TICK_S = 0.005
@@ -54,7 +56,9 @@ class Probe:
 
 async def watched(told: Path) -> None:
     probe = asyncio.create_task(Probe(told).run())
-    await serve._serve(load_settings(host="127.0.0.1", port=0))
+    outbox = Outbox(sys.stderr, for_eyes)
+    await serve._serve(load_settings(host="127.0.0.1", port=0), outbox)
+    outbox.close()
     probe.cancel()
 
 

@@ -77,9 +77,9 @@ def assemble(
     app[METRICS] = telemetry.metrics
     app[DOCUMENT] = describe(ENDPOINTS, PUBLIC)
     app[STREAMS] = Streams(settings.max_streams, settings.stream_heartbeat_s)
+    app.cleanup_ctx.append(_watched_loop)
     app.on_shutdown.append(_end_streams)
     app.cleanup_ctx.append(_running_service)
-    app.cleanup_ctx.append(_watched_loop)
     if limiter:
         app[LIMITER] = limiter
         app.on_response_prepare.append(tell_limits)
@@ -96,6 +96,10 @@ def assemble(
     return app
 
 
+async def _end_streams(app: web.Application) -> None:
+    app[STREAMS].end()
+
+
 def _tracing(telemetry: Telemetry, accounts: Accounts) -> list[Middleware]:
     if telemetry.traces is None:
         return []
@@ -108,10 +112,6 @@ def _count_refusals(metrics: Metrics, limiter: Limiter) -> None:
     for name, counter in metrics.edge.limited.items():
         metrics.follow(counter, partial(limiter.refused.__getitem__, name))
     metrics.follow(metrics.edge.unshared, lambda: limiter.unshared)
-
-
-async def _end_streams(app: web.Application) -> None:
-    app[STREAMS].end()
 
 
 def _refused(request: web.Request) -> None:

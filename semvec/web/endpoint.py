@@ -60,11 +60,11 @@ class Endpoint:
 
     `path` is as the document shows it; in `pattern` a part may say what it matches. `limit` bounds
     the body, in bytes; an `upload` is read by the handler. `errors` are statuses of errors beyond
-    those that follow from what the endpoint takes. What is `streamed` are events, each a `reply`.
-    `makes` names fields of the reply that other endpoints take. What `changes` something goes on
-    record under its handler's name; the input that names what it is of is `named`: a part of the
-    path, or a field of the body. `media` is what a good answer may come as, and `scheme` how a
-    public endpoint asks who it is nevertheless.
+    those that follow from what the endpoint takes, `media` what a good answer may come as, and
+    `scheme` how a public endpoint asks who it is nevertheless. What is `streamed` are events, each
+    a `reply`. `makes` names fields of the reply that other endpoints take. What `changes` something
+    goes on record under its handler's name; the input that names what it is of is `named`: a part
+    of the path, or a field of the body.
     """
 
     method: Method

@@ -86,7 +86,7 @@ def log_to(handler: logging.Handler, level: str) -> None:
     logging.getLogger("aiohttp.access").disabled = True
 
 
-async def _serve(settings: Settings, outbox: Outbox | None = None) -> None:
+async def _serve(settings: Settings, outbox: Outbox) -> None:
     loop = asyncio.get_running_loop()
     certificate = open_certificate(settings)
     with _told_in_short():
