@@ -65,6 +65,13 @@ class Conflict(SemvecError):
     status = 409
 
 
+class StillRunning(Conflict):
+    """The same request is being carried out; `retry_after` seconds from now there may be an
+    answer."""
+
+    retry_after: ClassVar[int] = 1
+
+
 class TooLarge(SemvecError):
     """The body is over the limit."""
 
@@ -97,6 +104,12 @@ class TooManyRequests(SemvecError):
     def __init__(self, detail: str, retry_after: int) -> None:
         super().__init__(detail)
         self.retry_after = retry_after
+
+
+class NotConfigured(SemvecError):
+    """The operator has not set what this needs."""
+
+    status = 503
 
 
 class Unavailable(SemvecError):

@@ -4,10 +4,11 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable
 
-from semvec.persistence import NOTHING_SAVED, Next, Saved
+from semvec.errors import Unavailable
+from semvec.persistence import NOTHING_SAVED, Next, Saved, rebuilt
 from semvec.session.events import Access, MemoryRecord, Turn
 from semvec.session.session import Session
-from semvec.store import Kind
+from semvec.store import Kind, Stored, Unit, unit_at_work
 
 Name = tuple[str, str]
 """Owner and session id."""
@@ -20,22 +21,15 @@ RETURNS = 32
 
 
 class Hot:
-    """A session in memory, and what has happened to it that the journal need not know yet."""
+    """A session in memory, and what has happened to it that the journal need not know yet.
+
+    A `unit` that has changed it has it to itself until that is committed; where that comes to
+    nothing, for good. `holder` is the unit, if it is one, that has the lock.
+    """
 
     __slots__ = (
-        *(
-            "key",
-            "kind",
-            "leaving",
-            "live",
-            "lock",
-            "name",
-            "nbytes",
-            "returned",
-            "saved",
-            "saving",
-        ),
-        *("session", "touched", "used", "used_at"),
+        *("_session", "holder", "key", "kind", "leaving", "live", "lock", "name", "nbytes"),
+        *("returned", "saved", "saving", "touched", "unit", "used", "used_at"),
     )
 
     def __init__(
@@ -47,7 +41,9 @@ class Hot:
         saved: Saved = NOTHING_SAVED,
         kind: int = Kind.PLAIN,
     ) -> None:
-        self.name, self.key, self.kind, self.session = name, key, Kind(kind), session
+        self.name, self.key, self.kind, self._session = name, key, Kind(kind), session
+        self.unit: Unit | None = None
+        self.holder: Unit | None = None
         self.lock = asyncio.Lock()
         self.live, self.leaving, self.saving = True, False, False
         self.saved = saved
@@ -56,6 +52,18 @@ class Hot:
         self.used: Counter[int] = Counter()
         self.used_at = now
         self.nbytes = session.nbytes
+
+    @property
+    def session(self) -> Session:
+        """Raises Unavailable where it shows what is not committed to anybody else."""
+        if self.ahead:
+            raise Unavailable(f"session {self.name[1]!r} is being changed: try again")
+        return self._session
+
+    @property
+    def ahead(self) -> bool:
+        """Whether the session shows what is not committed, by another's doing."""
+        return self.unit is not None and self.unit is not unit_at_work()
 
     @property
     def overdue(self) -> bool:
@@ -106,3 +114,9 @@ class Hot:
                 left = Access(access.memory_id, later.count - access.count, later.at)
                 self.touched[access.memory_id] = left
         self.used -= Counter({use.id: use.count for use in event.used})
+
+
+def rebuild(name: Name, stored: Stored, now: float) -> Hot:
+    """A hot copy out of storage."""
+    session, saved = rebuilt(stored)
+    return Hot(name, stored.head.key, session, now, saved, stored.head.kind)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 
 from semvec.hot.changed import Steered
 from semvec.hot.copy import Hot, Name
@@ -33,7 +34,7 @@ class Steering:
             copies = [self._hot.peek(each.name) for each in ordered]
             for hot in copies:
                 if hot is not None:
-                    await locks.enter_async_context(hot.lock)
+                    await locks.enter_async_context(self._hot.units.locked(hot))
             writes = [
                 write
                 for each, hot in zip(ordered, copies, strict=True)
@@ -49,7 +50,7 @@ class Steering:
                 for write in writes:
                     self._follow(write, done=done)
         for write in writes if done else ():
-            await self._catch_loaded(write)
+            await self._hot.units.afterwards(partial(self._catch_loaded, write))
         return done
 
     def _follow(self, write: Write, *, done: bool) -> None:

@@ -1,6 +1,8 @@
 """Carrying on a conversation: recall for a message, learn what is said."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from functools import partial
 
 from semvec import answers
 from semvec.clock import Clock
@@ -15,6 +17,7 @@ from semvec.session.query import Query
 from semvec.session.search import Search
 from semvec.session.session import Session
 from semvec.session.turn import Said, hear, plan_exchange, plan_turn
+from semvec.telemetry.protocol import Span
 
 CONTEXT_MEMORIES = 10
 """Memories that a context block chooses from."""
@@ -30,7 +33,9 @@ class Conversation:
         drifts: Drifts,
         clock: Clock,
         context_tokens: int,
+        span: Span = nullcontext,
     ) -> None:
+        self._span = span
         self._hot, self._intake, self._sessions, self._recall = hot, intake, sessions, recall
         self._drifts, self._clock, self._context_tokens = drifts, clock, context_tokens
 
@@ -56,21 +61,25 @@ class Conversation:
         withheld_by: str | None = "request"
         if learn:
             changed = await self._learn(hot, asked, answer, reset=reset_context)
-            if changed.hot is not hot:  # it was loaded anew, maybe as it has been imported since
+            heard, withheld_by = changed.turn.heard, changed.withheld_by
+            if changed.hot is hot:
+                memories, arrivals = hot.session.memories, changed.turn.arrivals
+                cosines = memories.renewed(changed.cosines[-1], asked.vector, arrivals)
+            else:  # it was loaded anew, maybe as it has been imported since
                 archived = await self._recall.archived(changed.hot, asked.text)
-            hot, heard = changed.hot, changed.turn.heard
-            memories, arrivals = hot.session.memories, changed.turn.arrivals
-            cosines = memories.renewed(changed.cosines[-1], asked.vector, arrivals)
-            withheld_by = changed.withheld_by
+                hot = await self._hot.settled(changed.hot)
+                cosines = await self._hot.cosines(hot, asked.vector)
         else:
+            hot = await self._hot.settled(hot)
             heard = hear(hot.session.drift, answer, asked, reset=reset_context)
             cosines = await self._hot.cosines(hot, asked.vector)
         session = hot.session
         now = self._clock()
         query = Query(asked.text, asked.vector, asked.tokens)
-        search = Search(session, query, cosines, now, archived)
-        found = search.best(CONTEXT_MEMORIES)
-        similarity, known = search.familiar(short_circuit_threshold)
+        with self._span("recall"):
+            search = Search(session, query, cosines, now, archived)
+            found = search.best(CONTEXT_MEMORIES)
+            similarity, known = search.familiar(short_circuit_threshold)
         block = context_block(
             session.state.interaction_count,
             session.total_memories,
@@ -79,6 +88,7 @@ class Conversation:
         )
         if learn:
             note_access(hot, [found[place] for place in block.shown], now)
+            await self._tell(changed)
         return answers.Run(
             session_id=hot.name[1],
             context=block.text,
@@ -101,7 +111,8 @@ class Conversation:
     ) -> answers.Stored:
         texts = [Text("response", response, response_embedding)]
         hot, (answer,) = await self._said(owner, session_id, texts)
-        return stored(session_id, await self._learn(hot, None, answer, reset=False))
+        changed = await self._learn(hot, None, answer, reset=False)
+        return await self._stored(session_id, changed)
 
     async def store_exchange(
         self,
@@ -120,7 +131,7 @@ class Conversation:
         ]
         hot, (asked, answer) = await self._said(owner, session_id, texts)
         changed = await self._change(hot, lambda session: plan_exchange(session, asked, answer))
-        return stored(session_id, changed)
+        return await self._stored(session_id, changed)
 
     async def _said(
         self, owner: str, session_id: str | None, texts: Sequence[Text]
@@ -128,7 +139,8 @@ class Conversation:
         """The session, made where no id is given, and the texts with their unit vectors."""
         if session_id is not None:
             hot = await self._hot.get((owner, session_id))
-            return hot, await self._intake.said(hot.session.profile, texts)
+            said = await self._intake.said(hot.session.profile, texts)
+            return await self._hot.settled(hot), said
         profile = self._intake.profile_of(texts[0])
         said = await self._intake.said(profile, texts)
         return await self._sessions.made(owner, profile), said
@@ -143,9 +155,16 @@ class Conversation:
 
     async def _change(self, hot: Hot, plan: Callable[[Session], Plan]) -> Changed:
         """What a session that backs a cluster tells of its drift commits with the change."""
-        changed = await self._hot.change(hot, plan, self._drifts.beside)
-        await self._drifts.told(changed)
-        return changed
+        return await self._hot.change(hot, plan, self._drifts.beside)
+
+    async def _tell(self, changed: Changed) -> None:
+        """Have others act on it: the last thing that a request does, as the session may change."""
+        await self._hot.units.afterwards(partial(self._drifts.told, changed))
+
+    async def _stored(self, session_id: str, changed: Changed) -> answers.Stored:
+        answer = stored(session_id, changed)
+        await self._tell(changed)
+        return answer
 
 
 def stored(session_id: str, changed: Changed) -> answers.Stored:

@@ -201,6 +201,36 @@ class Erase:
     content: int
 
 
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """No write at all: what goes on record is all there is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prune:
+    """The end of some of the audit log's oldest rows, of before a time."""
+
+    before: float
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """The end of some of the answers that are of before a time."""
+
+    before: float
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """The end of some of a subject's oldest answers, where it has more than `bound`."""
+
+    subject: str
+    bound: int
+    most: int
+
+
 class Change(ABC):
     """Rows of other tables that change under the locks of sessions' heads.
 
@@ -253,7 +283,8 @@ class Together:
     """Several writes, of which all take effect or none does.
 
     All are decided before any is carried out, in order: an Append sees the head that one before it
-    has moved, a Change nothing of its own operation.
+    has moved, a Change nothing of its own operation. An Append whose key is -n goes to the n-th
+    session that the operation creates.
     """
 
     parts: tuple[Part, ...]
@@ -270,7 +301,8 @@ Made = tuple[Head, ...]
 """The heads of the sessions that a Together has created, in order."""
 
 Import = Begin | Stage | Discard | Erase
-Operation = Create | Append | Snapshot | Replace | Delete | Together | Import
+Upkeep = Nothing | Prune | Forget | Crop
+Operation = Create | Append | Snapshot | Replace | Delete | Together | Import | Upkeep
 Outcome = Head | int | bool | Made | Refused | None
 """Of a Create the new head, or None where it exists; of a Together what it made, or what refused
 it; of a Begin the number that what is staged lies under; of the others whether it took effect."""

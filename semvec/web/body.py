@@ -3,11 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import BinaryIO, Generic, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, Generic, TypeVar
 
 from aiohttp import StreamReader, web
 
 from semvec.errors import Malformed, TooLarge, TooSlow
+
+if TYPE_CHECKING:
+    from hashlib import _Hash as Hash
 
 Body = TypeVar("Body")
 
@@ -22,12 +25,14 @@ WRITTEN_AT_ONCE = 1 << 20
 class Upload(Generic[Body]):
     """A body that is read when a handler asks for it, and never lies in memory as a whole.
 
-    `Body` is what its JSON has to be; nobody has checked that.
+    `Body` is what its JSON has to be; nobody has checked that. With a `hash`, it is fed with the
+    bytes as they pass.
     """
 
     request: web.Request
     limit: int
     deadline_s: float
+    hash: "Hash | None" = None
 
     async def into(self, file: BinaryIO) -> None:
         """Write the body to a file. Raises what `read_body` does."""
@@ -36,9 +41,22 @@ class Upload(Generic[Body]):
             chunks.append(chunk)
             size += len(chunk)
             if size >= WRITTEN_AT_ONCE:
-                await asyncio.to_thread(file.writelines, chunks)
+                await asyncio.to_thread(self._write, file, chunks)
                 chunks, size = [], 0
-        await asyncio.to_thread(file.writelines, chunks)
+        await asyncio.to_thread(self._write, file, chunks)
+
+    async def digest(self) -> bytes:
+        """Of the whole body, of which nobody else reads the rest. Raises what `read_body` does."""
+        assert self.hash is not None
+        async for chunk in _body_chunks(self.request, self.limit, self.deadline_s):
+            self.hash.update(chunk)
+        return self.hash.digest()
+
+    def _write(self, file: BinaryIO, chunks: list[bytes]) -> None:
+        file.writelines(chunks)
+        if self.hash is not None:
+            for chunk in chunks:
+                self.hash.update(chunk)
 
 
 async def read_body(request: web.Request, limit: int, deadline_s: float) -> bytes:

@@ -5,41 +5,51 @@
 """
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
 from operator import attrgetter
 from types import GenericAlias
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 from urllib.parse import unquote_to_bytes
 
+import orjson
 from aiohttp import web
 from multidict import MultiMapping
 from pydantic import BaseModel, ValidationError, create_model
 
 from semvec.errors import Fault, Invalid, Malformed
-from semvec.paging import Page
+from semvec.paging import Excerpt, Page
+from semvec.service import Answer, Asked, Effect, Receipt, doing
 from semvec.settings import Settings
 from semvec.web.body import Upload, leave_expectation, read_body
 from semvec.web.bounds import check_names, check_size
 from semvec.web.call import Call
-from semvec.web.keys import SETTINGS
+from semvec.web.idempotency import key_of, scope_of
+from semvec.web.keys import CALLER, CLIENT, REQUEST_ID, SERVICE, SETTINGS
 from semvec.web.reply import (
     Download,
-    EventStream,
+    Rendered,
     Reply,
+    answer_response,
     file_response,
     json_response,
     page_response,
+    rendered_response,
 )
 from semvec.web.schemas.fields import Query
-from semvec.web.streaming import stream_response
+from semvec.web.stream import Stream, stream_response
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 Handle = Callable[..., Awaitable[Any]]
 Limit = Callable[[Settings], int]
+Digest = Callable[[], Awaitable[bytes]]
 Model = TypeVar("Model", bound=BaseModel)
 
 PART = re.compile(r"{(\w+)(?::[^{}]+)?}")
+KINDS = ("session", "cluster", "region", "observer", "user", "network")
+"""What requests are about."""
 SPANNING = ":(?s:.+)}"
 """How a part of a path ends that takes in slashes."""
 
@@ -50,8 +60,11 @@ class Endpoint:
 
     `path` is as the document shows it; in `pattern` a part may say what it matches. `limit` bounds
     the body, in bytes; an `upload` is read by the handler. `errors` are statuses of errors beyond
-    those that follow from what the endpoint takes. `makes` names fields of the reply that other
-    endpoints take.
+    those that follow from what the endpoint takes, `media` what a good answer may come as, and
+    `scheme` how a public endpoint asks who it is nevertheless. What is `streamed` are events, each
+    a `reply`. `makes` names fields of the reply that other endpoints take. What `changes` something
+    goes on record under its handler's name; the input that names what it is of is `named`: a part
+    of the path, or a field of the body.
     """
 
     method: Method
@@ -68,8 +81,13 @@ class Endpoint:
     parts: type[BaseModel] | None
     reply: Any
     paged: bool
-    streams: bool
+    changes: bool
+    kind: str
+    named: tuple[str, str] | None
+    streamed: bool
     makes: tuple[str, ...]
+    media: tuple[str, ...]
+    scheme: str | None
 
     @property
     def body_required(self) -> bool:
@@ -79,9 +97,69 @@ class Endpoint:
             or any(field.is_required() for field in self.body.model_fields.values())
         )
 
+    @property
+    def keyed(self) -> bool:
+        """Whether requests may carry an Idempotency-Key."""
+        return self.changes and self.method == "POST"
+
     async def respond(self, request: web.Request) -> web.StreamResponse:
         """The aiohttp handler."""
+        if not self.changes:
+            inputs, _ = await self._inputs(request)
+            return await self._response(request, await self.handle(Call(request), **inputs))
+        key = key_of(request.headers) if self.method == "POST" else None
+        inputs, digest = await self._inputs(request, hashing=key is not None)
+        call, receipt = Call(request), self._receipt(request, inputs)
+        if key is None:
+            return await self._change(call, inputs, Effect(receipt))
+        asked = Asked(
+            receipt=receipt,
+            scope=scope_of(request, receipt.subject, key),
+            digest=digest,
+            act=partial(self._act, call, inputs),
+            once=self.upload,
+        )
+        return answer_response(await call.service.repeats.answer(asked))
+
+    async def _change(
+        self, call: Call, inputs: dict[str, Any], effect: Effect
+    ) -> web.StreamResponse:
+        try:
+            with doing(effect):
+                return await self._response(call.request, await self.handle(call, **inputs))
+        except Exception as error:
+            if effect.recorded is not None:
+                await call.service.trail.broke_off(effect.recorded, error)
+            raise
+
+    async def _act(self, call: Call, inputs: dict[str, Any]) -> Answer:
+        result = await self.handle(call, **inputs)
+        if isinstance(result, Reply):
+            return Answer(result.status, orjson.dumps(result.body))
+        return Answer(self.statuses[0], orjson.dumps(result))
+
+    def _receipt(self, request: web.Request, inputs: dict[str, Any]) -> Receipt:
+        named = None
+        if self.named is not None:
+            place, name = self.named
+            named = inputs[name] if place == "path" else getattr(inputs["body"], name)
+        return Receipt(
+            at=request.app[SERVICE].clock(),
+            subject=request[CALLER].subject,
+            action=self.handle.__name__,
+            kind=self.kind,
+            id=named,
+            status=self.statuses[0],
+            request_id=request[REQUEST_ID],
+            client_ip=request[CLIENT],
+        )
+
+    async def _inputs(
+        self, request: web.Request, *, hashing: bool = False
+    ) -> tuple[dict[str, Any], Digest]:
+        """What the handler takes, and where it is wanted the digest of the body."""
         inputs: dict[str, Any] = {}
+        content = b""
         _check_utf8(request)
         if self.parts is not None:
             inputs |= vars(_from_text(self.parts, request.match_info, "path"))
@@ -90,19 +168,26 @@ class Endpoint:
             inputs["query"] = _from_text(self.query, request.query, "query")
         settings = request.app[SETTINGS]
         if self.upload:
-            inputs["body"] = Upload(request, self.limit(settings), settings.request_deadline_s)
-        elif self.body is not None:
+            hash = sha256() if hashing else None
+            deadline_s = settings.request_deadline_s
+            inputs["body"] = Upload(request, self.limit(settings), deadline_s, hash)
+            return inputs, inputs["body"].digest
+        if self.body is not None:
             content = await read_body(request, self.limit(settings), settings.request_deadline_s)
             if not content and self.body_required:
                 raise Malformed("the body is empty: send a JSON object")
             inputs["body"] = _from_json(self.body, content or b"{}")
-        result = await self.handle(Call(request), **inputs)
-        if isinstance(result, Page):
+        return inputs, partial(_digest, content)
+
+    async def _response(self, request: web.Request, result: Any) -> web.StreamResponse:
+        if isinstance(result, Page | Excerpt):
             return page_response(result, request.rel_url)
-        if isinstance(result, EventStream):
-            return await stream_response(result, request)
         if isinstance(result, Download):
             return file_response(result)
+        if isinstance(result, Stream):
+            return await stream_response(result, request)
+        if isinstance(result, Rendered):
+            return rendered_response(result)
         if isinstance(result, Reply):
             return json_response(result.body, result.status)
         return json_response(result, self.statuses[0])
@@ -117,7 +202,12 @@ def endpoint(
     statuses: tuple[int, ...] = (200,),
     limit: Limit = attrgetter("max_body_bytes"),
     makes: tuple[str, ...] = (),
+    changes: bool | None = None,
+    media: tuple[str, ...] = ("application/json",),
+    scheme: str | None = None,
 ) -> Callable[[Handle], Endpoint]:
+    """Whatever is not asked for by GET `changes` something, unless it says that it does not."""
+
     def declare(handle: Handle) -> Endpoint:
         kinds = get_type_hints(handle, include_extras=True)
         answered = kinds.pop("return")
@@ -128,6 +218,7 @@ def endpoint(
         }
         if parts.keys() != set(PART.findall(path)):
             raise TypeError(f"{handle.__qualname__} takes {[*parts]} from {path}")
+        kind, named = _named([*parts], body if not upload else None, path)
         return Endpoint(
             method=method,
             path=PART.sub(r"{\1}", path),
@@ -143,8 +234,13 @@ def endpoint(
             parts=create_model("Parts", __base__=Query, **parts) if parts else None,
             reply=reply,
             paged=paged,
-            streams=get_origin(answered) is EventStream,
+            changes=method != "GET" if changes is None else changes,
+            kind=kind,
+            named=named,
+            streamed=get_origin(answered) is Stream,
             makes=makes,
+            media=media,
+            scheme=scheme,
         )
 
     return declare
@@ -163,14 +259,34 @@ def mount(router: web.UrlDispatcher, *endpoints: Endpoint) -> None:
 def _reply_type(answered: Any) -> tuple[Any, bool]:
     """The type of the body, and whether it is one page of a list."""
     kind = get_origin(answered)
+    if answered is Rendered:
+        return str, False
     if kind is Page:
         return GenericAlias(list, get_args(answered)), True
-    return (get_args(answered)[0] if kind in (Reply, Download, EventStream) else answered), False
+    if kind is Excerpt:
+        return get_args(answered)[0], True
+    return (get_args(answered)[0] if kind in (Reply, Download, Stream) else answered), False
 
 
 def _body_type(taken: Any) -> tuple[type[BaseModel] | None, bool]:
     """What the body has to be, and whether it is left to the handler to read."""
     return (get_args(taken)[0], True) if get_origin(taken) is Upload else (taken, False)
+
+
+def _named(
+    parts: Sequence[str], body: type[BaseModel] | None, path: str
+) -> tuple[str, tuple[str, str] | None]:
+    """The kind of what a request is about, and the input that names it, if one does."""
+    fields = () if body is None else body.model_fields
+    for place, names in (("path", parts), ("body", fields)):
+        for name in names:
+            if name.removesuffix("_id") in KINDS:
+                return name.removesuffix("_id"), (place, name)
+    return next((part for part in path.split("/") if part in KINDS), "session"), None
+
+
+async def _digest(content: bytes) -> bytes:
+    return sha256(content).digest()
 
 
 def _check_utf8(request: web.Request) -> None:

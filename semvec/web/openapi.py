@@ -9,7 +9,9 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 
 from semvec import __version__
 from semvec.web.endpoint import Endpoint
+from semvec.web.idempotency import HEADER, REPLAYED
 from semvec.web.schemas.errors import Error, ValidationError
+from semvec.web.stream import EVENT_STREAM, LAST_EVENT_ID
 
 Schema = dict[str, Any]
 Bodies = dict[tuple[Any, JsonSchemaMode], Schema]
@@ -22,17 +24,34 @@ PAGING_HEADERS: Schema = {
     "X-Next-Cursor": {"description": "`cursor` of the next page", "schema": {"type": "string"}},
     "X-Total-Estimate": {"description": "items on all pages", "schema": {"type": "integer"}},
 }
-LAST_EVENT_ID: Schema = {
-    "name": "Last-Event-ID",
-    "in": "header",
-    "description": "`id` of the last event that was seen; those after it come first",
-    "required": False,
-    "schema": {"type": "string", "pattern": "^[0-9]{0,18}$"},
-}
 RETRY_HEADERS: Schema = {
     "Retry-After": {
         "description": "seconds until there is room for one more request",
         "schema": {"type": "integer"},
+    }
+}
+RESUMING: Schema = {
+    "name": LAST_EVENT_ID,
+    "in": "header",
+    "description": "`id` of the last event that the client has; what came after it is sent first",
+    "required": False,
+    "schema": {"type": "string", "pattern": "^[0-9]{0,18}$"},
+}
+
+
+IDEMPOTENCY_KEY: Schema = {
+    "name": HEADER,
+    "in": "header",
+    "description": "Made up by the client for this request: however often it comes with the same "
+    "key and body within a day, it is carried out once and answered alike. 1 to 255 visible ASCII "
+    "characters, quoted or not.",
+    "required": False,
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!#-~][!-~]*$"},
+}
+REPLAYED_HEADERS: Schema = {
+    REPLAYED: {
+        "description": "`true` where the answer is that to an earlier request with the same key",
+        "schema": {"type": "string", "const": "true"},
     }
 }
 
@@ -70,6 +89,7 @@ def describe(endpoints: Sequence[Endpoint], public: Container[str]) -> Schema:
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
                 "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+                "operator": {"type": "http", "scheme": "basic"},
             },
         },
     }
@@ -101,8 +121,10 @@ def _operation(declared: Endpoint, bodies: Bodies, public: bool) -> Schema:
     if declared.handle.__doc__:
         operation["description"] = declared.handle.__doc__
     parameters = [*_parameters(declared.parts, "path"), *_parameters(declared.query, "query")]
-    if declared.streams:
-        parameters.append(LAST_EVENT_ID)
+    if declared.keyed:
+        parameters.append(IDEMPOTENCY_KEY)
+    if declared.streamed:
+        parameters.append(RESUMING)
     if parameters:
         operation["parameters"] = parameters
     if declared.body is not None:
@@ -111,7 +133,7 @@ def _operation(declared: Endpoint, bodies: Bodies, public: bool) -> Schema:
             "content": _json(bodies[declared, "validation"]),
         }
     if public:
-        operation["security"] = []
+        operation["security"] = [{declared.scheme: []}] if declared.scheme else []
     return operation
 
 
@@ -160,19 +182,24 @@ def _required(model: type[BaseModel] | None) -> Sequence[str]:
 
 
 def _responses(declared: Endpoint, body: Schema, public: bool) -> Schema:
-    schemas = dict.fromkeys(_error_statuses(declared, public), ERROR)
-    if 422 in schemas:
-        schemas[422] = VALIDATION_ERROR
-    schemas |= dict.fromkeys(declared.statuses, body)
+    contents = dict.fromkeys(_error_statuses(declared, public), _json(ERROR))
+    if 422 in contents:
+        contents[422] = _json(VALIDATION_ERROR)
+    for status in declared.statuses:
+        contents[status] = {kind: {"schema": body} for kind in declared.media}
     responses: Schema = {
-        str(status): {"description": HTTPStatus(status).phrase, "content": _json(schema)}
-        for status, schema in sorted(schemas.items())
+        str(status): {"description": HTTPStatus(status).phrase, "content": content}
+        for status, content in sorted(contents.items())
     }
+    if declared.streamed:
+        responses["200"] = {
+            "description": "Server-sent events, the `data` of each in this form",
+            "content": {EVENT_STREAM: {"schema": body}},
+        }
     if declared.paged:
         responses[str(declared.statuses[0])]["headers"] = PAGING_HEADERS
-    if declared.streams:
-        content = responses[str(declared.statuses[0])]["content"]
-        content["text/event-stream"] = content.pop("application/json")
+    if declared.keyed:
+        responses[str(declared.statuses[0])]["headers"] = REPLAYED_HEADERS
     if "429" in responses:
         responses["429"]["headers"] = RETRY_HEADERS
     return responses | {"default": {"description": "Any other error", "content": _json(ERROR)}}
@@ -185,6 +212,10 @@ def _error_statuses(declared: Endpoint, public: bool) -> set[int]:
         statuses |= {401, 402, 429}
     if declared.body is not None:
         statuses |= {400, 413, 422}
+    if declared.streamed:
+        statuses |= {400, 409, 503}
+    if declared.keyed:
+        statuses |= {400, 409, 422}
     if declared.query is not None or declared.parts is not None:
         statuses.add(422)
     return statuses

@@ -1,12 +1,16 @@
 """All endpoints, by what they are about."""
 
 from semvec.web.routes import (
+    audit,
     clusters,
     control,
     conversation,
     document,
     health,
     literals,
+    metrics,
+    network,
+    observer,
     regions,
     sessions,
     state,
@@ -21,7 +25,11 @@ ENDPOINTS = (
     *transfer.ENDPOINTS,
     *control.ENDPOINTS,
     *literals.ENDPOINTS,
+    *network.ENDPOINTS,
+    *observer.ENDPOINTS,
+    *audit.ENDPOINTS,
     *clusters.ENDPOINTS,
     *regions.ENDPOINTS,
     *document.ENDPOINTS,
+    *metrics.ENDPOINTS,
 )

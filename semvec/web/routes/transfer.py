@@ -40,6 +40,7 @@ async def import_session(
     "/v1/session/{session_id}/verify",
     summary="Compare a session with storage",
     errors=(404, 503),
+    changes=False,
 )
 async def verify_session(
     call: Call, session_id: SessionId, body: VerifyRequest
