@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from semvec.answers import Added
 from semvec.errors import Conflict, NotFound, Unavailable
 from semvec.service import Service
 from semvec.store import Store, groups
@@ -90,6 +91,21 @@ async def test_a_drift_goes_to_every_region_that_holds_the_cluster(database_url:
             assert event.drift_score > 0.5
             assert await voting(service, name) == 1
         assert (await service.regions.state(OWNER, "none")).recent_drift_events == []
+
+
+async def test_a_cluster_is_in_so_many_regions_and_no_more(database_url: str) -> None:
+    """Its drifts are told to all of them at once."""
+    async with running(database_url) as service:
+        await cluster(service)
+        for number in range(groups.MOST_REGIONS - 1):
+            await region(service, "c", region_id=f"r{number}")
+        await asyncio.gather(*(region(service, region_id=name) for name in ("one", "more")))
+        both = (service.regions.attach(OWNER, name, "c") for name in ("one", "more"))
+        done = await asyncio.gather(*both, return_exceptions=True)
+        assert sorted(map(type, done), key=str) == [Added, Conflict]
+        await drift(service, "c")
+        events = await services.rows(service, "drift_events")
+        assert len(events) == groups.MOST_REGIONS
 
 
 async def test_members_drift_in_silence_and_so_does_what_is_not_learnt(database_url: str) -> None:
