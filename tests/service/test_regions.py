@@ -1,6 +1,8 @@
 """Regions on a real database: votes, majorities, realignment by figures, events followed."""
 
 import asyncio
+import json
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from semvec.store import Store, groups
 from semvec.store.groups import Drifted
 from tests import services
 from tests.coordination import (
+    STEADY,
     axis,
     cluster,
     consistent,
@@ -25,6 +28,7 @@ from tests.coordination import (
     talk,
     unit,
 )
+from tests.service.test_repeats import asked
 from tests.services import DIMENSION, OWNER, HeldClock, running
 
 OTHER = "somebody else"
@@ -402,3 +406,24 @@ async def test_a_feed_has_what_another_server_is_told(postgres_url: str) -> None
         await drift(one, "c")
         ((_, event),) = await feed.read(feed.after)
         assert (event.cluster_id, event.event_id) == ("c", 1)
+
+
+async def test_a_drift_under_a_key_is_one_effect(database_url: str) -> None:
+    """The region realigns after it, and a repeat votes no second time."""
+    async with running(database_url) as service:
+        await cluster(service, coupling=0.5)
+        await member(service, "s", 3)
+        await region(service, "c")
+        for number in range(STEADY):
+            await talk(service, "c", 0, f"steady {number}")
+        act = partial(talk, service, "c", 1, "suddenly")
+        first = await service.repeats.answer(asked(act, about="c"))
+        again = await service.repeats.answer(asked(act, about="c"))
+        assert json.loads(first.body)["drift_detected"]
+        assert (again.body, again.replayed) == (first.body, True)
+        assert len((await service.regions.events(OWNER, "r", limit=9, cursor=None)).items) == 1
+        assert (await service.regions.state(OWNER, "r")).last_realignment is not None
+        meta = await session(service, "r")
+        assert meta.state.interaction_count == 1
+        np.testing.assert_allclose(meta.state.mean, unit(axis(3)), atol=1e-6)
+        await consistent(service, "c", "r")
