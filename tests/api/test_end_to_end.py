@@ -60,9 +60,16 @@ VALUES = {
     "coupling_factor": 0.5,
     "consensus_threshold": 0.5,
     "vote_window_seconds": 60.0,
+    "source_session_id": "s",
+    "target_session_id": "other",
+    "proposer_session_id": "s",
+    "target_embedding": VECTOR,
+    "max_weight": 0.5,
+    "user_id": "ann",
 }
 """What fits the fields of all requests about session `s`, cluster `c`, region `r`, and of lists."""
-IDS = ("session_id", "cluster_id", "region_id")
+IDS = [name for name in VALUES if name.endswith("_id")]
+MAKERS = ("/create", "/cluster/", "/region/", "/users/switch")
 CHANGED_BY_REQUESTS = (
     *("sessions", "events", "clusters", "members", "regions", "region_clusters"),
     *("votes", "drift_events"),
@@ -143,6 +150,8 @@ async def test_promise_7_another_owner_finds_nothing_and_changes_nothing(
         server.client(eve) as other,
     ):
         await owner.post("/v1/session/create", **CREATE | {"session_id": "s"})
+        await owner.post("/v1/session/create", **CREATE | {"session_id": "other"})
+        await owner.post("/v1/network/users/switch", user_id="ann")
         for kind in ("cluster", "region"):
             made = await owner.post(f"/v1/{kind}/", **{f"{kind}_id": kind[0], "name": kind})
             assert made.status == 201
@@ -252,7 +261,7 @@ def requests_with_an_id(document: dict[str, Any]) -> list[Request]:
     return [
         (method, path, fields)
         for method, path, fields in operations(document)
-        if fields.keys() & {*IDS} and not path.endswith(("/create", "/cluster/", "/region/"))
+        if fields.keys() & {*IDS} and not path.endswith(MAKERS)
     ]
 
 
