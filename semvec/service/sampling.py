@@ -49,8 +49,8 @@ class Sampling:
             found = await self._store.look(observer, owner)
             if found is None:
                 raise observer_not_found()
-            seen = await self._store.look(sights, found.key)
-            standing = await asyncio.to_thread(standing_in, seen)
+            rows = await self._store.look(sights, found.key)
+            standing, clusters = await asyncio.to_thread(seen_in, rows)
             fresh = news(standing, found.standing)
             names = tuple(each.name for each in standing)
             reported = tuple(News(each.type, each.details) for each in fresh)
@@ -61,7 +61,7 @@ class Sampling:
                     sample_duration_ms=1000.0 * (time.perf_counter() - begun),
                     regions_sampled=found.regions,
                     regions_registered=found.regions,
-                    clusters_sampled=len({row.cluster_key for row in seen}),
+                    clusters_sampled=clusters,
                     new_anomalies=len(fresh),
                     total_anomalies=min(MOST_ANOMALIES, found.anomalies + len(fresh)),
                 )
@@ -100,21 +100,21 @@ class Sampling:
         self._bells.ring(("observer", key))
 
 
-def standing_in(seen: Sequence[SightRow]) -> list[Condition]:
-    return conditions(
-        [
-            Sight(
-                region=row.region_key,
-                region_id=row.region_id,
-                cluster=row.cluster_key,
-                cluster_id=row.cluster_id,
-                phase=cast(Phase, row.phase or "initialization"),
-                drift_phase=cast(DriftPhase, row.drift_phase or "stable"),
-                interaction_count=row.interaction_count,
-            )
-            for row in seen
-        ]
-    )
+def seen_in(rows: Sequence[SightRow]) -> tuple[list[Condition], int]:
+    """What stands, and the number of clusters."""
+    sights = [
+        Sight(
+            region=region,
+            region_id=region_id,
+            cluster=cluster,
+            cluster_id=cluster_id,
+            phase=cast(Phase, phase or "initialization"),
+            drift_phase=cast(DriftPhase, drift_phase or "stable"),
+            interaction_count=interactions,
+        )
+        for region, region_id, cluster, cluster_id, phase, drift_phase, interactions in rows
+    ]
+    return conditions(sights), len({sight.cluster for sight in sights})
 
 
 def observer_not_found() -> NotFound:

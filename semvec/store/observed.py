@@ -43,25 +43,16 @@ class DueRow:
 
 
 @dataclass(frozen=True, slots=True)
-class SightRow:
-    """A cluster in one of the regions of an observer; phases are None where nobody knows them."""
-
-    region_key: int
-    region_id: str
-    cluster_key: int
-    cluster_id: str
-    phase: str | None
-    drift_phase: str | None
-    interaction_count: int
-
-
-@dataclass(frozen=True, slots=True)
 class AnomalyRow:
     number: int
     type: str
     at: float
     details: dict[str, Any]
 
+
+SightRow = tuple[int, str, int, str, str | None, str | None, int]
+"""Key and id of a region, those of a cluster in it; its phase and drift phase, None where nobody
+knows them; its interactions."""
 
 REGIONS = select(func.count()).where(observer_regions.c.observer_key == observers.c.key)
 ANOMALIES = select(func.count()).where(anomalies.c.observer_key == observers.c.key)
@@ -161,9 +152,10 @@ def observed(connection: Connection, observer: int) -> int:
     return connection.scalar(OBSERVED, {"observer": observer}) or 0
 
 
-def sights(connection: Connection, observer: int) -> list[SightRow]:
+def sights(connection: Connection, observer: int) -> Sequence[SightRow]:
     """Every cluster in every region of an observer, all as of one moment."""
-    return [SightRow(*row) for row in connection.execute(SIGHTS, {"observer": observer})]
+    rows: Sequence[Any] = connection.execute(SIGHTS, {"observer": observer}).all()
+    return rows
 
 
 def anomalies_before(

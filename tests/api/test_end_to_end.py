@@ -146,6 +146,8 @@ async def test_promise_7_another_owner_finds_nothing_and_changes_nothing(
         for kind in ("cluster", "region"):
             made = await owner.post(f"/v1/{kind}/", **{f"{kind}_id": kind[0], "name": kind})
             assert made.status == 201
+        for client in (owner, other):
+            assert (await client.post("/v1/observer/")).status == 201
         stored = await owner.post("/v1/store", **fields_of("s", "response", "response_embedding"))
         before = await fingerprint(owner, sqlite_url)
         requests = requests_with_an_id((await owner.get("/openapi.json")).json())

@@ -243,3 +243,51 @@ async def test_what_one_server_finds_the_other_tells(
             assert (await heard(stream))["id"] == "1"
             await again(ada)
             assert (await heard(stream))["id"] == "2"
+
+
+async def test_promise_6_requests_with_a_key_take_effect_once(
+    sqlite_url: str, tmp_path: Path, teams: Teams
+) -> None:
+    async with serving_teams(sqlite_url, tmp_path, teams) as server, teams.on(server, "ada") as ada:
+
+        async def twice(path: str, status: int = 200, **body: Any) -> Any:
+            """What is answered to a request, and to the same one again."""
+            keyed = server.client(ada.token, **{"Idempotency-Key": str(time.monotonic_ns())})
+            async with keyed as client:
+                first, again = [await client.post(path, **body) for _ in range(2)]
+            assert (first.status, again.status) == (status, status), first.body
+            assert again.headers["idempotency-replayed"] == "true"
+            assert first.body == again.body
+            return first.json()
+
+        for name, subject in (("a", 0), ("b", 1)):
+            await ada.session(name, subject)
+        await ada.session("p")
+        await ada.drifting("c", "r")
+        switched = await twice(f"{NETWORK}/users/switch", user_id="bob")
+        assert switched["previous_user"] == "default"
+        proposal: dict[str, Any] = {"proposer_session_id": "p", "target_embedding": axis(0)}
+        voted = await twice(f"{NETWORK}/consensus", **proposal)
+        assert voted == {"accepted": False, "trust_scores": {"a": 1 / 3, "b": 2 / 3}}
+        trust = await ada.get(f"{NETWORK}/consensus/trust")
+        assert trust["trust_scores"] == voted["trust_scores"] | {"p": 0.5}
+        moved: dict[str, Any] = {"source_session_id": "a", "target_session_id": "b"}
+        norm = (await twice(f"{NETWORK}/transfer", **moved))["delta_norm"]
+        again = (await ada.post(f"{NETWORK}/transfer", **moved))["delta_norm"]
+        assert again == pytest.approx(0.85 * norm)  # it has moved once
+        made = await twice(f"{OBSERVER}/", 201, region_ids=["r"], sample_interval_seconds=3600)
+        assert await ada.post(f"{OBSERVER}/") == made
+        async with streaming(server, ada.token) as stream:
+            assert (await twice(f"{OBSERVER}/sample"))["new_anomalies"] == 1
+            assert (await heard(stream))["id"] == "1"
+        assert (await ada.get(f"{OBSERVER}/summary"))["anomaly_count"] == 1
+        assert (await twice(f"{OBSERVER}/regions", region_id="r")) == {"registered": False}
+        rows = await ada.get("/v1/audit/events?limit=100")
+        told = {(each["action"], each["resource"]) for each in rows}
+        assert {
+            ("switch_user", "user/bob"),
+            ("propose", "network/"),
+            ("transfer", "network/"),
+            ("create_observer", "observer/observer:meta"),
+            ("sample", "observer/"),
+        } <= told

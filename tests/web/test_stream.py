@@ -11,13 +11,16 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from semvec.errors import NotFound
 from semvec.service.feeds import Bells, Feed
+from semvec.settings import Settings
 from semvec.web import stream
 from semvec.web.call import Call
 from semvec.web.endpoint import endpoint, mount
-from semvec.web.keys import REQUEST_ID
+from semvec.web.keys import REQUEST_ID, SETTINGS
 from semvec.web.middleware.errors import answer_errors
 from semvec.web.stream import STREAMS, Stream, Streams, last_event_id
 from tests.web.conftest import Client
+
+CHOSEN = Settings(allow_anonymous=True)
 
 
 class Board:
@@ -61,6 +64,7 @@ async def serving(board: Board, streams: Streams) -> AsyncIterator[Client]:
         app[STREAMS].end()
 
     app = web.Application(middlewares=[named, answer_errors])
+    app[SETTINGS] = CHOSEN
     app[STREAMS] = streams
     app.on_shutdown.append(end)
     mount(app.router, follow)
