@@ -1,6 +1,7 @@
 """Carrying on a conversation: recall for a message, learn what is said."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
 
 from semvec import answers
@@ -16,6 +17,7 @@ from semvec.session.query import Query
 from semvec.session.search import Search
 from semvec.session.session import Session
 from semvec.session.turn import Said, hear, plan_exchange, plan_turn
+from semvec.telemetry.protocol import Span
 
 CONTEXT_MEMORIES = 10
 """Memories that a context block chooses from."""
@@ -31,7 +33,9 @@ class Conversation:
         drifts: Drifts,
         clock: Clock,
         context_tokens: int,
+        span: Span = nullcontext,
     ) -> None:
+        self._span = span
         self._hot, self._intake, self._sessions, self._recall = hot, intake, sessions, recall
         self._drifts, self._clock, self._context_tokens = drifts, clock, context_tokens
 
@@ -72,9 +76,10 @@ class Conversation:
         session = hot.session
         now = self._clock()
         query = Query(asked.text, asked.vector, asked.tokens)
-        search = Search(session, query, cosines, now, archived)
-        found = search.best(CONTEXT_MEMORIES)
-        similarity, known = search.familiar(short_circuit_threshold)
+        with self._span("recall"):
+            search = Search(session, query, cosines, now, archived)
+            found = search.best(CONTEXT_MEMORIES)
+            similarity, known = search.familiar(short_circuit_threshold)
         block = context_block(
             session.state.interaction_count,
             session.total_memories,

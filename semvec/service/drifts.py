@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from semvec.hot import Changed, Hot, HotSessions
+from semvec.hot import Changed, Hot
 from semvec.service.realigning import Realigning
 from semvec.session.drift import Step
 from semvec.session.events import Turn
@@ -11,8 +11,8 @@ from semvec.store.groups import Drifted, regions_of
 
 
 class Drifts:
-    def __init__(self, store: Store, hot: HotSessions, realigning: Realigning) -> None:
-        self._store, self._hot, self._realigning = store, hot, realigning
+    def __init__(self, store: Store, realigning: Realigning) -> None:
+        self._store, self._realigning = store, realigning
 
     async def beside(self, hot: Hot, turn: Turn) -> Sequence[Part]:
         """What a turn tells the regions: it commits with it, or not at all."""

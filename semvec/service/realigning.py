@@ -13,7 +13,7 @@ from semvec.errors import NotFound, SemvecError
 from semvec.groups.region import Vote, agreed, consensus
 from semvec.hot import HotSessions, Steered
 from semvec.hot.steering import Steering
-from semvec.service.following import Following
+from semvec.service.feeds import Bells
 from semvec.service.gathering import Gathering
 from semvec.service.moving import Moving
 from semvec.session.steering import advised
@@ -41,10 +41,10 @@ class Realigning:
         steering: Steering,
         gathering: Gathering,
         moving: Moving,
-        following: Following,
+        bells: Bells,
         clock: Clock,
     ) -> None:
-        self._store, self._hot, self._following, self._clock = store, hot, following, clock
+        self._store, self._hot, self._bells, self._clock = store, hot, bells, clock
         self._steering, self._gathering, self._moving = steering, gathering, moving
         self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
@@ -54,8 +54,8 @@ class Realigning:
         await self._hot.units.afterwards(partial(self._act, tuple(regions)))
 
     async def _act(self, regions: Sequence[int]) -> None:
-        self._following.wake(regions)
         for key in regions:
+            self._bells.ring(("region", key))
             try:
                 async with self._turns.setdefault(key, asyncio.Lock()):
                     await self._review(key)

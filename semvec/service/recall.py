@@ -1,6 +1,7 @@
 """What sessions recall: for a question, for their state, one memory by its hash."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 from semvec import answers
 from semvec.clock import Clock
@@ -12,13 +13,22 @@ from semvec.session.query import Query
 from semvec.session.search import Found, Search
 from semvec.session.session import Session
 from semvec.store import Store
+from semvec.telemetry.protocol import Span
 from semvec.vectors import unit_vector, unpacked
 from semvec.words import terms
 
 
 class Recall:
-    def __init__(self, hot: HotSessions, store: Store, intake: Intake, clock: Clock) -> None:
+    def __init__(
+        self,
+        hot: HotSessions,
+        store: Store,
+        intake: Intake,
+        clock: Clock,
+        span: Span = nullcontext,
+    ) -> None:
         self._hot, self._store, self._intake, self._clock = hot, store, intake, clock
+        self._span = span
 
     async def context(
         self,
@@ -35,12 +45,13 @@ class Recall:
         query = await self._query(hot.session, q, q_embedding)
         if query is None:
             return answers.Context(session_id, [])
-        hot = await self._hot.settled(hot)
-        archived = await self.archived(hot, query.text)
-        hot = await self._hot.settled(hot)
-        cosines = await self._hot.cosines(hot, query.vector)
-        now = self._clock()
-        found = Search(hot.session, query, cosines, now, archived).best(top_k)
+        with self._span("recall"):
+            hot = await self._hot.settled(hot)
+            archived = await self.archived(hot, query.text)
+            hot = await self._hot.settled(hot)
+            cosines = await self._hot.cosines(hot, query.vector)
+            now = self._clock()
+            found = Search(hot.session, query, cosines, now, archived).best(top_k)
         note_access(hot, found, now)
         whole = [full_first and not rank for rank in range(len(found))]
         items = [

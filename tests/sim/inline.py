@@ -11,10 +11,10 @@ from sqlalchemy.pool import StaticPool
 from semvec.clock import Clock
 from semvec.service import Service
 from semvec.settings import Settings
-from semvec.store import Store, Stored, journal, reads
+from semvec.store import Store, Stored, reads
 from semvec.store.records import Outcome
 from semvec.store.tables import metadata
-from semvec.store.writes import Write
+from semvec.store.writes import Write, carry_out
 
 T = TypeVar("T")
 
@@ -40,9 +40,10 @@ class InlineStore(Store):
     async def load(self, owner: str, session_id: str) -> Stored | None:
         return await self._read(reads.load, owner, session_id)
 
-    async def _commit(self, batch: Sequence[Write]) -> Sequence[Outcome]:
+    async def _commit(self, writes: Sequence[Write]) -> Sequence[Outcome]:
         with self._inline.begin():
-            return journal.write(self._inline, [write.operation for write in batch])
+            outcomes, self._chain = carry_out(self._inline, writes, self._chain)
+        return outcomes
 
     async def _read(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         with self._inline.begin():

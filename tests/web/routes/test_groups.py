@@ -19,6 +19,7 @@ from semvec.service import Service
 from semvec.settings import Settings
 from semvec.store import Store
 from semvec.web.app import assemble
+from semvec.web.stream import STREAMS, Streams
 from tests.coordination import axis, drift
 from tests.services import DIMENSION, HeldClock
 from tests.web.conftest import Client, Serve
@@ -31,6 +32,11 @@ class Site:
     client: Client
     service: Service
     key: Ed25519PrivateKey
+
+    @property
+    def streams(self) -> Streams:
+        assert self.client.app is not None
+        return self.client.app[STREAMS]
 
     async def ask(
         self,
@@ -358,11 +364,12 @@ async def resumed(site: Site, last: str) -> ClientResponse:
     )
 
 
-async def test_a_stream_shows_that_it_lives(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("semvec.web.streaming.HEARTBEAT_S", 1.0)
+async def test_a_stream_shows_that_it_lives(site: Site) -> None:
+    site.streams.heartbeat_s = 0.2
     await filled(site)
     live = await site.ask("GET", "/v1/region/r/events/stream")
     async with asyncio.timeout(10):
+        assert await live.content.readuntil(b"\n\n") == b"retry: 2000\n\n"
         for _ in range(3):
             assert await live.content.readuntil(b"\n\n") == b":\n\n"
     live.close()
@@ -371,7 +378,7 @@ async def test_a_stream_shows_that_it_lives(site: Site, monkeypatch: pytest.Monk
 async def test_a_client_that_is_gone_leaves_room_for_another(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("semvec.service.following.MOST_STREAMS", 1)
+    monkeypatch.setattr(site.streams, "_most", 1)
     await filled(site)
     live = await site.ask("GET", "/v1/region/r/events/stream")
     refused = await site.ask("GET", "/v1/region/r/events/stream")
@@ -398,7 +405,7 @@ async def test_streams_end_as_the_server_does(site: Site) -> None:
     await filled(site)
     live = await site.ask("GET", "/v1/region/r/events/stream")
     await live.content.readuntil(b"\n\n")
-    site.service.following.end()
+    site.streams.end()
     async with asyncio.timeout(5):
         assert await live.read() == b""
     refused = await site.ask("GET", "/v1/region/r/events/stream")
