@@ -34,7 +34,7 @@ from semvec.licensing.keys import private_key, write_key_pair
 from semvec.licensing.token import Caller, Claims, sign
 from semvec.settings import load_settings
 from semvec.web import create_app
-from semvec.web.keys import CALLER
+from semvec.web.keys import CALLER, CLIENT, REQUEST_ID
 
 CLIENTS = 8
 MEMORIES = 100
@@ -62,6 +62,7 @@ def serve_bare() -> None:
     @web.middleware
     async def named(request: web.Request, handler: Handler) -> web.StreamResponse:
         request[CALLER] = Caller(SUBJECT, "pro")
+        request[CLIENT], request[REQUEST_ID] = "127.0.0.1", "bench"
         return await handler(request)
 
     async def main() -> None:

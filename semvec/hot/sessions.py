@@ -267,7 +267,7 @@ class HotSessions:
         if (made := self.units.made(name)) is not None:
             return made
         while (hot := self._hot.get(name) or await self._brought(name)).ahead:
-            async with hot.lock:  # it is free when the copy is as it is committed, or dropped
+            async with self.units.locked(hot):  # free when the copy is committed, or dropped
                 pass
         hot.used_at = self._clock()
         if hot.live:

@@ -50,6 +50,8 @@ from semvec.telemetry.protocol import SILENT, Batches
 P = ParamSpec("P")
 T = TypeVar("T")
 
+MANY = 16
+"""Parts past which a unit is a batch of its own."""
 SWEPT = 500
 """Old rows that are deleted in one transaction."""
 
@@ -153,11 +155,13 @@ class Store:
     async def end(self, unit: Unit, answer: Repeat) -> Made | Refused:
         """Commit what a unit has put off, and the answer to its request."""
         entries = unit.entries(*unit.parts) if unit.parts else ()
-        write = Write(Together((*unit.parts, answer)), entries)
+        whole, large = Together((*unit.parts, answer)), len(unit.parts) > MANY
         try:
-            return cast(Made | Refused, await self._writer.submit(write))
+            written = await self._writer.submit(Write(whole, entries), large=large)
         finally:
-            self._left_over.set()
+            if _erases(whole):
+                self._left_over.set()
+        return cast(Made | Refused, written)
 
     async def did(self, *parts: Part) -> bool:
         """Whether all of these took effect, or none did."""

@@ -139,7 +139,7 @@ class Endpoint:
         return Answer(self.statuses[0], orjson.dumps(result))
 
     def _receipt(self, request: web.Request, inputs: dict[str, Any]) -> Receipt:
-        named = None
+        named = ""
         if self.named is not None:
             place, name = self.named
             named = inputs[name] if place == "path" else getattr(inputs["body"], name)

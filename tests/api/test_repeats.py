@@ -79,6 +79,16 @@ async def test_what_stands_over_sessions_takes_keys_too(database_url: str, tmp_p
         ("/v1/cluster/c/feedback", {}),
         ("/v1/region/", {"name": "r", "region_id": "r", "dimension": DIMENSION}),
         ("/v1/region/r/clusters", {"cluster_id": "c"}),
+        ("/v1/observer/", {}),
+        ("/v1/observer/regions", {"region_id": "r"}),
+        ("/v1/observer/sample", {}),
+        ("/v1/network/users/switch", {"user_id": "bob"}),
+        ("/v1/session/create", {"session_id": "b", "dimension": DIMENSION}),
+        ("/v1/network/transfer", {"source_session_id": "a", "target_session_id": "b"}),
+        (
+            "/v1/network/consensus",
+            {"proposer_session_id": "b", "target_embedding": embedding("Oslo")},
+        ),
     ]
     first: list[Answer] = []
     async with serving(database_url, tmp_path) as server:
@@ -104,6 +114,13 @@ async def test_what_stands_over_sessions_takes_keys_too(database_url: str, tmp_p
             ("feed_back", "cluster/c"),
             ("create_region", "region/r"),
             ("attach_cluster", "region/r"),
+            ("create_observer", "observer"),
+            ("register_region", "region/r"),
+            ("sample", "observer"),
+            ("switch_user", "user/bob"),
+            ("create_session", "session/b"),
+            ("transfer", "network"),
+            ("propose", "network"),
         ]
         taken = await post(client, "/v1/cluster/", "new", name="c", cluster_id="c", dimension=4)
         assert taken.status == 409

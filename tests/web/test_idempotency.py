@@ -3,7 +3,8 @@
 import pytest
 from multidict import CIMultiDict
 
-from semvec.errors import Malformed, StillRunning
+from semvec.errors import Conflict, Malformed, StillRunning
+from semvec.store.effect import EFFECT, Effect
 from semvec.web.idempotency import HEADER, REPLAYED, key_of
 from tests.web.conftest import Client, RecordingService
 
@@ -92,3 +93,38 @@ async def test_an_upload_is_told_apart_by_all_of_its_bytes(
         assert answer.status == 200
         digests.append([given for name, given in service.calls if name == "answer"][-1]["digest"])
     assert digests[0] == digests[1] != digests[2]
+
+
+async def test_a_request_that_breaks_off_after_a_commit_says_so(
+    client: Client, service: RecordingService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def halfway(owner: str, session_id: str) -> None:
+        effect = EFFECT.get()
+        assert effect is not None
+        (effect.recorded,) = effect.entries()
+        raise Conflict("no further")
+
+    monkeypatch.setattr(service, "release", halfway)
+    answer = await client.post("/v1/session/s/isolation/release")
+    assert answer.status == 409
+    (told,) = [given for name, given in service.calls if name == "broke_off"]
+    recorded, request_id = told["recorded"], answer.headers["X-Request-ID"]
+    assert (recorded.action, recorded.resource) == ("release", "session/s")
+    assert (recorded.subject, recorded.request_id) == ("anonymous", request_id)
+    assert (recorded.client_ip, recorded.status) == ("127.0.0.1", 200)
+    assert EFFECT.get() is None
+
+
+async def test_a_request_that_changes_nothing_is_no_effect(
+    client: Client, service: RecordingService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Effect | None] = []
+
+    async def metrics(owner: str, session_id: str) -> None:
+        seen.append(EFFECT.get())
+        raise Conflict("no answer")
+
+    monkeypatch.setattr(service, "metrics", metrics)
+    assert (await client.get("/v1/metrics/s")).status == 409
+    assert seen == [None]
+    assert not [name for name, _ in service.calls if name == "broke_off"]

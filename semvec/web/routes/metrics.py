@@ -12,7 +12,7 @@ from semvec.settings import Settings
 from semvec.telemetry.exposition import OPENMETRICS, scrape
 from semvec.web.call import Call
 from semvec.web.endpoint import endpoint
-from semvec.web.keys import METRICS, SETTINGS
+from semvec.web.keys import CLIENT, METRICS, SERVICE, SETTINGS
 from semvec.web.reply import Rendered
 
 TAKEN_AS_IS = {"Cache-Control": "no-store", "Vary": "Accept, Accept-Encoding"}
@@ -30,7 +30,11 @@ async def expose_metrics(call: Call) -> Rendered:
     """With `METRICS_USER` and `METRICS_PASSWORD`; in the format of OpenMetrics where `Accept` asks
     for it."""
     request = call.request
-    check_operator(request, request.app[SETTINGS])
+    try:
+        check_operator(request, request.app[SETTINGS])
+    except Unauthorized:
+        request.app[SERVICE].trail.refused(request[CLIENT])
+        raise
     metrics = request.app[METRICS]
     metrics.look()
     accept = request.headers.get(hdrs.ACCEPT, "")

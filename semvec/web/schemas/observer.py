@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from semvec.web.schemas.fields import Body, Query, Text
+from semvec.web.schemas.fields import Body, Cursor, Query, Text
 
 
 class ObserverCreate(Body):
@@ -22,5 +22,5 @@ class ObserverRegionRequest(Body):
 class AnomalyListQuery(Query):
     limit: Annotated[int, Field(ge=1, le=1000)] = 20
     """Most items on the page."""
-    cursor: Text | None = None
+    cursor: Cursor | None = None
     """`X-Next-Cursor` of the page before."""
