@@ -11,6 +11,7 @@ from semvec.clock import Clock
 from semvec.errors import NotFound, SemvecError, Unavailable
 from semvec.hot.consolidating import Consolidating
 from semvec.hot.copy import Hot, Name
+from semvec.kernels.pages import Planes
 from semvec.persistence import (
     append_of,
     rebuilt,
@@ -82,18 +83,20 @@ class HotSessions:
     """Every change goes through `change`, every look through `get`.
 
     A hot copy is always a prefix of the journal: it is changed only by events that are committed.
+    The vectors of all lie in `planes`.
     """
 
     def __init__(
         self,
         store: Store,
         clock: Clock,
+        planes: Planes,
         *,
         max_sessions: int,
         memory_bytes: int,
         idle_ttl_s: float,
     ) -> None:
-        self._store, self._clock = store, clock
+        self._store, self._clock, self._planes = store, clock, planes
         self._max_sessions, self._memory_bytes = max_sessions, memory_bytes
         self._idle_ttl_s = idle_ttl_s
         self._hot: OrderedDict[Name, Hot] = OrderedDict()
@@ -114,7 +117,7 @@ class HotSessions:
         head = await self._store.create(*name, created.at, encode_event(created))
         if head is None:
             return False
-        self._keep(Hot(name, head.key, Session(created), self._clock()))
+        self._keep(Hot(name, head.key, Session(created, self._planes), self._clock()))
         return True
 
     async def get(self, name: Name) -> Hot:
@@ -145,7 +148,7 @@ class HotSessions:
 
     async def cosines(self, hot: Hot, x: Vector) -> Vector:
         """Those of the unit vector `x`, shape (d,), to the session's rows, shape (count,)."""
-        if hot.session.memories.vectors.codes.size <= LARGE:
+        if hot.session.memories.vectors.numbers <= LARGE:
             return hot.session.memories.cosines(x[None]).reshape(-1)
         async with hot.lock:
             return (await self._scan(hot.session, x[None])).reshape(-1)
@@ -206,7 +209,8 @@ class HotSessions:
         stored = await self._store.load(*name)
         if stored is None:
             raise session_not_found(name[1])
-        return self._keep(await asyncio.to_thread(rebuild, name, stored, self._clock()))
+        now = self._clock()
+        return self._keep(await asyncio.to_thread(rebuild, name, stored, now, self._planes))
 
     async def _supersede(self, name: Name, key: int, write: Awaitable[bool]) -> None:
         """Write what no event tells; also where nobody can tell whether that took effect, no hot
@@ -289,7 +293,7 @@ class HotSessions:
     async def _scan(self, session: Session, queries: Vector) -> Vector:
         """`Memories.cosines`, on a thread where it would hold up the loop; needs the lock."""
         memories = session.memories
-        if memories.vectors.codes.size <= LARGE:
+        if memories.vectors.numbers <= LARGE:
             return memories.cosines(queries)
         return await asyncio.to_thread(memories.cosines, queries)
 
@@ -369,9 +373,9 @@ class HotSessions:
         task.add_done_callback(self._background.discard)
 
 
-def rebuild(name: Name, stored: Stored, now: float) -> Hot:
+def rebuild(name: Name, stored: Stored, now: float, planes: Planes | None = None) -> Hot:
     """A hot copy out of storage."""
-    session, saved = rebuilt(stored)
+    session, saved = rebuilt(stored, planes)
     return Hot(name, stored.head.key, session, now, saved)
 
 

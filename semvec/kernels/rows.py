@@ -4,7 +4,7 @@ Rows of memories are int8 codes: row i stands for the unit vector `scales[i] * c
 for no vector.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -72,6 +72,21 @@ def cosines(
         np.matmul(queries, block.T, out=found[:, start : start + BLOCK])
     if scales is not None:
         found *= scales
+    return found
+
+
+def paged_cosines(
+    queries: npt.NDArray[Real], codes: Codes, scales: Scales, runs: Iterable[slice], count: int
+) -> npt.NDArray[Real]:
+    """`cosines` to the rows of these runs, `count` together, of at most BLOCK each; (m, count)."""
+    found = np.empty((len(queries), count), queries.dtype)
+    begin = 0
+    for run in runs:
+        block = codes[run].astype(queries.dtype)
+        part = found[:, begin : begin + len(block)]
+        np.matmul(queries, block.T, out=part)
+        part *= scales[run]
+        begin += len(block)
     return found
 
 

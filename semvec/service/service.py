@@ -13,6 +13,7 @@ from semvec.embed.protocol import Embedder
 from semvec.errors import SemvecError
 from semvec.hot import HotSessions
 from semvec.intake import Intake
+from semvec.kernels.arena import Arena
 from semvec.service.aside import Aside
 from semvec.service.control import Control
 from semvec.service.conversation import Conversation
@@ -45,6 +46,7 @@ class Service:
         self._hot = HotSessions(
             store,
             clock,
+            Arena(settings.memory_bytes),
             max_sessions=settings.max_sessions,
             memory_bytes=settings.memory_bytes,
             idle_ttl_s=settings.session_idle_ttl_s,
