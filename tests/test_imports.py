@@ -41,7 +41,7 @@ MAY_IMPORT = {
     "service": {"service", *LOWER},
     "web": {
         *("web", "service", "answers", "paging", "licensing", "settings", "store.errors"),
-        *("intake", "session.events", "addresses", "limits"),
+        *("intake", "session.events", "addresses", "limits", "machine"),
     },
     "cli": {"web", "licensing", "session_cli", "settings"},
     "session_cli": {"document", "settings"},

@@ -11,6 +11,7 @@ from semvec.clock import Clock
 from semvec.errors import NotFound, SemvecError, Unavailable
 from semvec.hot.consolidating import Consolidating
 from semvec.hot.copy import Hot, Name
+from semvec.hot.scans import Scans
 from semvec.kernels.pages import Planes
 from semvec.persistence import (
     append_of,
@@ -39,8 +40,6 @@ log = logging.getLogger(__name__)
 
 ATTEMPTS = 100
 """Conflicts with other processes that one change survives; each means that another one advanced."""
-LARGE = 4_000_000
-"""Numbers in a session's vectors past which scanning them takes a millisecond or more."""
 LARGE_TEXT = 50_000
 """Bytes of a session's entities past which splitting them into words takes some milliseconds."""
 TOGETHER = 64
@@ -91,12 +90,14 @@ class HotSessions:
         store: Store,
         clock: Clock,
         planes: Planes,
+        scans: Scans,
         *,
         max_sessions: int,
         memory_bytes: int,
         idle_ttl_s: float,
     ) -> None:
-        self._store, self._clock, self._planes = store, clock, planes
+        self._store, self._clock = store, clock
+        self._planes, self._scans = planes, scans
         self._max_sessions, self._memory_bytes = max_sessions, memory_bytes
         self._idle_ttl_s = idle_ttl_s
         self._hot: OrderedDict[Name, Hot] = OrderedDict()
@@ -146,13 +147,6 @@ class HotSessions:
                     raise session_not_found(name[1])
         raise Unavailable("too many writers on this session at once")
 
-    async def cosines(self, hot: Hot, x: Vector) -> Vector:
-        """Those of the unit vector `x`, shape (d,), to the session's rows, shape (count,)."""
-        if hot.session.memories.vectors.numbers <= LARGE:
-            return hot.session.memories.cosines(x[None]).reshape(-1)
-        async with hot.lock:
-            return (await self._scan(hot.session, x[None])).reshape(-1)
-
     async def entities(self, hot: Hot, q: str, limit: int) -> tuple[list[Entry], int]:
         """`Literals.search`, on a thread where it would hold up the loop."""
         literals = hot.session.literals
@@ -171,6 +165,10 @@ class HotSessions:
     async def replace(self, name: Name, replace: Replace) -> None:
         """Put what was imported in the place of a session's contents. Raises NotFound."""
         await self._supersede(name, replace.key, self._store.replace(replace))
+
+    def limit(self, memory_bytes: int) -> None:
+        """Have sessions take no more than this together, if that is less than they may."""
+        self._memory_bytes = min(self._memory_bytes, memory_bytes)
 
     def sweep(self) -> None:
         """Start the eviction of sessions that are idle, or too many, or too large together."""
@@ -252,7 +250,7 @@ class HotSessions:
     async def _attempt(self, hot: Hot, plan: Plan) -> Changed | None:
         """Commit and apply the plan's event; None where another process was faster."""
         known = await self._archived(hot, [draft.fold for draft in plan.drafts])
-        cosines = await self._scan(hot.session, plan.queries)
+        cosines = await self._scans.cosines(hot.session.memories, plan.queries)
         turn = decide_turn(
             hot.session,
             plan,
@@ -289,13 +287,6 @@ class HotSessions:
             return []
         known = await self._store.archived_by_folds(hot.key, folds)
         return [decode_memory(payload) for payload in known]
-
-    async def _scan(self, session: Session, queries: Vector) -> Vector:
-        """`Memories.cosines`, on a thread where it would hold up the loop; needs the lock."""
-        memories = session.memories
-        if memories.vectors.numbers <= LARGE:
-            return memories.cosines(queries)
-        return await asyncio.to_thread(memories.cosines, queries)
 
     async def _snapshot(self, hot: Hot) -> None:
         """Save the session as it is now; a failure leaves the journal as it was."""

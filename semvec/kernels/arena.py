@@ -54,8 +54,7 @@ class Arena:
 class SharedPlane:
     """A plane in which every session has its own pages; see `pages.Plane`.
 
-    `end` is past the last row that anybody ever had. `changes` are what a copy elsewhere has not
-    seen yet, None where there is no such copy.
+    `end` is past the last row that anybody ever had. A copy elsewhere watches what changes.
     """
 
     def __init__(self, width: int, reserved: int) -> None:
@@ -63,7 +62,7 @@ class SharedPlane:
         self._codes, self._scales, rows = _reserved(width, reserved)
         self.codes: Codes = self._codes.array(np.int8, rows * width).reshape(rows, width)
         self.scales: Scales = self._scales.array(np.float32, rows)
-        self.changes: deque[Change] | None = None
+        self._changes: deque[Change] | None = None
         self._free = Free(rows)
         self._given: deque[Change] = deque()
         self._lock = Lock()
@@ -95,8 +94,25 @@ class SharedPlane:
         self._given.append((first, rows))
 
     def wrote(self, first: int, rows: int) -> None:
-        if self.changes is not None:
-            self.changes.append((first, rows))
+        if self._changes is not None:
+            self._changes.append((first, rows))
+
+    def watch(self) -> None:
+        """Note from now on what changes; all that was written until now has changed."""
+        self._changes = deque()
+        self._changes.append((0, self.end))
+
+    def unseen(self) -> list[Change]:
+        """What has changed since the last call, on the thread that watches."""
+        changes: list[Change] = []
+        while self._changes:
+            changes.append(self._changes.popleft())
+        return changes
+
+    def missed(self, changes: list[Change]) -> None:
+        """These have not been seen after all."""
+        if self._changes is not None:
+            self._changes.extendleft(changes)
 
     def _take(self, rows: int) -> int:
         with self._lock:

@@ -1,6 +1,7 @@
 """Rows of vectors in pages: what a session has of a plane, which may be everybody's or its own."""
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import numpy as np
@@ -62,6 +63,10 @@ class Lease:
     def nbytes(self) -> int:
         return self.size * (self.plane.width + 4) + self.firsts.nbytes
 
+    @property
+    def numbers(self) -> int:
+        return self.size * self.plane.width
+
     def reserve(self, rows: int) -> None:
         """Have so many rows at least: a part of a page grows to a page before the next begins."""
         while self.size < rows:
@@ -87,7 +92,9 @@ class Lease:
         for begin, first in zip(range(0, count, PAGE), self.firsts.tolist(), strict=False):
             yield slice(first, first + min(PAGE, count - begin))
 
-    def __del__(self) -> None:
+    def __del__(self, over: Callable[[], bool] = sys.is_finalizing) -> None:
+        if over():
+            return
         for page, first in enumerate(self.firsts.tolist()):
             self.plane.give(first, min(PAGE, self.size - PAGE * page))
 

@@ -79,14 +79,14 @@ def paged_cosines(
     queries: npt.NDArray[Real], codes: Codes, scales: Scales, runs: Iterable[slice], count: int
 ) -> npt.NDArray[Real]:
     """`cosines` to the rows of these runs, `count` together, of at most BLOCK each; (m, count)."""
-    found = np.empty((len(queries), count), queries.dtype)
-    begin = 0
+    found = np.zeros((len(queries), count), queries.dtype)
+    begin, parts = 0, [scales[:0]]
     for run in runs:
         block = codes[run].astype(queries.dtype)
-        part = found[:, begin : begin + len(block)]
-        np.matmul(queries, block.T, out=part)
-        part *= scales[run]
+        np.matmul(queries, block.T, out=found[:, begin : begin + len(block)])
         begin += len(block)
+        parts.append(scales[run])
+    found *= np.concatenate(parts)
     return found
 
 

@@ -15,7 +15,7 @@ KERNELS: dict[str, tuple[str, ...]] = {
     "means": ("means",),
     "merge": ("merge",),
     "pairs": ("pairs",),
-    "rows": ("dequantise", "normalised", "quantise", "unit_scales"),
+    "rows": ("dequantise", "normalised", "quantise", "unit_scales", "write_rows"),
 }
 """The kernels in each source."""
 ROW_TYPES = {"int8": "signed char", "float16": "Half", "float32": "float"}

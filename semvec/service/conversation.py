@@ -4,14 +4,13 @@ from collections.abc import Sequence
 
 from semvec import answers
 from semvec.clock import Clock
-from semvec.hot import Changed, Hot, HotSessions
+from semvec.hot import Changed, Hot, HotSessions, Scans
 from semvec.intake import Intake, Text
 from semvec.service.recall import Recall, note_access
 from semvec.service.sessions import Sessions
 from semvec.session.context import context_block
 from semvec.session.plan import Plan
 from semvec.session.query import Query
-from semvec.session.search import Search
 from semvec.session.session import Session
 from semvec.session.turn import Said, hear, plan_turn
 
@@ -23,13 +22,15 @@ class Conversation:
     def __init__(
         self,
         hot: HotSessions,
+        scans: Scans,
         intake: Intake,
         sessions: Sessions,
         recall: Recall,
         clock: Clock,
         context_tokens: int,
     ) -> None:
-        self._hot, self._intake, self._sessions, self._recall = hot, intake, sessions, recall
+        self._hot, self._scans, self._intake = hot, scans, intake
+        self._sessions, self._recall = sessions, recall
         self._clock, self._context_tokens = clock, context_tokens
 
     async def run(
@@ -62,12 +63,12 @@ class Conversation:
             withheld_by = changed.withheld_by
         else:
             heard = hear(hot.session.drift, answer, asked, reset=reset_context)
-            cosines = await self._hot.cosines(hot, asked.vector)
-        session = hot.session
-        now = self._clock()
+            cosines = None
+        session, now = hot.session, self._clock()
         query = Query(asked.text, asked.vector, asked.tokens)
-        search = Search(session, query, cosines, now, archived)
-        found = search.best(CONTEXT_MEMORIES)
+        search, found = await self._scans.search(
+            hot, query, now, archived, CONTEXT_MEMORIES, cosines
+        )
         similarity, known = search.familiar(short_circuit_threshold)
         block = context_block(
             session.state.interaction_count,

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from semvec import answers
 from semvec.clock import Clock
 from semvec.errors import NotFound
-from semvec.hot import Hot, HotSessions
+from semvec.hot import Hot, HotSessions, Scans
 from semvec.intake import Intake, Text
 from semvec.session.events import MemoryRecord, decode_memory
 from semvec.session.query import Query
-from semvec.session.search import Found, Search
+from semvec.session.search import Found
 from semvec.session.session import Session
 from semvec.store import Store
 from semvec.vectors import unit_vector, unpacked
@@ -17,8 +17,11 @@ from semvec.words import terms
 
 
 class Recall:
-    def __init__(self, hot: HotSessions, store: Store, intake: Intake, clock: Clock) -> None:
-        self._hot, self._store, self._intake, self._clock = hot, store, intake, clock
+    def __init__(
+        self, hot: HotSessions, scans: Scans, store: Store, intake: Intake, clock: Clock
+    ) -> None:
+        self._hot, self._scans = hot, scans
+        self._store, self._intake, self._clock = store, intake, clock
 
     async def context(
         self,
@@ -36,9 +39,8 @@ class Recall:
         if query is None:
             return answers.Context(session_id, [])
         archived = await self.archived(hot, query.text)
-        cosines = await self._hot.cosines(hot, query.vector)
         now = self._clock()
-        found = Search(hot.session, query, cosines, now, archived).best(top_k)
+        _, found = await self._scans.search(hot, query, now, archived, top_k)
         note_access(hot, found, now)
         whole = [full_first and not rank for rank in range(len(found))]
         items = [

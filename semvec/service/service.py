@@ -11,9 +11,10 @@ from semvec.clock import Clock
 from semvec.embed.opening import open_embedder
 from semvec.embed.protocol import Embedder
 from semvec.errors import SemvecError
-from semvec.hot import HotSessions
+from semvec.hot import HotSessions, Scans
 from semvec.intake import Intake
 from semvec.kernels.arena import Arena
+from semvec.kernels.opening import Opened, open_device
 from semvec.service.aside import Aside
 from semvec.service.control import Control
 from semvec.service.conversation import Conversation
@@ -40,21 +41,30 @@ class Service:
         settings: Settings,
         clock: Clock,
         new_id: Callable[[], str],
+        open_device: Callable[[str], Opened | None] = open_device,
     ) -> None:
         self.database, self._embedder, self._settings = store, embedder, settings
         intake = Intake(embedder, settings.long_term_memories)
+        self._scans, self._open_device = Scans(), open_device
         self._hot = HotSessions(
             store,
             clock,
             Arena(settings.memory_bytes),
+            self._scans,
             max_sessions=settings.max_sessions,
             memory_bytes=settings.memory_bytes,
             idle_ttl_s=settings.session_idle_ttl_s,
         )
         self.sessions = Sessions(self._hot, store, intake, clock, new_id)
-        self.recall = Recall(self._hot, store, intake, clock)
+        self.recall = Recall(self._hot, self._scans, store, intake, clock)
         self.conversation = Conversation(
-            self._hot, intake, self.sessions, self.recall, clock, settings.context_tokens
+            self._hot,
+            self._scans,
+            intake,
+            self.sessions,
+            self.recall,
+            clock,
+            settings.context_tokens,
         )
         self.control = Control(self._hot, intake)
         self.literals = LiteralCache(self._hot)
@@ -68,6 +78,10 @@ class Service:
         return len(self._hot)
 
     async def start(self) -> None:
+        opened = await asyncio.to_thread(self._open_device, self._settings.device)
+        self._scans.use(opened)
+        if opened is not None:
+            self._hot.limit(opened.memory_bytes)
         await self.database.open()
         if self._embedder is not None:
             await self._embedder.start()
@@ -80,6 +94,7 @@ class Service:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._sweeper
         await self._hot.close()
+        await self._scans.close()
         if self._embedder is not None:
             await self._embedder.close()
         await self.database.close()

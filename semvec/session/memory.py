@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from semvec.kernels.pages import OwnPlanes, Planes
+from semvec.kernels.launches import Compare
+from semvec.kernels.pages import Lease, OwnPlanes, Planes
 from semvec.session.events import Access, MemoryRecord, Move, Standing, Tier, Verdict, joined
 from semvec.session.footprint import MEMORY_BYTES, text_bytes
 from semvec.session.lexical import LexicalIndex
@@ -116,6 +117,18 @@ class Memories:
         contents = MEMORY_BYTES * len(self) + self.text_bytes
         return vectors + columns + found + contents + self.lexical.nbytes
 
+    @property
+    def leases(self) -> tuple[Lease, ...]:
+        """Where the vectors of texts are, and of questions where there are some."""
+        if self.questions is None:
+            return (self.vectors.lease,)
+        return self.vectors.lease, self.questions.lease
+
+    @property
+    def numbers(self) -> int:
+        """What `cosines` reads."""
+        return sum(each.numbers for each in self.leases)
+
     def row(self, memory_id: int) -> int:
         return self._row_of[memory_id]
 
@@ -216,10 +229,7 @@ class Memories:
 
         `queries` has shape (m, d), the result (m, count), float32; 0 in rows without a memory.
         """
-        texts = self.text_cosines(queries)
-        if self.questions is None:
-            return texts
-        return np.maximum(texts, self.questions.cosines(queries, self.count), out=texts)
+        return Compare(queries, self.leases, self.count).cosines()
 
     def renewed(self, before: Vector, x: Vector, ids: Sequence[int]) -> Vector:
         """Cosines of `x`, shape (d,), taken before the memories `ids` came, brought up to date."""
@@ -236,8 +246,9 @@ class Memories:
 
     def _nearer(self, x: Vector, rows: Rows) -> Vector:
         """`cosines` of one vector to these rows, shape (n,)."""
-        held = [each for each in (self.vectors, self.questions) if each is not None]
-        nearer: Vector = np.max([each.cosines_of(x[None], rows)[0] for each in held], axis=0)
+        nearer: Vector = self.vectors.cosines_of(x[None], rows)[0]
+        if self.questions is not None:
+            np.maximum(nearer, self.questions.cosines_of(x[None], rows)[0], out=nearer)
         return nearer
 
     def rows(self, ids: Iterable[int]) -> Rows:

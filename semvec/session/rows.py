@@ -39,11 +39,6 @@ class UnitRows:
     def dimension(self) -> int:
         return self.lease.plane.width
 
-    @property
-    def numbers(self) -> int:
-        """What a scan has to read."""
-        return self.lease.size * self.lease.plane.width
-
     def put(self, row: int, codes: bytes) -> None:
         self.lease.reserve(row + 1)
         self._write(self.lease.place(row), np.frombuffer(codes, np.int8)[None])

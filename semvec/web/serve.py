@@ -18,6 +18,7 @@ from yarl import URL
 
 from semvec import __version__
 from semvec.errors import SemvecError, StartError
+from semvec.machine import keep_freed_memory
 from semvec.settings import Settings
 from semvec.store.errors import StoreError
 from semvec.web import create_app
@@ -47,6 +48,7 @@ def serve(settings: Settings) -> None:
             settings.host,
         )
     _open_files()
+    keep_freed_memory()
     uvloop.run(_serve(settings))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from semvec.errors import NotFound, Unavailable
-from semvec.hot import Hot, HotSessions, copy
+from semvec.hot import Hot, HotSessions, Scans, copy
 from semvec.hot.copy import RETURNS
 from semvec.kernels.arena import Arena
 from semvec.service import Service
@@ -45,7 +45,7 @@ async def opened(
 ) -> AsyncIterator[tuple[Store, HotSessions]]:
     store = Store(url, shared=shared)
     chosen = {"max_sessions": 100, "memory_bytes": 1 << 30, "idle_ttl_s": 1000, **limits}
-    sessions = HotSessions(store, clock or HeldClock(), Arena(0), **chosen)
+    sessions = HotSessions(store, clock or HeldClock(), Arena(0), Scans(), **chosen)
     await store.open()
     try:
         yield store, sessions

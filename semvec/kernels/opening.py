@@ -1,0 +1,59 @@
+"""The device that vectors are compared on, chosen once, when the server starts."""
+
+import logging
+from dataclasses import dataclass
+
+from semvec.errors import StartError
+from semvec.kernels.protocol import Kernels
+
+log = logging.getLogger(__name__)
+
+SHARE = 2
+"""Of a device's free memory one in so many bytes is for vectors: where their copy grows, it is
+there twice for a moment, and the encoder and each launch need some."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Opened:
+    """A device whose kernels are compiled; `memory_bytes` is what vectors may take of it."""
+
+    kernels: Kernels
+    name: str
+    memory_bytes: int
+
+
+def open_device(device: str) -> Opened | None:
+    """The device of `SEMVEC_DEVICE`, None for the CPU; compiling takes some seconds.
+
+    Raises StartError where one is asked for that is not there. `auto` says why and takes the CPU.
+    """
+    if device == "cpu":
+        return None
+    number = int(device.partition(":")[2] or 0)
+    try:
+        opened = _card(number)
+    except ImportError as error:
+        reason, remedy = f"CuPy does not load ({error})", "; pip install 'semvec[gpu]'"
+    except Exception as error:  # whatever CUDA, a driver or a compiler have to say
+        reason, remedy = str(error), ""
+    else:
+        megabytes = opened.memory_bytes >> 20
+        log.info("vectors are compared on %s, %d MB of it for them", opened.name, megabytes)
+        return opened
+    if device != "auto":
+        raise StartError(f"SEMVEC_DEVICE={device}: {reason}{remedy}")
+    log.info("vectors are compared on the CPU: %s", reason)
+    return None
+
+
+def _card(number: int) -> Opened:
+    import cupy
+
+    from semvec.kernels.cupy_ import Card, CupyKernels
+
+    there = cupy.cuda.runtime.getDeviceCount()
+    if number >= there:
+        raise ValueError(f"there is no CUDA device {number}, there are {there}")
+    card = Card(number)
+    free, total = card.memory
+    return Opened(CupyKernels(card), f"cuda:{number}, {card.name}, {total >> 20} MB", free // SHARE)
