@@ -49,11 +49,11 @@ def open_device(device: str) -> Opened | None:
 def _card(number: int) -> Opened:
     import cupy
 
-    from semvec.kernels.cupy_ import Card, CupyKernels
-
     there = cupy.cuda.runtime.getDeviceCount()
     if number >= there:
-        raise ValueError(f"there is no CUDA device {number}, there are {there}")
+        raise ValueError(f"there is no CUDA device {number}, the number of devices is {there}")
+    from semvec.kernels.cupy_ import Card, CupyKernels
+
     card = Card(number)
     free, total = card.memory
     return Opened(CupyKernels(card), f"cuda:{number}, {card.name}, {total >> 20} MB", free // SHARE)

@@ -94,7 +94,7 @@ def test_questions_of_two_kinds_in_one_batch_are_launched_apart() -> None:
         await asyncio.sleep(0)
         gate.opened.set()
         assert await first == 1
-        assert await asked == [9, 27, 16, 64]
+        assert list(await asked) == [9, 27, 16, 64]
         await batcher.close()
 
     asyncio.run(main())
@@ -147,7 +147,7 @@ def test_who_has_gone_is_not_asked_for_and_makes_room() -> None:
         last = asyncio.create_task(batcher.answer(gate.launch, 5))
         await asyncio.sleep(0)
         gate.opened.set()
-        assert await asyncio.gather(first, stays, last) == [1, 9, 25]
+        assert list(await asyncio.gather(first, stays, last)) == [1, 9, 25]
         assert gate.batches == [[1], [3, 5]]
         await batcher.close()
 
