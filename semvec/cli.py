@@ -17,6 +17,7 @@ from semvec.errors import LicenseExpired, StartError, Unauthorized
 from semvec.licensing.keys import private_key, write_key_pair
 from semvec.licensing.token import Claims, Tier, segment, sign
 from semvec.licensing.verifier import Verifier, build_verifier
+from semvec.revocation_cli import add_revocation_commands
 from semvec.session_cli import Refused, add_session_commands
 from semvec.settings import SettingsError, declarations, load_settings
 
@@ -110,6 +111,7 @@ def _parser() -> ArgumentParser:
     show = license_.add_parser("show", help="what a token says, and whether it verifies")
     show.add_argument("token", metavar="TOKEN")
     show.set_defaults(command=_show)
+    add_revocation_commands(license_)
     add_session_commands(commands)
     return parser
 

@@ -138,6 +138,17 @@ class Settings(BaseModel):
         description="restart on source change; development",
     )
 
+    tls_cert: Path | None = Field(
+        default=None,
+        validation_alias="--tls-cert",
+        description="PEM file of a certificate and its chain: serve HTTPS; read again on SIGHUP",
+    )
+    tls_key: Path | None = Field(
+        default=None,
+        validation_alias="--tls-key",
+        description="PEM file of the certificate's private key, without a password",
+    )
+
     database_url: Text = Field(
         default="sqlite:///semvec.db",
         validation_alias="DATABASE_URL",
@@ -268,6 +279,13 @@ class Settings(BaseModel):
                 "setting", "PostgreSQL needs asyncpg: pip install 'semvec[postgres]'"
             )
         return url
+
+    @model_validator(mode="after")
+    def _both_tls_files(self) -> "Settings":
+        if (self.tls_cert is None) != (self.tls_key is None):
+            lacking = "--tls-key" if self.tls_key is None else "--tls-cert"
+            raise PydanticCustomError("setting", f"{lacking}: is missing; HTTPS takes both files")
+        return self
 
     @model_validator(mode="after")
     def _model_directory(self) -> "Settings":

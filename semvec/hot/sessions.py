@@ -6,9 +6,10 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from types import MappingProxyType
 
 from semvec.clock import Clock
-from semvec.errors import NotFound, SemvecError, Unavailable
+from semvec.errors import Conflict, NotFound, SemvecError, Unavailable
 from semvec.hot.consolidating import Consolidating
 from semvec.hot.copy import Hot, Name
 from semvec.hot.scans import Scans
@@ -33,7 +34,7 @@ from semvec.session.literals import Entry
 from semvec.session.plan import Plan
 from semvec.session.session import Session
 from semvec.session.turn import decide_turn, plan_turn
-from semvec.store import Replace, Store, Stored
+from semvec.store import Kind, Replace, Store, Stored
 from semvec.vectors import Vector
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,8 @@ TOGETHER = 64
 """Sessions that leave at once on shutdown, so that their snapshots share commits."""
 CLOSING_S = 2.5
 """What shutdown may spend on snapshots; the journal has everything anyway."""
+OWNED = MappingProxyType({Kind.BACKING: "cluster", Kind.META: "region"})
+"""What sessions that are not plain stand behind."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -156,10 +159,14 @@ class HotSessions:
             return await asyncio.to_thread(literals.search, q, limit)
 
     async def delete(self, name: Name) -> None:
-        """Erase a session."""
+        """Erase a session; raises Conflict for one that stands behind something else."""
         head = await self._store.head(*name)
         if head is None:
             raise session_not_found(name[1])
+        if head.kind != Kind.PLAIN:
+            raise Conflict(
+                f"session {name[1]!r} goes with the {OWNED[Kind(head.kind)]} it stands behind"
+            )
         await self._supersede(name, head.key, self._store.delete(head.key))
 
     async def replace(self, name: Name, replace: Replace) -> None:

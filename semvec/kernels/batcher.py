@@ -20,13 +20,21 @@ Launch = Callable[[Sequence[Asked]], Sequence[Answer]]
 
 
 class Observer(Protocol):
-    def launched(self, requests: int, waited_s: float) -> None:
-        """A launch takes so many requests; the first of them has waited so long."""
+    """Called on the event loop; times are in seconds."""
+
+    def done(self, size: int, waited: float, took: float) -> None:
+        """So many together; the first of them had waited when they were launched."""
+
+    def failed(self) -> None:
+        """A launch came to nothing."""
 
 
 class Unobserved:
-    def launched(self, requests: int, waited_s: float) -> None:
+    def done(self, size: int, waited: float, took: float) -> None:
         """Nobody wants to know."""
+
+    def failed(self) -> None:
+        """Nor this."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,6 +63,7 @@ class Batcher:
         self._observer, self._room = observer or Unobserved(), room
         self._waiting: list[Waiter] = []
         self._busy, self._closed = False, False
+        self._begun = 0.0
         self._idle = asyncio.Event()
         self._idle.set()
         self._batches: SimpleQueue[Batch | None] = SimpleQueue()
@@ -95,7 +104,7 @@ class Batcher:
             self._thread.start()
         self._busy = True
         self._idle.clear()
-        self._observer.launched(len(batch), time.monotonic() - batch[0].since)
+        self._begun = time.monotonic()
         self._batches.put((asyncio.get_running_loop(), batch))
 
     def _run(self) -> None:
@@ -105,6 +114,10 @@ class Batcher:
 
     def _settle(self, done: Done) -> None:
         self._busy = False
+        waited = self._begun - min(waiter.since for waiter, _ in done)
+        self._observer.done(len(done), waited, time.monotonic() - self._begun)
+        if any(isinstance(answer, Exception) for _, answer in done):
+            self._observer.failed()
         for waiter, answer in done:
             if waiter.outcome.done():  # nobody waits for it any more
                 continue
@@ -124,7 +137,7 @@ def launched(batch: Sequence[Waiter]) -> Done:
     for launch, waiters in together.items():
         try:
             answers = launch([waiter.asked for waiter in waiters])
-            done += zip(waiters, answers, strict=True)
+            done += list(zip(waiters, answers, strict=True))
         except Exception as error:
             done += [(waiter, error) for waiter in waiters]
     return done

@@ -35,7 +35,8 @@ def _subject(text: str) -> str:
     return text
 
 
-Name = Annotated[str, Field(min_length=1, max_length=255)]
+LONGEST_NAME = 255
+Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
 Time = Annotated[int | float, Field(ge=0, le=YEAR_9999)]
 
 

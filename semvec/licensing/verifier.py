@@ -6,6 +6,7 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from jwt import InvalidSignatureError, PyJWS, PyJWTError
 from pydantic import ValidationError
@@ -13,6 +14,7 @@ from pydantic import ValidationError
 from semvec.clock import Clock
 from semvec.errors import LicenseExpired, Unauthorized
 from semvec.licensing.keys import PublicKey, public_keys
+from semvec.licensing.revocations import Revocations
 from semvec.licensing.token import ALGORITHM, Caller, Claims, Header, segment
 from semvec.settings import Settings, SettingsError
 
@@ -25,23 +27,32 @@ JWS = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 log = logging.getLogger(__name__)
 
 
+class Checked(NamedTuple):
+    caller: Caller
+    expires_at: float
+    jti: str | None
+
+
 class Verifier:
-    """Checks a token's signature and claims, once until it expires for the most recent tokens."""
+    """Checks a token's signature and claims, once until it expires for the most recent tokens;
+    whether it is revoked, every time."""
 
     def __init__(
         self,
         keys: Sequence[PublicKey],
         *,
         renewal_url: str,
+        revoked: Revocations | None = None,
         clock: Clock = time.time,
         capacity: int = 4096,
     ) -> None:
         self._keys = keys
+        self._revoked = Revocations() if revoked is None else revoked
         self._signatures = PyJWS([ALGORITHM])
         self._renewal_url = renewal_url
         self._clock = clock
         self._capacity = capacity
-        self._checked: OrderedDict[bytes, tuple[Caller, float]] = OrderedDict()
+        self._checked: OrderedDict[bytes, Checked] = OrderedDict()
 
     def verify(self, token: str) -> Caller:
         """The caller a token names.
@@ -52,19 +63,25 @@ class Verifier:
             raise _invalid("not a signed token")
         digest = _digest(token)
         known = self._checked.get(digest)
-        if known and self._clock() < known[1]:
+        if known and self._clock() < known.expires_at:
+            self._check_revocation(known.jti)
             self._checked.move_to_end(digest)
-            return known[0]
+            return known.caller
         claims = self._signed_claims(token)
         self._check_times(claims)
+        self._check_revocation(claims.jti)
         caller = Caller(claims.sub, claims.tier)
-        self._remember(digest, caller, claims.exp)
+        self._remember(digest, Checked(caller, claims.exp, claims.jti))
         return caller
 
     def knows(self, token: str) -> bool:
         """Whether the token was good before, so that to verify it costs next to nothing."""
         known = self._checked.get(_digest(token))
-        return known is not None and self._clock() < known[1]
+        return (
+            known is not None
+            and self._clock() < known.expires_at
+            and known.jti not in self._revoked
+        )
 
     def _signed_claims(self, token: str) -> Claims:
         try:
@@ -100,19 +117,25 @@ class Verifier:
         if claims.exp <= now:
             raise LicenseExpired(f"License expired; renew it at {self._renewal_url}")
 
-    def _remember(self, digest: bytes, caller: Caller, expires_at: float) -> None:
-        self._checked[digest] = caller, expires_at
+    def _check_revocation(self, jti: str | None) -> None:
+        if jti in self._revoked:
+            raise _invalid("revoked")
+
+    def _remember(self, digest: bytes, checked: Checked) -> None:
+        self._checked[digest] = checked
         self._checked.move_to_end(digest)
         if len(self._checked) > self._capacity:
             self._checked.popitem(last=False)
 
 
-def open_verifier(settings: Settings, clock: Clock = time.time) -> Verifier | None:
+def open_verifier(
+    settings: Settings, clock: Clock = time.time, revoked: Revocations | None = None
+) -> Verifier | None:
     """The verifier the settings ask for; None where every caller is anonymous.
 
     Raises SettingsError where nothing is configured or a key or the server's own licence is bad.
     """
-    verifier = build_verifier(settings, clock)
+    verifier = build_verifier(settings, clock, revoked)
     if verifier is None:
         if not settings.allow_anonymous:
             raise SettingsError(
@@ -127,7 +150,9 @@ def open_verifier(settings: Settings, clock: Clock = time.time) -> Verifier | No
     return verifier
 
 
-def build_verifier(settings: Settings, clock: Clock = time.time) -> Verifier | None:
+def build_verifier(
+    settings: Settings, clock: Clock = time.time, revoked: Revocations | None = None
+) -> Verifier | None:
     """None without a public key; raises SettingsError for one that cannot be used."""
     if settings.license_public_key is None:
         return None
@@ -135,7 +160,7 @@ def build_verifier(settings: Settings, clock: Clock = time.time) -> Verifier | N
         keys = public_keys(settings.license_public_key)
     except (OSError, ValueError) as error:
         raise SettingsError(f"SEMVEC_LICENSE_PUBLIC_KEY: {error}") from None
-    return Verifier(keys, renewal_url=settings.renewal_url, clock=clock)
+    return Verifier(keys, renewal_url=settings.renewal_url, revoked=revoked, clock=clock)
 
 
 def _digest(token: str) -> bytes:

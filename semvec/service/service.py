@@ -15,11 +15,13 @@ from semvec.hot import HotSessions, Scans
 from semvec.intake import Intake
 from semvec.kernels.arena import Arena
 from semvec.kernels.opening import Opened, open_device
+from semvec.licensing.revocations import Revocations
 from semvec.service.aside import Aside
 from semvec.service.control import Control
 from semvec.service.conversation import Conversation
 from semvec.service.literals import LiteralCache
 from semvec.service.recall import Recall
+from semvec.service.revoking import RevocationWatch
 from semvec.service.sessions import Sessions
 from semvec.service.transfers import Transfers
 from semvec.service.verification import Verification
@@ -71,11 +73,17 @@ class Service:
         aside = Aside(store)
         self.transfers = Transfers(aside, store, self._hot, clock, settings.max_body_bytes)
         self.verification = Verification(aside, self._hot)
+        self._revocations = RevocationWatch(store)
         self._sweeper: asyncio.Task[None] | None = None
 
     @property
     def resident(self) -> int:
         return len(self._hot)
+
+    @property
+    def revoked(self) -> Revocations:
+        """The tokens that are revoked, up to date while the service runs."""
+        return self._revocations.revoked
 
     async def start(self) -> None:
         opened = await asyncio.to_thread(self._open_device, self._settings.device)
@@ -83,6 +91,7 @@ class Service:
         if opened is not None:
             self._hot.limit(opened.memory_bytes)
         await self.database.open()
+        await self._revocations.start()
         if self._embedder is not None:
             await self._embedder.start()
         self._sweeper = asyncio.create_task(self._sweep())
@@ -93,6 +102,7 @@ class Service:
             self._sweeper.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._sweeper
+        await self._revocations.close()
         await self._hot.close()
         await self._scans.close()
         if self._embedder is not None:

@@ -21,5 +21,7 @@ class Database:
     consistent: AsyncEngine
     writes: AsyncEngine
     shared: bool
+    find: Callable[[], None]
+    """Blocking: raises StoreError where the database would have to be made first."""
     claim: Callable[[], Callable[[], None]]
     """Blocking: takes the right to use the database, and returns what gives it back."""

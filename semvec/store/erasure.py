@@ -25,6 +25,16 @@ def erase(connection: Connection, contents: Sequence[int]) -> None:
         _erase_all(connection, small)
 
 
+def erase_heads(connection: Connection, keys: Sequence[int]) -> None:
+    """Sessions whose contents are erased, and all that names them."""
+    if not keys:
+        return
+    for lock, delete in statements.ERASE_BESIDE:
+        if connection.execute(lock, {"keys": keys}).first() is not None:
+            connection.execute(delete, {"keys": keys})
+    connection.execute(statements.ERASE_HEADS, {"keys": keys})
+
+
 def erase_more(connection: Connection, content: int) -> bool:
     """Whether anything is left; False too where another server is at it."""
     bounds = {"at": content, "many": AT_ONCE}

@@ -1,22 +1,29 @@
 """One transaction of the writer: what is decided, and the rows that carry it out."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection
 
 from semvec.store import staging, statements
-from semvec.store.erasure import erase
+from semvec.store.claims import Claims
+from semvec.store.erasure import erase, erase_heads
 from semvec.store.records import (
     Append,
     ArchivedRow,
+    Change,
+    Claim,
     Create,
     Delete,
     Head,
+    Made,
     Operation,
     Outcome,
+    Part,
+    Refused,
     Replace,
     Snapshot,
+    Together,
 )
 from semvec.store.rows import Row, memory_row, piece_row, run, term_rows
 from semvec.store.statements import CONFLICTING
@@ -31,6 +38,7 @@ class Standing:
     content: int
 
 
+Standings = dict[int, Standing]
 OnHead = Append | Snapshot | Replace | Delete
 
 
@@ -52,16 +60,16 @@ def write(connection: Connection, operations: Sequence[Operation]) -> list[Outco
     """Run a batch inside the open transaction; raises only where storage itself fails.
 
     An operation that comes too late shows in its own outcome and leaves the others alone. Locks
-    are taken in the same order by every server: new ids first, then heads by key.
+    are taken in the same order by every server: new names first, then heads by key.
     """
     changes = Changes()
-    created = _create(connection, changes, [o for o in operations if isinstance(o, Create)])
-    standings = _lock(connection, {o.key for o in operations if isinstance(o, OnHead)})
+    claims = Claims(connection, [part for each in operations for part in _parts(each)])
+    standings = _lock(connection, {key for each in operations for key in _keys(each)})
     outcomes: list[Outcome] = []
     for operation in operations:
         match operation:
-            case Create(owner, session_id):
-                outcomes.append(created.pop((owner, session_id), None))
+            case Create():
+                outcomes.append(_create(changes, claims, operation))
             case Append():
                 outcomes.append(_append(changes, standings, operation))
             case Snapshot():
@@ -70,54 +78,116 @@ def write(connection: Connection, operations: Sequence[Operation]) -> list[Outco
                 outcomes.append(_replace(connection, changes, standings, operation))
             case Delete():
                 outcomes.append(_delete(changes, standings, operation))
+            case Together(parts):
+                outcomes.append(_together(connection, changes, claims, standings, parts))
             case _:
                 outcomes.append(staging.carry_out(connection, operation))
+    claims.settle()
     _apply(connection, changes)
     return outcomes
 
 
-def _create(
-    connection: Connection, changes: Changes, operations: Sequence[Create]
-) -> dict[tuple[str, str], Head]:
-    """The heads of the sessions that are new; of two alike in one batch the first one wins."""
-    first: dict[tuple[str, str], Create] = {}
-    for operation in operations:
-        first.setdefault((operation.owner, operation.session_id), operation)
-    if not first:
-        return {}
-    statement = CONFLICTING[connection.dialect.name].create
-    rows = [_new_session(first[name]) for name in sorted(first)]
-    heads = {}
-    for key, owner, session_id in connection.execute(statement, rows):
-        made = first[owner, session_id]
-        heads[owner, session_id] = Head(
-            key, owner, session_id, 1, made.created_at, made.created_at, 0, 0
-        )
-        changes.events.append({"key": key, "seq": 1, "payload": made.event})
+def _parts(operation: Operation) -> tuple[Create | Claim, ...]:
+    """What of an operation wants a name."""
+    parts = operation.parts if isinstance(operation, Together) else (operation,)
+    return tuple(part for part in parts if isinstance(part, Create | Claim))
+
+
+def _keys(operation: Operation | Part) -> Iterator[int]:
+    """The sessions whose heads an operation needs locked."""
+    match operation:
+        case Together(parts):
+            for part in parts:
+                yield from _keys(part)
+        case Change():
+            yield from operation.heads
+        case Append() | Snapshot() | Replace() | Delete():
+            yield operation.key
+
+
+def _together(
+    connection: Connection,
+    changes: Changes,
+    claims: Claims,
+    standings: Standings,
+    parts: Sequence[Part],
+) -> Made | Refused:
+    """Decide all parts on a copy of the heads; carry them out if none is refused."""
+    names = set[tuple[str, ...]]()
+    ahead = {
+        key: replace(standings[key]) for part in parts for key in _keys(part) if key in standings
+    }
+    for part in parts:
+        if not _stands(connection, claims, ahead, names, part):
+            return Refused(part)
+    made = []
+    for part in parts:
+        match part:
+            case Create():
+                made.append(_create(changes, claims, part))
+            case Append():
+                _append(changes, standings, part)
+            case Replace():
+                _replace(connection, changes, standings, part)
+            case Delete():
+                _delete(changes, standings, part)
+            case Claim():
+                claims.take(part)
+    heads = tuple(head for head in made if head is not None)
+    for part in parts:
+        if isinstance(part, Change):
+            part.carry_out(connection, heads)
     return heads
 
 
-def _new_session(create: Create) -> Row:
-    return {
-        "owner": create.owner,
-        "session_id": create.session_id,
-        "seq": 1,
-        "snapshot_seq": 0,
-        "created_at": create.created_at,
-        "last_used_at": create.created_at,
-        "interaction_count": 0,
-        "total_memories": 0,
-    }
+def _stands(
+    connection: Connection,
+    claims: Claims,
+    ahead: Standings,
+    names: set[tuple[str, ...]],
+    part: Part,
+) -> bool:
+    """Whether a part is in time, after those before it, which have moved the heads in `ahead` and
+    taken `names`."""
+    match part:
+        case Create() | Claim():
+            free = claims.free(part) and part.name not in names
+            names.add(part.name)
+            return free
+        case Append():
+            return _append(Changes(), ahead, part)
+        case Replace():
+            if part.key not in ahead or not staging.waits(connection, part.content):
+                return False
+            seq = ahead[part.key].seq + 1
+            ahead[part.key] = Standing(seq, seq, part.content)
+            return True
+        case Delete():
+            return ahead.pop(part.key, None) is not None
+        case Change():
+            return all(key in ahead for key in part.heads) and part.decide(connection)
 
 
-def _lock(connection: Connection, keys: set[int]) -> dict[int, Standing]:
+def _create(changes: Changes, claims: Claims, create: Create) -> Head | None:
+    """The head of a new session; None where it exists."""
+    if not claims.free(create):
+        return None
+    key = claims.take(create)
+    changes.events.append({"key": key, "seq": 1, "payload": create.event})
+    at = create.created_at
+    return Head(
+        key, create.owner, create.session_id, 1, at, at, 0, 0, create.kind, create.dimension
+    )
+
+
+def _lock(connection: Connection, keys: set[int]) -> Standings:
     if not keys:
         return {}
     heads = connection.execute(statements.LOCK_HEADS, {"keys": sorted(keys)})
     return {key: Standing(*standing) for key, *standing in heads}
 
 
-def _append(changes: Changes, standings: dict[int, Standing], append: Append) -> bool:
+def _append(changes: Changes, standings: Standings, append: Append) -> bool:
     key = append.key
     standing = standings.get(key)
     if standing is None or standing.seq != append.seq:
@@ -144,10 +214,12 @@ def _moved_head(operation: Append | Replace, old: int, new: int) -> Row:
         "used_at": operation.used_at,
         "interactions": operation.interaction_count,
         "memories": operation.total_memories,
+        "dim": operation.dimension,
+        "points": operation.direction,
     }
 
 
-def _snapshot(changes: Changes, standings: dict[int, Standing], snapshot: Snapshot) -> bool:
+def _snapshot(changes: Changes, standings: Standings, snapshot: Snapshot) -> bool:
     standing = standings.get(snapshot.key)
     if standing is None or not standing.snapshot_seq <= snapshot.seq <= standing.seq:
         return False
@@ -157,7 +229,7 @@ def _snapshot(changes: Changes, standings: dict[int, Standing], snapshot: Snapsh
 
 
 def _replace(
-    connection: Connection, changes: Changes, standings: dict[int, Standing], replace: Replace
+    connection: Connection, changes: Changes, standings: Standings, replace: Replace
 ) -> bool:
     standing = standings.get(replace.key)
     if standing is None or not staging.adopt(connection, replace.content):
@@ -171,7 +243,7 @@ def _replace(
     return True
 
 
-def _delete(changes: Changes, standings: dict[int, Standing], operation: Delete) -> bool:
+def _delete(changes: Changes, standings: Standings, operation: Delete) -> bool:
     standing = standings.pop(operation.key, None)
     if standing is None:
         return False
@@ -187,8 +259,7 @@ def _apply(connection: Connection, changes: Changes) -> None:
     _move_memories(connection, changes)
     _store_snapshots(connection, changes.snapshots)
     erase(connection, changes.erased)
-    if changes.deleted:
-        connection.execute(statements.ERASE_HEADS, {"keys": changes.deleted})
+    erase_heads(connection, changes.deleted)
 
 
 def _move_memories(connection: Connection, changes: Changes) -> None:

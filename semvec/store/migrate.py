@@ -29,7 +29,7 @@ def read() -> Migrations:
     return Migrations(scripts, frozenset(each.revision for each in scripts.walk_revisions()))
 
 
-def upgrade(connection: Connection, migrations: Migrations) -> None:
+def upgrade(connection: Connection, migrations: Migrations, revision: str = "head") -> None:
     """Apply what is missing, in the open transaction; raises StoreError for a newer database."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": ADVISORY_LOCK})
@@ -42,7 +42,7 @@ def upgrade(connection: Connection, migrations: Migrations) -> None:
         )
     scripts = migrations.scripts
     with EnvironmentContext(
-        Config(), scripts, fn=lambda revision, _: scripts._upgrade_revs("head", revision)
+        Config(), scripts, fn=lambda there, _: scripts._upgrade_revs(revision, there)
     ) as environment:
         environment.configure(connection=connection, transactional_ddl=True)
         environment.run_migrations()

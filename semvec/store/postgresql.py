@@ -61,7 +61,7 @@ def _dsn(url: URL) -> tuple[str, float]:
 
 
 def _nothing() -> None:
-    """Servers share the database: there is nothing to give back."""
+    """The server has its databases, and programs share them: nothing to find or to give back."""
 
 
 def database(url: URL, *, shared: bool) -> Database:
@@ -94,5 +94,6 @@ def database(url: URL, *, shared: bool) -> Database:
         ),
         writes=engine.execution_options(isolation_level="READ COMMITTED"),
         shared=shared,
+        find=_nothing,
         claim=lambda: _nothing,
     )

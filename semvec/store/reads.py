@@ -1,10 +1,11 @@
 """What is read beside the writer."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select, union_all
+from sqlalchemy import Connection, Select, bindparam, func, select, union_all
 
-from semvec.store.records import Head, MemoryRow, Stored
+from semvec.store.records import Head, Kind, MemoryRow, Stored
 from semvec.store.tables import (
     content_key,
     events,
@@ -16,7 +17,7 @@ from semvec.store.tables import (
     snapshots,
 )
 
-HEAD = select(
+HEAD: Select[Any] = select(
     sessions.c.key,
     sessions.c.owner,
     sessions.c.session_id,
@@ -25,16 +26,26 @@ HEAD = select(
     sessions.c.last_used_at,
     sessions.c.interaction_count,
     sessions.c.total_memories,
+    sessions.c.kind,
+    sessions.c.dimension,
 )
 HEAD_BY_ID = HEAD.where(
     sessions.c.owner == bindparam("owner"), sessions.c.session_id == bindparam("session_id")
 )
 HEADS = (
-    HEAD.where(sessions.c.owner == bindparam("owner"), sessions.c.key < bindparam("before"))
+    HEAD.where(
+        sessions.c.owner == bindparam("owner"),
+        sessions.c.kind == Kind.PLAIN,
+        sessions.c.key < bindparam("before"),
+    )
     .order_by(sessions.c.key.desc())
     .limit(bindparam("limit"))
 )
-COUNT = select(func.count()).select_from(sessions).where(sessions.c.owner == bindparam("owner"))
+COUNT = (
+    select(func.count())
+    .select_from(sessions)
+    .where(sessions.c.owner == bindparam("owner"), sessions.c.kind == Kind.PLAIN)
+)
 CONTENT = select(content_key).where(sessions.c.key == bindparam("key")).scalar_subquery()
 SNAPSHOT = select(snapshots.c.seq, snapshots.c.payload).where(snapshots.c.key == CONTENT)
 EVENTS = (

@@ -1,11 +1,27 @@
 """What goes into storage and what comes out of it."""
 
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from enum import IntEnum
+
+from sqlalchemy import Connection
+
+
+class Kind(IntEnum):
+    """What a session is for; one that is not plain comes and goes with what it stands behind."""
+
+    PLAIN = 0
+    BACKING = 1
+    META = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Where a session stands: `seq` is its last committed event; `key` is never used again."""
+    """Where a session stands: `seq` is its last committed event; `key` is never used again.
+
+    `dimension` is None where an earlier release wrote the session's last event.
+    """
 
     key: int
     owner: str
@@ -15,6 +31,8 @@ class Head:
     last_used_at: float
     interaction_count: int
     total_memories: int
+    kind: int = Kind.PLAIN
+    dimension: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +63,27 @@ class PieceRow:
 
 @dataclass(frozen=True, slots=True)
 class Create:
+    """`direction` is where the state points at first: unit length, float32; None for nowhere."""
+
     owner: str
     session_id: str
     created_at: float
     event: bytes
+    kind: int = Kind.PLAIN
+    dimension: int | None = None
+    direction: bytes | None = None
+
+    @property
+    def name(self) -> tuple[str, ...]:
+        return "sessions", self.owner, self.session_id
 
 
 @dataclass(frozen=True, slots=True)
 class Append:
     """Events decided on head `seq`; they become seq + 1, seq + 2, and so on.
 
-    The memories in `returned` leave the archive before those in `archived` enter it.
+    The memories in `returned` leave the archive before those in `archived` enter it. `direction`
+    is where the state points after the events.
     """
 
     key: int
@@ -66,6 +94,8 @@ class Append:
     total_memories: int
     archived: tuple[ArchivedRow, ...] = ()
     returned: tuple[int, ...] = ()
+    dimension: int | None = None
+    direction: bytes | None = None
 
     @property
     def last_seq(self) -> int:
@@ -128,6 +158,8 @@ class Replace:
     used_at: float
     interaction_count: int
     total_memories: int
+    dimension: int | None = None
+    direction: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +176,79 @@ class Erase:
     content: int
 
 
+class Change(ABC):
+    """Rows of other tables that change under the locks of sessions' heads.
+
+    The sessions in `heads` have to be there. Once they are locked, and nothing of the operation is
+    written yet, `decide` reads whether the change still stands; `carry_out` writes it.
+    """
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def heads(self) -> Collection[int]:
+        """Keys of sessions."""
+
+    @abstractmethod
+    def decide(self, connection: Connection) -> bool: ...
+
+    @abstractmethod
+    def carry_out(self, connection: Connection, made: Sequence[Head]) -> None:
+        """`made` are the heads of the sessions that the same operation creates, in order."""
+
+
+class Claim(ABC):
+    """A row under a unique name, for the first that wants it.
+
+    Names are claimed before heads are locked, in order, so that servers never lock each other out.
+    """
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def name(self) -> tuple[str, ...]:
+        """The table, then the row's key."""
+
+    @abstractmethod
+    def claim(self, connection: Connection) -> bool:
+        """Insert the row; False where there is one, whoever may just be inserting it."""
+
+    @abstractmethod
+    def release(self, connection: Connection) -> None:
+        """Delete the row that `claim` inserted in the same transaction."""
+
+
+Part = Create | Append | Replace | Delete | Change | Claim
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Several writes, of which all take effect or none does.
+
+    All are decided before any is carried out, in order: an Append sees the head that one before it
+    has moved, a Change nothing of its own operation.
+    """
+
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Nothing of a Together took effect, because this part of it came too late."""
+
+    part: Part
+
+
+Made = tuple[Head, ...]
+"""The heads of the sessions that a Together has created, in order."""
+
 Import = Begin | Stage | Discard | Erase
-Operation = Create | Append | Snapshot | Replace | Delete | Import
-Outcome = Head | int | bool | None
-"""Of a Create the new head, or None where it exists; of a Begin the number that what is staged lies
-under; of the others whether it took effect."""
+Operation = Create | Append | Snapshot | Replace | Delete | Together | Import
+Outcome = Head | int | bool | Made | Refused | None
+"""Of a Create the new head, or None where it exists; of a Together what it made, or what refused
+it; of a Begin the number that what is staged lies under; of the others whether it took effect."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -200,6 +200,11 @@ def _claim(path: Path, shared: bool) -> Callable[[], None]:
     return partial(os.close, descriptor)
 
 
+def _find(path: Path) -> None:
+    if not path.is_file():
+        raise StoreError(f"there is no database {path}: is DATABASE_URL that of the server?")
+
+
 def _path(url: URL) -> Path:
     name = url.database or ""
     if name in ("", ":memory:") or name.startswith("file:") or "mode" in url.query:
@@ -230,5 +235,6 @@ def database(url: URL, *, shared: bool) -> Database:
         consistent=engine.execution_options(sqlite_begin="DEFERRED"),
         writes=engine.execution_options(sqlite_begin="IMMEDIATE"),
         shared=shared,
+        find=partial(_find, path),
         claim=partial(_claim, path, shared),
     )

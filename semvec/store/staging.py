@@ -28,6 +28,12 @@ def carry_out(connection: Connection, operation: Import) -> int | bool:
             return erase_more(connection, content)
 
 
+def waits(connection: Connection, content: int) -> bool:
+    """Whether an import is under way, and stays so for the rest of the transaction."""
+    found = connection.execute(statements.LOCK_IMPORT, {"number": -content})
+    return found.first() is not None
+
+
 def adopt(connection: Connection, content: int) -> bool:
     """End an import whose rows a session takes over; False where they are gone."""
     return bool(_end(connection, [content]))

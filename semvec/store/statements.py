@@ -1,15 +1,27 @@
 """The statements of the writer, built once; only conflict clauses differ between databases."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Executable, Table, bindparam, delete, func, insert, select, update
+from sqlalchemy import (
+    BindParameter,
+    Executable,
+    Table,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import ReturningInsert
 
 from semvec.store.tables import (
+    NAMING_HEADS,
     archive_terms,
     content_key,
     events,
@@ -74,6 +86,19 @@ MOVE_HEAD = (
         last_used_at=bindparam("used_at"),
         interaction_count=bindparam("interactions"),
         total_memories=bindparam("memories"),
+        dimension=bindparam("dim"),
+        direction=bindparam("points"),
+    )
+)
+RENEW_HEAD = (
+    update(sessions)
+    .where(sessions.c.key == bindparam("at"))
+    .values(
+        created_at=bindparam("made_at"),
+        last_used_at=bindparam("made_at"),
+        kind=bindparam("is_of"),
+        dimension=bindparam("dim"),
+        direction=bindparam("points"),
     )
 )
 ADD_EVENT = insert(events)
@@ -102,6 +127,20 @@ def _erase(table: Table) -> Executable:
 
 
 ERASE_HEADS = _erase(sessions)
+
+
+def _beside(table: Table, columns: Sequence[str]) -> tuple[Executable, Executable]:
+    """Locks the rows that name any of these heads, in one order, and deletes them."""
+    keys: BindParameter[Any] = bindparam("keys", expanding=True)
+    named = or_(*(table.c[column].in_(keys) for column in columns))
+    primary = [*table.primary_key]
+    return (
+        select(*primary).where(named).order_by(*primary).with_for_update(),
+        delete(table).where(named),
+    )
+
+
+ERASE_BESIDE = tuple(_beside(table, columns) for table, columns in NAMING_HEADS.items())
 ERASE_CONTENT = tuple(map(_erase, (events, snapshots, memories, pieces, archive_terms)))
 
 MANY_MEMORIES = (
@@ -132,6 +171,7 @@ DROP_MEMORIES_UP_TO = delete(memories).where(
 
 BEGIN_IMPORT = insert(imports).returning(imports.c.id)
 KEEP_IMPORT = update(imports).where(imports.c.id == bindparam("at_id")).values(at=bindparam("now"))
+LOCK_IMPORT = select(imports.c.id).where(imports.c.id == bindparam("number")).with_for_update()
 END_IMPORTS = (
     delete(imports)
     .where(imports.c.id.in_(bindparam("ids", expanding=True)))

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from semvec.errors import Unavailable
-from semvec.store import archive, journal, migrate, reads
+from semvec.store import archive, journal, migrate, reads, revoked
 from semvec.store.connect import connect
 from semvec.store.errors import StoreError
 from semvec.store.records import (
@@ -21,13 +21,17 @@ from semvec.store.records import (
     Discard,
     Erase,
     Head,
+    Made,
     Operation,
     Outcome,
+    Part,
+    Refused,
     Replace,
     Rows,
     Snapshot,
     Stage,
     Stored,
+    Together,
 )
 from semvec.store.transactions import STORAGE_ERRORS, Commits, cause, read, refused_as
 from semvec.store.whole import Whole
@@ -96,11 +100,29 @@ class Store:
             await asyncio.to_thread(release)
 
     async def create(
-        self, owner: str, session_id: str, created_at: float, event: bytes
+        self,
+        owner: str,
+        session_id: str,
+        created_at: float,
+        event: bytes,
+        *,
+        dimension: int | None = None,
+        direction: bytes | None = None,
     ) -> Head | None:
         """The head of a new session whose first event is `event`; None where it exists."""
-        made = await self._writer.submit(Create(owner, session_id, created_at, event))
+        create = Create(
+            owner, session_id, created_at, event, dimension=dimension, direction=direction
+        )
+        made = await self._writer.submit(create)
         return made if isinstance(made, Head) else None
+
+    async def together(self, *parts: Part) -> Made | Refused:
+        """All of these or none; the heads made, or the first part that came too late."""
+        try:
+            return cast(Made | Refused, await self._writer.submit(Together(parts)))
+        finally:
+            if any(isinstance(part, Delete | Replace) for part in parts):
+                self._left_over.set()
 
     async def append(self, append: Append) -> bool:
         """False: the head has moved, or the session is gone, and nothing was written."""
@@ -142,7 +164,7 @@ class Store:
         return await self._read(reads.head, owner, session_id)
 
     async def heads(self, owner: str, *, limit: int, before: int | None) -> list[Head]:
-        """An owner's sessions, newest first, those with a key below `before`."""
+        """An owner's plain sessions, newest first, those with a key below `before`."""
         return await self._read(reads.heads, owner, limit, before)
 
     async def count(self, owner: str) -> int:
@@ -181,6 +203,10 @@ class Store:
         """Payloads of archived memories that hold these terms or are near to some that do, best
         first; equally good ones by id, newest first."""
         return await self._read(archive.search, key, weights, limit)
+
+    async def revoked(self, known: int) -> frozenset[str] | None:
+        """The ids of all revoked tokens; None where they are as many as `known`."""
+        return await self._read(revoked.changed, known)
 
     async def ping(self) -> None:
         await self._read(reads.ping)

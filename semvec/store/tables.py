@@ -1,5 +1,8 @@
 """The schema, as the newest migration leaves it."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -9,6 +12,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    SmallInteger,
     Table,
     Text,
     func,
@@ -32,8 +36,11 @@ sessions = Table(
     Column("interaction_count", BigInteger, nullable=False),
     Column("total_memories", BigInteger, nullable=False),
     Column("content", BigInteger),  # of an import; null: the session's own key
+    Column("kind", SmallInteger, nullable=False, server_default="0"),
+    Column("dimension", Integer),  # null: written by an earlier release
+    Column("direction", LargeBinary),  # of its state, float32; null: nowhere, or not known
     Index("sessions_by_id", "owner", "session_id", unique=True),  # head, load, create
-    Index("sessions_by_owner", "owner", "key"),  # heads, newest first; count
+    Index("sessions_by_owner", "owner", "kind", "key"),  # heads, newest first; count
     sqlite_autoincrement=True,
 )
 content_key = func.coalesce(sessions.c.content, sessions.c.key)
@@ -103,4 +110,90 @@ imports = Table(
     Column("id", Serial, Identity(always=True), primary_key=True),
     Column("at", Double, nullable=False),
     sqlite_autoincrement=True,
+)
+
+clusters = Table(
+    "clusters",
+    metadata,
+    Column("key", BigInteger, primary_key=True, autoincrement=False),  # its backing session's
+    Column("owner", Text, nullable=False),
+    Column("cluster_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("mode", Text, nullable=False),
+    Column("coupling", Double, nullable=False),
+    Index("clusters_by_owner", "owner", "key"),  # newest first; count
+)
+
+members = Table(
+    "members",
+    metadata,
+    Column("cluster_key", BigInteger, primary_key=True, autoincrement=False),
+    Column("session_key", BigInteger, primary_key=True, autoincrement=False),
+    Index("members_by_session", "session_key"),  # a session that goes
+    sqlite_with_rowid=False,
+)
+
+regions = Table(
+    "regions",
+    metadata,
+    Column("key", BigInteger, primary_key=True, autoincrement=False),  # its meta-session's
+    Column("owner", Text, nullable=False),
+    Column("region_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("threshold", Double, nullable=False),
+    Column("window_s", Double, nullable=False),
+    Column("version", BigInteger, nullable=False),  # counts what changes who may vote, and resets
+    Column("last_event", BigInteger, nullable=False),  # number of its newest drift event
+    Column("last_realignment", Double),
+    Index("regions_by_owner", "owner", "key"),  # newest first; count
+)
+
+region_clusters = Table(
+    "region_clusters",
+    metadata,
+    Column("region_key", BigInteger, primary_key=True, autoincrement=False),
+    Column("cluster_key", BigInteger, primary_key=True, autoincrement=False),
+    Index("regions_by_cluster", "cluster_key"),  # where its events go
+    sqlite_with_rowid=False,
+)
+
+votes = Table(
+    "votes",
+    metadata,
+    Column("region_key", BigInteger, primary_key=True, autoincrement=False),
+    Column("cluster_key", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", Double, nullable=False),
+    Index("votes_by_cluster", "cluster_key"),  # a cluster that goes
+    sqlite_with_rowid=False,
+)
+
+drift_events = Table(
+    "drift_events",
+    metadata,
+    Column("region_key", BigInteger, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("cluster_id", Text, nullable=False),
+    Column("score", Double, nullable=False),
+    Column("phase", Text, nullable=False),
+    Column("at", Double, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+NAMING_HEADS: Mapping[Table, tuple[str, ...]] = MappingProxyType(
+    {
+        clusters: ("key",),
+        members: ("cluster_key", "session_key"),
+        regions: ("key",),
+        region_clusters: ("region_key", "cluster_key"),
+        votes: ("region_key", "cluster_key"),
+        drift_events: ("region_key",),
+    }
+)
+"""Tables whose rows go with a session, and the columns that hold its key."""
+
+revoked_tokens = Table(
+    "revoked_tokens",
+    metadata,
+    Column("jti", Text, primary_key=True),
+    Column("revoked_at", Double, nullable=False),
 )

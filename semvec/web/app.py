@@ -27,7 +27,8 @@ def create_app(settings: Settings | None = None) -> web.Application:
     Raises SettingsError where the server cannot start as it is configured.
     """
     settings = settings or load_settings()
-    return assemble(settings, open_service(settings), open_verifier(settings))
+    service = open_service(settings)
+    return assemble(settings, service, open_verifier(settings, revoked=service.revoked))
 
 
 def from_argv(argv: Sequence[str]) -> web.Application:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import secrets
 from http import HTTPStatus
+from typing import cast
 
 import orjson
 from aiohttp import StreamReader, web
@@ -57,9 +58,9 @@ class Connection(web.RequestHandler):
             super().connection_made(transport)
             self._watch(0)
         else:
-            assert isinstance(transport, asyncio.Transport)
-            transport.write(_last_words(HTTPStatus.TOO_MANY_REQUESTS, "too many connections"))
-            transport.close()
+            refused = cast(asyncio.Transport, transport)  # uvloop's for TLS does not say it is one
+            refused.write(_last_words(HTTPStatus.TOO_MANY_REQUESTS, "too many connections"))
+            refused.close()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         if self._client is None:

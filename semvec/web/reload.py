@@ -33,8 +33,15 @@ def serve_and_reload(settings: Settings) -> int:
 
 
 def _start(settings: Settings) -> subprocess.Popen[bytes]:
-    flags = {"--host": settings.host, "--port": settings.port, "--log-level": settings.log_level}
-    arguments = [str(part) for flag in flags.items() for part in flag]
+    flags = {
+        "--host": settings.host,
+        "--port": settings.port,
+        "--log-level": settings.log_level,
+        "--tls-cert": settings.tls_cert,
+        "--tls-key": settings.tls_key,
+    }
+    given = {flag: value for flag, value in flags.items() if value is not None}
+    arguments = [str(part) for flag in given.items() for part in flag]
     # A group of its own keeps the terminal's Ctrl-C from reaching the child as a second signal.
     return subprocess.Popen([sys.executable, "-m", "semvec", "serve", *arguments], process_group=0)
 

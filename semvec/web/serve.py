@@ -25,6 +25,7 @@ from semvec.web import create_app
 from semvec.web.connection import Connection
 from semvec.web.crowd import Crowd
 from semvec.web.draining import DRAINING, Draining, let_go
+from semvec.web.tls import Tls, accepting, open_certificate
 
 BACKLOG = 1024
 """Connections the kernel may make before the server has taken them."""
@@ -69,6 +70,7 @@ def log_to_stderr(level: str) -> None:
 
 async def _serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
+    certificate = open_certificate(settings)
     with _told_in_short():
         app = create_app(settings)
     draining = app[DRAINING] = Draining()
@@ -88,14 +90,17 @@ async def _serve(settings: Settings) -> None:
             deadline_s=settings.request_deadline_s,
             crowd=Crowd(settings.max_connections_per_ip),
         )
-        server = await loop.create_server(connection, sock=listener, backlog=BACKLOG)
+        if certificate:
+            certificate.reload_on_hangup()
+        tls = accepting(certificate, settings.request_deadline_s)
+        server = await loop.create_server(connection, sock=listener, backlog=BACKLOG, **tls)
         gc.freeze()  # modules and the application are for life: collections need not walk them
-        print(f"semvec {__version__} listening on {_address(listener)}", flush=True)
+        print(f"semvec {__version__} listening on {_address(listener, tls)}", flush=True)
         await stop.wait()
         log.info("stopping")
         if settings.drain_delay_s:
             await asyncio.sleep(settings.drain_delay_s)
-        late = _accept_waiting(listener, connection)
+        late = _accept_waiting(listener, connection, tls)
         server.close()
         await asyncio.gather(*late)
         await asyncio.sleep(LAST_WORDS_S)
@@ -130,14 +135,14 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _accept_waiting(
-    listener: socket.socket, connection: Callable[[], Connection]
+    listener: socket.socket, connection: Callable[[], Connection], tls: Tls
 ) -> Sequence[Awaitable[object]]:
     """Takes the connections the kernel has already made; closing the listener would reset them."""
     loop, late = asyncio.get_running_loop(), []
     with contextlib.suppress(OSError):
         for _ in range(BACKLOG):
             accepted, _ = listener.accept()
-            late.append(loop.create_task(loop.connect_accepted_socket(connection, accepted)))
+            late.append(loop.create_task(loop.connect_accepted_socket(connection, accepted, **tls)))
     return late
 
 
@@ -151,9 +156,9 @@ def _stop_on_signals(stop: asyncio.Event) -> None:
         asyncio.get_running_loop().add_signal_handler(number, on_signal, number)
 
 
-def _address(listener: socket.socket) -> URL:
+def _address(listener: socket.socket, tls: Tls) -> URL:
     host, port = listener.getsockname()[:2]
-    return URL.build(scheme="http", host=host, port=port)
+    return URL.build(scheme="https" if tls else "http", host=host, port=port)
 
 
 def _is_loopback(host: str) -> bool:

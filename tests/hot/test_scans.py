@@ -37,8 +37,11 @@ class Noted:
     def __init__(self) -> None:
         self.requests: list[int] = []
 
-    def launched(self, requests: int, waited_s: float) -> None:
-        self.requests.append(requests)
+    def done(self, size: int, waited: float, took: float) -> None:
+        self.requests.append(size)
+
+    def failed(self) -> None:
+        """It shows in the answers."""
 
 
 class Slow:

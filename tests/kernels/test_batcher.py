@@ -14,12 +14,18 @@ class Noted:
     """An `Observer` that remembers."""
 
     def __init__(self) -> None:
-        self.requests: list[int] = []
+        self.sizes: list[int] = []
         self.waited: list[float] = []
+        self.took: list[float] = []
+        self.failures = 0
 
-    def launched(self, requests: int, waited_s: float) -> None:
-        self.requests.append(requests)
-        self.waited.append(waited_s)
+    def done(self, size: int, waited: float, took: float) -> None:
+        self.sizes.append(size)
+        self.waited.append(waited)
+        self.took.append(took)
+
+    def failed(self) -> None:
+        self.failures += 1
 
 
 class Gate:
@@ -76,8 +82,10 @@ def test_a_lone_question_is_launched_at_once_and_those_that_gather_go_together()
         assert await first == 1
         assert await asyncio.gather(*others) == [4, 9, 16, 25, 36]
         assert gate.batches == [[1], [2, 3, 4, 5, 6]]
-        assert noted.requests == [1, 5]
+        assert noted.sizes == [1, 5]
         assert noted.waited[0] < 0.02 <= noted.waited[1]
+        assert noted.took[0] >= 0.02 > noted.took[1]
+        assert noted.failures == 0
         assert len(gate.threads) == 1
         assert threading.get_ident() not in gate.threads
         await batcher.close()
@@ -102,13 +110,14 @@ def test_questions_of_two_kinds_in_one_batch_are_launched_apart() -> None:
 
 def test_an_error_reaches_those_of_its_launch_and_nobody_else() -> None:
     async def main() -> None:
-        gate, batcher = Gate(), Batcher()
+        gate, noted = Gate(), Noted()
+        batcher = Batcher(noted)
         first = await held(batcher, gate)
         ask = batcher.answer
         asked = asyncio.gather(
-            ask(gate.launch, 2), ask(gate.launch, 13), ask(squares, 5), ask(broken, 1),
+            *(ask(gate.launch, 2), ask(gate.launch, 13), ask(squares, 5), ask(broken, 1)),
             return_exceptions=True,
-        )  # fmt: skip
+        )
         await asyncio.sleep(0)
         gate.opened.set()
         assert await first == 1
@@ -116,6 +125,7 @@ def test_an_error_reaches_those_of_its_launch_and_nobody_else() -> None:
         assert str(mine) == str(beyond) == "13 is beyond this"
         assert fine == 25
         assert isinstance(fault, Unavailable)
+        assert noted.failures == 1
         assert await batcher.answer(gate.launch, 6) == 36
         await batcher.close()
 

@@ -7,6 +7,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from semvec.errors import LicenseExpired, Unauthorized
 from semvec.licensing.keys import PublicKey, private_key, write_key_pair
+from semvec.licensing.revocations import Revocations
 from semvec.licensing.token import Caller, Claims, Tier, sign
 from semvec.licensing.verifier import CLOCK_SKEW_S, Verifier, open_verifier
 from semvec.settings import Settings, SettingsError
@@ -142,3 +143,21 @@ def test_a_licence_that_nothing_can_check_is_pointed_out(caplog: pytest.LogCaptu
     open_verifier(Settings(allow_anonymous=True, license_key="a.b.c"))
     assert "SEMVEC_LICENSE_KEY goes unchecked" in caplog.text
     assert "a.b.c" not in caplog.text
+
+
+def test_a_revoked_token_is_refused_known_or_not() -> None:
+    key, revoked = Ed25519PrivateKey.generate(), Revocations()
+    checked = Verifier(
+        [PublicKey(None, key.public_key())],
+        renewal_url="https://renew.example",
+        revoked=revoked,
+        clock=Time(),
+    )
+    tokens = [sign(claims().model_copy(update={"jti": jti}), key) for jti in ("a", "b", None)]
+    checked.verify(tokens[0])
+    revoked.replace({"a", "b"})
+    for token in tokens[:2]:
+        assert not checked.knows(token)
+        with pytest.raises(Unauthorized, match="revoked"):
+            checked.verify(token)
+    assert checked.verify(tokens[2]).subject == "acme"

@@ -17,7 +17,7 @@ from semvec.session.events import (
     encode_event,
     encode_memory,
 )
-from semvec.store import Append, ArchivedRow, MemoryRow, Store, StoreError
+from semvec.store import Append, ArchivedRow, MemoryRow, Store, StoreError, migrate
 from semvec.store.tables import metadata
 from semvec.vectors import Vector, codes, packed
 from tests.session.conversations import unit
@@ -79,7 +79,12 @@ async def test_promise_4_memories_with_float32_vectors_open_as_codes(database_ur
     events = (returning, encode_event(recent))
     assert await store.append(Append(head.key, 1, events, 0.0, 0, 0, tuple(rows)))
     async with store.engine.begin() as connection:
+        newest = await connection.scalar(text("SELECT version_num FROM alembic_version"))
         await connection.execute(text("UPDATE alembic_version SET version_num = '0003'"))
+        await connection.run_sync(migrate.upgrade, await asyncio.to_thread(migrate.read), "0004")
+        await connection.execute(
+            text("UPDATE alembic_version SET version_num = :newest"), {"newest": newest}
+        )
     await store.close()
 
     store = Store(database_url)

@@ -99,9 +99,8 @@ async def test_an_import_takes_the_place_of_everything(store: Store) -> None:
 
     assert await store.load("o", "other") == untouched
     assert await store.archived_by_hash(other.key, "old1") == b"old"
-    assert await rows(store) == {
-        "sessions": 2, "events": 1, "snapshots": 2, "memories": 5, "archive_terms": 6,
-        "pieces": 2, "imports": 0, "remains": 0,
+    assert {name: count for name, count in (await rows(store)).items() if count} == {
+        "sessions": 2, "events": 1, "snapshots": 2, "memories": 5, "archive_terms": 6, "pieces": 2,
     }  # fmt: skip
 
 

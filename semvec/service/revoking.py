@@ -1,0 +1,53 @@
+"""Keeps the list of revoked tokens as the database has it."""
+
+import asyncio
+import contextlib
+import logging
+
+from semvec.errors import Unavailable
+from semvec.licensing.revocations import Revocations
+from semvec.store import Store
+
+REFRESH_S = 1.0
+
+log = logging.getLogger(__name__)
+
+
+class RevocationWatch:
+    """Reads the list at the start and every second from then on, beside all requests.
+
+    While storage does not answer, what was revoked before still is.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.revoked = Revocations()
+        self._store = store
+        self._watching: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        await self._refresh()
+        self._watching = asyncio.create_task(self._watch(), name="semvec-revocations")
+
+    async def close(self) -> None:
+        if self._watching is not None:
+            self._watching.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watching
+
+    async def _watch(self) -> None:
+        answered = True
+        while True:
+            await asyncio.sleep(REFRESH_S)
+            try:
+                await self._refresh()
+                answered = True
+            except Unavailable as error:
+                if answered:
+                    log.warning("the list of revoked tokens grows old: %s", error)
+                answered = False
+
+    async def _refresh(self) -> None:
+        ids = await self._store.revoked(len(self.revoked))
+        if ids is not None:
+            log.info("%d tokens are revoked", len(ids))
+            self.revoked.replace(ids)

@@ -1,0 +1,17 @@
+"""Tokens that are good no more before their time is over."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0008"
+down_revision = "0005"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "revoked_tokens",
+        sa.Column("jti", sa.Text, primary_key=True),
+        sa.Column("revoked_at", sa.Double, nullable=False),
+    )

@@ -1,0 +1,70 @@
+"""The list of revoked tokens, as operators write it while servers run.
+
+Whoever writes it claims nothing: that is for servers, which keep copies of sessions in memory, and
+no session depends on this table. SQLite lets the one or the other write, each for milliseconds.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import TypeVar
+
+from sqlalchemy import Connection, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
+
+from semvec.store.connect import connect
+from semvec.store.database import Database
+from semvec.store.errors import StoreError
+from semvec.store.tables import revoked_tokens
+from semvec.store.transactions import STORAGE_ERRORS, cause
+
+T = TypeVar("T")
+
+ADD = {
+    "sqlite": sqlite.insert(revoked_tokens).on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(revoked_tokens).on_conflict_do_nothing(),
+}
+COUNT = select(func.count()).select_from(revoked_tokens)
+ALL = select(revoked_tokens.c.jti, revoked_tokens.c.revoked_at).order_by(
+    revoked_tokens.c.revoked_at, revoked_tokens.c.jti
+)
+
+
+def revoke(url: str, jti: str, at: float) -> bool:
+    """False where it was revoked already. Blocking; raises StoreError."""
+    return asyncio.run(_run(connect(url), lambda connection: add(connection, jti, at)))
+
+
+def list_revoked(url: str) -> list[tuple[str, float]]:
+    """Each with the time it was revoked, oldest first. Blocking; raises StoreError."""
+    return asyncio.run(_run(connect(url), everything))
+
+
+def add(connection: Connection, jti: str, at: float) -> bool:
+    statement = ADD[connection.dialect.name].values(jti=jti, revoked_at=at)
+    return connection.execute(statement).rowcount == 1
+
+
+def everything(connection: Connection) -> list[tuple[str, float]]:
+    return [(jti, at) for jti, at in connection.execute(ALL)]
+
+
+def changed(connection: Connection, known: int) -> frozenset[str] | None:
+    """All ids of the list, which only grows; None where it is as long as what is known."""
+    if connection.execute(COUNT).scalar_one() == known:
+        return None
+    return frozenset(jti for jti, _ in everything(connection))
+
+
+async def _run(database: Database, function: Callable[[Connection], T]) -> T:
+    await asyncio.to_thread(database.find)
+    try:
+        async with database.writes.begin() as connection:
+            return await connection.run_sync(function)
+    except STORAGE_ERRORS as error:
+        reason = cause(error)
+        if isinstance(error, DBAPIError) and revoked_tokens.name in reason:
+            reason = "no server of this release has opened it yet; start one first"
+        raise StoreError(f"cannot use the database {database.name}: {reason}") from error
+    finally:
+        await database.engine.dispose()
