@@ -160,7 +160,7 @@ def _begins(sizes: Sequence[int]) -> tuple[list[int], int]:
     """Where arrays of these sizes begin in one piece of memory, and its size, at least 1."""
     padded = [-(-size // ALIGNMENT) * ALIGNMENT for size in sizes]
     ends = np.cumsum(padded, dtype=np.int64).tolist()
-    return [0, *ends[:-1]], max(1, ends[-1])
+    return [0, *ends][: len(sizes)], max([1, *ends])
 
 
 def _compiled() -> Iterator[tuple[tuple[str, str | None], Any]]:

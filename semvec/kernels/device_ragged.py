@@ -149,7 +149,8 @@ class Ragged(OnDevice):
     def _staged(self, *arrays: Array | None) -> list[Array | None]:
         """Those of the host as float32 on the device, in one transfer; the others as they are."""
         ours = [each for each in arrays if isinstance(each, np.ndarray)]
-        there = iter(self._device.upload(*(each.astype(np.float32, copy=False) for each in ours)))
+        floats = (each.astype(np.float32, copy=False) for each in ours)
+        there = iter(self._device.upload(*floats) if ours else [])
         return [next(there) if isinstance(each, np.ndarray) else each for each in arrays]
 
     def _tokens(self, tokens: Rows, spans: Spans) -> tuple[Array | np.generic, ...]:
