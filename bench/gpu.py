@@ -17,7 +17,6 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import cupy
 import numpy as np
@@ -27,9 +26,10 @@ from bench.bars import bars
 from bench.gathered import Gathered, gathered
 from bench.gathered import told as gathered_told
 from bench.sessions import BASE, DIMENSION, RANKING, Load, Placed, directions, drawn, placed
+from bench.timed import TimedCard
 from semvec.kernels import numpy_
 from semvec.kernels.cupy_ import Card, CupyKernels
-from semvec.kernels.protocol import Array, Rows, Runs
+from semvec.kernels.protocol import Rows, Runs
 
 K = 10
 WARM, ROUNDS = 3, 11
@@ -76,38 +76,6 @@ class Figure:
     @property
     def name(self) -> str:
         return f"{self.operation}, {self.sessions} × {self.memories:,}"
-
-
-class TimedCard(Card):
-    """Knows how long its kernels took."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._marks: list[tuple[Any, Any]] = []
-
-    def launch(
-        self,
-        kernel: str,
-        rows: str | None,
-        grid: tuple[int, int],
-        threads: int,
-        shared: int,
-        *arguments: Array | np.generic | None,
-    ) -> None:
-        begin, end = cupy.cuda.Event(), cupy.cuda.Event()
-        with self.ordered():
-            begin.record()
-            super().launch(kernel, rows, grid, threads, shared, *arguments)
-            end.record()
-        self._marks.append((begin, end))
-
-    def spent_ms(self) -> float:
-        """Since the last time; waits for the last kernel."""
-        if self._marks:
-            self._marks[-1][1].synchronize()
-        spent = sum(cupy.cuda.get_elapsed_time(*mark) for mark in self._marks)
-        self._marks.clear()
-        return float(spent)
 
 
 class Bench:

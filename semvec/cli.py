@@ -13,6 +13,7 @@ from typing import TypeAlias, get_args
 from pydantic import ValidationError
 
 from semvec import __version__
+from semvec.audit_cli import add_audit_commands
 from semvec.errors import LicenseExpired, StartError, Unauthorized
 from semvec.licensing.keys import private_key, write_key_pair
 from semvec.licensing.token import Claims, Tier, segment, sign
@@ -113,6 +114,7 @@ def _parser() -> ArgumentParser:
     show.set_defaults(command=_show)
     add_revocation_commands(license_)
     add_session_commands(commands)
+    add_audit_commands(commands)
     return parser
 
 

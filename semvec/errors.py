@@ -65,6 +65,13 @@ class Conflict(SemvecError):
     status = 409
 
 
+class StillRunning(Conflict):
+    """The same request is being carried out; `retry_after` seconds from now there may be an
+    answer."""
+
+    retry_after: ClassVar[int] = 1
+
+
 class TooLarge(SemvecError):
     """The body is over the limit."""
 
@@ -100,10 +107,16 @@ class TooManyRequests(SemvecError):
 
 
 class Unavailable(SemvecError):
-    """The server cannot do this now; the same request may succeed later."""
+    """The server cannot do this now; the same request may succeed later.
+
+    `reason` is for the log and `str` alone: drivers name hosts, files and statements.
+    """
 
     status = 503
 
-    def __init__(self, detail: str, retry_after: int = 1) -> None:
+    def __init__(self, detail: str, retry_after: int = 1, *, reason: str = "") -> None:
         super().__init__(detail)
-        self.retry_after = retry_after
+        self.retry_after, self.reason = retry_after, reason
+
+    def __str__(self) -> str:
+        return f"{self.detail}: {self.reason}" if self.reason else self.detail

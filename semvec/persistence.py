@@ -1,6 +1,7 @@
 """Sessions as storage keeps them, and back."""
 
 from dataclasses import dataclass
+from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -9,9 +10,11 @@ from msgspec.structs import replace
 from semvec.kernels.pages import Planes
 from semvec.session import snapshot
 from semvec.session.events import (
+    Advised,
     Consolidated,
     Created,
     MemoryRecord,
+    Moved,
     Tier,
     Turn,
     decode_event,
@@ -22,7 +25,18 @@ from semvec.session.events import (
     encode_piece,
 )
 from semvec.session.session import Session
-from semvec.store import Append, ArchivedRow, MemoryRow, PieceRow, Snapshot, Stored
+from semvec.session.state import pulled
+from semvec.session.steering import Mean, outlook, outlook_after
+from semvec.store import (
+    Append,
+    ArchivedRow,
+    MemoryRow,
+    PieceRow,
+    Place,
+    Snapshot,
+    Stored,
+)
+from semvec.vectors import packed, unpacked
 from semvec.words import terms
 
 
@@ -40,7 +54,11 @@ class Saved:
 NOTHING_SAVED = Saved(0, 0, np.zeros(0, np.int64), 1)
 
 
-def append_of(key: int, session: Session, event: Turn | Consolidated) -> Append:
+Next = Turn | Consolidated | Moved | Advised
+"""What happens to a session that is there."""
+
+
+def append_of(key: int, session: Session, event: Next) -> Append:
     """The write that makes `event`, decided on `session`, its next one."""
     if isinstance(event, Turn):
         return _turn_append(key, session, event)
@@ -49,8 +67,53 @@ def append_of(key: int, session: Session, event: Turn | Consolidated) -> Append:
         seq=session.seq,
         events=(encode_event(event),),
         used_at=session.used_at,
-        interaction_count=session.state.interaction_count,
+        interaction_count=session.state.interaction_count + isinstance(event, Advised),
         total_memories=session.total_memories,
+        **seen(session, event),
+    )
+
+
+class Seen(TypedDict):
+    """What a head tells of a session, for what looks at many without rebuilding them."""
+
+    dimension: int
+    mean: bytes
+    phase: str
+    drift_phase: str
+
+
+def seen(session: Session, event: Next | None = None) -> Seen:
+    """Of a session as it is, or as it will be after the event."""
+    found = outlook(session) if event is None else outlook_after(session, event)
+    return {
+        "dimension": session.profile.dimension,
+        "mean": mean_bytes(found.mean),
+        "phase": found.phase,
+        "drift_phase": found.drift_phase,
+    }
+
+
+def mean_bytes(mean: Mean) -> bytes:
+    """A state as heads keep it."""
+    return packed(mean.astype(np.float32))
+
+
+def moved_append(place: Place, event: Moved) -> Append:
+    """The write that makes `event` the next one of a session that need not be in memory; its head
+    tells of its state."""
+    assert place.mean is not None
+    mean = unpacked(place.mean).astype(np.float64)
+    return Append(
+        key=place.key,
+        seq=place.seq,
+        events=(encode_event(event),),
+        used_at=place.last_used_at,
+        interaction_count=place.interaction_count,
+        total_memories=place.total_memories,
+        dimension=place.dimension,
+        mean=mean_bytes(pulled(mean, unpacked(event.toward), event.share)),
+        phase=place.phase,
+        drift_phase=place.drift_phase,
     )
 
 
@@ -67,6 +130,7 @@ def _turn_append(key: int, session: Session, turn: Turn) -> Append:
         total_memories=session.total_memories + fresh,
         archived=tuple(archived_row(accessed(session.memories.record(i), turn)) for i in gone),
         returned=tuple(record.id for record in turn.returned),
+        **seen(session, turn),
     )
 
 

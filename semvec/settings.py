@@ -259,6 +259,14 @@ class Settings(BaseModel):
     max_connections_per_ip: Count = Field(
         default=2048, description="open connections of one address (IPv6: of one /64)"
     )
+    repeats_per_subject: Count = Field(
+        default=100_000,
+        description="answers to requests with an Idempotency-Key that are kept of one licence "
+        "subject, the newest, for a day at most",
+    )
+    audit_days: Annotated[FiniteFloat, Field(gt=0)] | None = Field(
+        default=None, description="days that the audit log goes back; unset: all of it is kept"
+    )
     drain_delay_s: Annotated[FiniteFloat, Field(ge=0)] = Field(
         default=0, description="time between readiness turning 503 and the listener closing"
     )

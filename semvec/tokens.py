@@ -9,7 +9,7 @@ import numpy as np
 
 from semvec.kernels.numpy_ import quantise
 from semvec.vectors import Tokens, Vector, normalised
-from semvec.words import terms
+from semvec.words import STOP_WORDS
 from semvec.words import words as words_of
 
 TOKEN_DIMENSION = 128
@@ -40,28 +40,42 @@ def projection(dimension: int) -> Vector:
     return columns
 
 
+def projected(vectors: Vector) -> Vector:
+    """Token vectors, shape (n, d), as they are compared: shape (n, p), unit length."""
+    return normalised(vectors @ projection(vectors.shape[1]))
+
+
 def tokens_of(vectors: Vector, words: Sequence[str]) -> Tokens:
     """`vectors`, shape (n, d), are a text's token vectors, `words` the n words they are part of."""
-    projected = normalised(vectors @ projection(vectors.shape[1]))
-    weights = token_weights(words)
-    if not weights.any():
-        weights[:] = 1.0
-    number = min(KEPT, math.ceil(KEPT_SHARE * len(projected)))
-    told = weights > 0.0
-    kept = pooled(projected[told], weights[told], number)
-    return Tokens(projected, tuple(words), quantise(kept).tobytes())
+    return as_tokens(projected(vectors), words)
+
+
+def as_tokens(vectors: Vector, words: Sequence[str], kept: bytes | None = None) -> Tokens:
+    """The same of `projected` vectors, shape (n, p); `kept` where something else pooled them."""
+    if kept is None:
+        weights = token_weights(words)
+        heard = weights > 0.0
+        kept = quantise(pooled(vectors[heard], weights[heard], kept_of(len(vectors)))).tobytes()
+    return Tokens(vectors, tuple(words), kept)
+
+
+def kept_of(number: int) -> int:
+    """Vectors that a memory keeps of a text of so many tokens, at most."""
+    return min(KEPT, math.ceil(KEPT_SHARE * number))
 
 
 def token_weights(words: Sequence[str]) -> Vector:
-    """What each token counts for the memory of its text, shape (n,)."""
+    """What each token counts for the memory of its text, shape (n,): ones where none would."""
     weight = {word: _weight(word) for word in set(words)}
-    return np.array([weight[word] for word in words], np.float32)
+    weights = np.array([weight[word] for word in words], np.float32)
+    return weights if weights.any() else np.ones_like(weights)
 
 
 def _weight(word: str) -> float:
-    if terms(word):
-        return 1.0
-    return STOP_WEIGHT if words_of(word) else 0.0
+    found = words_of(word)
+    if not found:
+        return 0.0
+    return STOP_WEIGHT if STOP_WORDS.issuperset(found) else 1.0
 
 
 def repooled(kept: bytes | None, dimension: int) -> bytes | None:

@@ -4,8 +4,6 @@ import re
 import unicodedata
 from functools import lru_cache
 
-import Stemmer
-
 INDEXED = 16_384
 """Characters of a text that count: what is past them is in its vector alone."""
 LONGEST = 64
@@ -75,6 +73,8 @@ def terms(text: str) -> list[str]:
 @lru_cache(16_384)
 def stem(word: str) -> str:
     """Of an English word; the same few words come over and over."""
+    import Stemmer  # vectors of tokens need no stems, and no stemmer beside NumPy and a card
+
     stemmed: str = Stemmer.Stemmer("english", 0).stemWord(word)
     return stemmed
 

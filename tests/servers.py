@@ -80,9 +80,12 @@ class Client:
     async def delete(self, path: str) -> Answer:
         return await self.request("DELETE", path)
 
-    async def request(self, method: str, path: str, body: bytes = b"") -> Answer:
-        """Raises Refused or Cut."""
-        head = f"{method} {path} HTTP/1.1\r\n{self._standing}Content-Length: {len(body)}\r\n\r\n"
+    async def request(
+        self, method: str, path: str, body: bytes = b"", key: str | None = None
+    ) -> Answer:
+        """With an Idempotency-Key where one is given. Raises Refused or Cut."""
+        head = f"{method} {path} HTTP/1.1\r\n{self._standing}Content-Length: {len(body)}\r\n"
+        head += "\r\n" if key is None else f"Idempotency-Key: {key}\r\n\r\n"
         fresh = self._streams is None
         reader, writer = await self.connect()
         received = 0

@@ -15,11 +15,14 @@ ROOT = Path(semvec.__file__).parent
 LOWER: dict[str, set[str]] = {
     "addresses": set(),
     "answers": {"session"},
+    "audit": {"audit", "clock", "paging", "store"},
+    "audit_cli": {"audit", "settings", "store"},
     "canonical": set(),
     "clock": set(),
     "document": {"canonical", "jsonstream", "session"},
     "embed": {"embed", "kernels", "tokens", "vectors"},
     "errors": set(),
+    "groups": {"groups", "kernels", "session", "vectors"},
     "hot": {"hot", "kernels", "persistence", "session", "store", "vectors", "clock"},
     "intake": {"session", "embed.protocol", "vectors"},
     "jsonstream": {"canonical"},
@@ -28,7 +31,7 @@ LOWER: dict[str, set[str]] = {
     "limits": {"limits", "licensing.token", "settings", "clock"},
     "machine": set(),
     "paging": set(),
-    "persistence": {"kernels.pages", "session", "store", "words"},
+    "persistence": {"kernels.pages", "session", "store", "vectors", "words"},
     "session": {"session", "canonical", "kernels", "tokens", "vectors", "words"},
     "settings": {"addresses", "limits.rate", "machine"},
     "store": {"store"},
@@ -41,9 +44,9 @@ MAY_IMPORT = {
     "service": {"service", *LOWER},
     "web": {
         *("web", "service", "answers", "paging", "licensing", "settings", "store.errors"),
-        *("intake", "session.events", "addresses", "limits", "machine"),
+        *("intake", "session.events", "addresses", "limits", "machine", "audit"),
     },
-    "cli": {"web", "licensing", "revocation_cli", "session_cli", "settings"},
+    "cli": {"web", "licensing", "audit_cli", "revocation_cli", "session_cli", "settings"},
     "revocation_cli": {"licensing.token", "settings", "store"},
     "session_cli": {"document", "settings"},
     "__main__": {"cli"},
@@ -64,17 +67,20 @@ def test_a_session_needs_no_server_no_database_and_no_device() -> None:
     assert done.stdout.strip() == ""
 
 
-def test_kernels_need_numpy_alone() -> None:
+def test_kernels_and_the_encoders_pass_need_numpy_alone() -> None:
     code = (
         "import sys, importlib\n"
         "importlib.import_module('semvec.kernels.numpy_')\n"
         "importlib.import_module('semvec.kernels.device_ragged')\n"
         "importlib.import_module('semvec.kernels.device_groups')\n"
+        "importlib.import_module('semvec.embed.forward')\n"
         "print(*{name.partition('.')[0] for name in sys.modules} - sys.stdlib_module_names)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert {"numpy", "semvec"} <= set(done.stdout.split())
-    assert not {"cupy", "aiohttp", "sqlalchemy", "msgspec"} & set(done.stdout.split())
+    beside = set(done.stdout.split()) - {"numpy", "semvec"}
+    assert not beside & {"cupy", "aiohttp", "sqlalchemy", "msgspec"}
+    assert not beside & {"tokenizers", "onnx", "onnxruntime", "Stemmer"}
 
 
 def test_the_card_needs_cupy_beside_it() -> None:

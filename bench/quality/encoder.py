@@ -4,7 +4,8 @@ import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-from semvec.embed.model import Encoded, Model, join
+from semvec.embed.encoded import Encoded, join
+from semvec.embed.model import Model
 from semvec.embed.packaged import DIRECTORY, MODEL_NAME
 from semvec.session.events import Profile
 from semvec.session.turn import Said

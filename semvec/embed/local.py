@@ -1,6 +1,7 @@
 """The encoder inside this process: a few threads that share one model and one queue."""
 
 import asyncio
+import logging
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,20 +9,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
-from semvec.embed.model import Encoded, Model, join
+from semvec.embed.directory import ModelDirectory
+from semvec.embed.encoded import Encoded, Encoder, Pace, join
+from semvec.embed.model import Model
+from semvec.embed.on_device import DeviceModel
+from semvec.embed.target import Target
 from semvec.embed.windows import Window
 from semvec.errors import Unavailable
 from semvec.tokens import projection
 from semvec.vectors import Encoding
 
-BATCH_TOKENS = 512
-"""Padded tokens of one forward pass; larger ones fall out of the processor's cache."""
+log = logging.getLogger(__name__)
+
+DEVICE_THREADS = 4
+"""Threads that cut and join texts for a device; more would only wait for the interpreter."""
 TURN_WINDOWS = 2
 """Windows of one text encoded in one turn; other texts get in between."""
-TURN_CHARACTERS = 2_000
-"""Characters that a thread takes from the queue in one turn."""
-PENDING_CHARACTERS = 1_000_000
-"""Characters that may wait, some ten seconds of work; a lone request may bring more."""
+TURN_COST = 2_000
+"""What the windows of one turn of a long text cost, in characters."""
 TEXT_COST = 50
 """What a text costs beside its characters, in characters."""
 
@@ -50,7 +55,7 @@ class _Piece:
 
     @property
     def cost(self) -> int:
-        return self.text.cost if self.windows is None else TURN_CHARACTERS
+        return self.text.cost if self.windows is None else TURN_COST
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,7 +74,8 @@ class LocalEmbedder:
     """Encodes on threads of its own, never on the event loop; one forward pass a thread at a time.
 
     A text that arrives while a thread is idle starts at once; what arrives meanwhile waits and
-    shares the next batches.
+    shares the next batches. With a device, threads cut and join texts, and one of their own speaks
+    to the device.
     """
 
     def __init__(
@@ -80,7 +86,8 @@ class LocalEmbedder:
         sums: Mapping[str, str] | None = None,
         threads: int | None = None,
     ) -> None:
-        """`sums` are SHA-256 by file name; `threads` are as many as cores unless given."""
+        """`sums` are SHA-256 by file name; `threads` are as many as cores unless given, with a
+        device at most DEVICE_THREADS."""
         self._directory = directory
         self._model_name = model_name or directory.name or str(directory)
         self._sums = sums
@@ -88,7 +95,7 @@ class LocalEmbedder:
         self._queue: SimpleQueue[_Piece | None] = SimpleQueue()
         self._counting = threading.Lock()
         self._threads: list[threading.Thread] = []
-        self._model: Model | None = None
+        self._model: Encoder | None = None
         self._open: set[_Text] = set()
         self._pending = 0
         self._drained = asyncio.Event()
@@ -109,10 +116,13 @@ class LocalEmbedder:
     def token_dimension(self) -> int:
         return int(projection(self.dimension).shape[1])
 
-    async def start(self) -> None:
-        model = await asyncio.to_thread(Model.load, self._directory, self._sums)
+    async def start(self, device: Target | None = None) -> None:
+        """With a `device` to encode on, if it has room and kernels for the model."""
+        model = await asyncio.to_thread(self._load, device)
         loop = asyncio.get_running_loop()
         self._model = model
+        if isinstance(model, DeviceModel):
+            self._count = min(self._count, DEVICE_THREADS)
         for number in range(self._count):
             thread = threading.Thread(
                 target=self._work, args=(model, loop), name=f"encoder-{number}", daemon=True
@@ -122,12 +132,12 @@ class LocalEmbedder:
 
     async def encode(self, texts: Sequence[str]) -> list[Encoding]:
         """One encoding per text, in order; Unavailable if too much waits or it is not running."""
-        if self._closed or not self._threads:
+        if self._closed or self._model is None or not self._threads:
             raise Unavailable("the embedder is not running")
         loop = asyncio.get_running_loop()
         jobs = [_Text(text, loop.create_future()) for text in texts]
         cost = sum(job.cost for job in jobs)
-        if self._pending and self._pending + cost > PENDING_CHARACTERS:
+        if self._pending and self._pending + cost > self._model.pace.pending_characters:
             raise Unavailable("the embedder has too many texts waiting")
         self._pending += cost
         self._open.update(jobs)
@@ -145,6 +155,17 @@ class LocalEmbedder:
         for thread in self._threads:
             await asyncio.to_thread(thread.join)
         self._threads.clear()
+        if self._model is not None:
+            await asyncio.to_thread(self._model.close)
+
+    def _load(self, device: Target | None) -> Encoder:
+        model = ModelDirectory.read(self._directory, self._sums)
+        if device is not None:
+            try:
+                return DeviceModel.of(model, device)
+            except (MemoryError, Unavailable, ValueError) as error:
+                log.warning("%s is encoded on the CPU: %s", self._model_name, error)
+        return Model.of(model)
 
     def _finish(self, outcomes: Sequence[_Outcome]) -> None:
         """On the event loop: answers the waiters."""
@@ -162,23 +183,25 @@ class LocalEmbedder:
         if self._closed and not self._open:
             self._drained.set()
 
-    def _work(self, model: Model, loop: asyncio.AbstractEventLoop) -> None:
+    def _work(self, model: Encoder, loop: asyncio.AbstractEventLoop) -> None:
         """One thread's life, until it takes None from the queue."""
         while (first := self._queue.get()) is not None:
             tasks: list[_Task] = []
-            for piece in self._take(first):
+            pieces = self._take(first, model.pace.turn_characters)
+            cuts = _cut(model, pieces)
+            for piece in pieces:
                 try:
-                    tasks += self._turn(model, piece)
+                    tasks += self._turn(model, piece, cuts.get(piece))
                 except Exception as error:
                     loop.call_soon_threadsafe(self._finish, [(piece.text, error)])
-            for batch in _batches(tasks):
+            for batch in _batches(tasks, model.pace):
                 loop.call_soon_threadsafe(self._finish, self._encode(model, batch))
 
-    def _take(self, first: _Piece) -> list[_Piece]:
+    def _take(self, first: _Piece, most: int) -> list[_Piece]:
         """This thread's share of what waits."""
         share = 1 + self._queue.qsize() // self._count
         taken, cost = [first], first.cost
-        while len(taken) < share and cost < TURN_CHARACTERS:
+        while len(taken) < share and cost < most:
             try:
                 piece = self._queue.get_nowait()
             except Empty:
@@ -190,13 +213,14 @@ class LocalEmbedder:
             cost += piece.cost
         return taken
 
-    def _turn(self, model: Model, piece: _Piece) -> list[_Task]:
-        """The next windows of a text; the rest goes back to the end of the queue."""
-        text, windows = piece.text, piece.windows
+    def _turn(self, model: Encoder, piece: _Piece, windows: Sequence[Window] | None) -> list[_Task]:
+        """The next of a text's `windows`; the rest goes back to the end of the queue."""
+        text = piece.text
         if text.done.done():
             raise Unavailable("nobody waits for this text any more")
         if windows is None:
             windows = model.windows.cut(text.text)
+        if piece.windows is None:
             text.count = len(windows)
         if rest := windows[TURN_WINDOWS:]:
             self._queue.put(_Piece(text, rest, piece.first + TURN_WINDOWS))
@@ -205,7 +229,7 @@ class LocalEmbedder:
             for place, window in enumerate(windows[:TURN_WINDOWS])
         ]
 
-    def _encode(self, model: Model, batch: Sequence[_Task]) -> list[_Outcome]:
+    def _encode(self, model: Encoder, batch: Sequence[_Task]) -> list[_Outcome]:
         """Outcomes of the texts that this forward pass completes."""
         try:
             encoded = model.run([task.window for task in batch])
@@ -227,13 +251,29 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _batches(tasks: Sequence[_Task]) -> Iterator[list[_Task]]:
-    """Windows of similar length together, padded to at most BATCH_TOKENS unless alone."""
+def _cut(model: Encoder, pieces: Sequence[_Piece]) -> dict[_Piece, Sequence[Window]]:
+    """The windows of each piece; where one cannot be cut, of those alone that have been before."""
+    cuts = {piece: piece.windows for piece in pieces if piece.windows is not None}
+    fresh = [piece for piece in pieces if piece not in cuts and not piece.text.done.done()]
+    try:
+        return cuts | dict(
+            zip(fresh, model.windows.cut_all([piece.text.text for piece in fresh]), strict=True)
+        )
+    except Exception:
+        return cuts
+
+
+def _batches(tasks: Sequence[_Task], pace: Pace) -> Iterator[list[_Task]]:
+    """Windows of similar length together, of at most `batch_tokens` unless alone."""
     batch: list[_Task] = []
+    total = 0
     for task in sorted(tasks, key=lambda task: len(task.window.ids)):
-        if batch and (len(batch) + 1) * len(task.window.ids) > BATCH_TOKENS:
+        length = len(task.window.ids)
+        size = (len(batch) + 1) * length if pace.is_padded else total + length
+        if batch and size > pace.batch_tokens:
             yield batch
-            batch = []
+            batch, total = [], 0
         batch.append(task)
+        total += length
     if batch:
         yield batch

@@ -1,6 +1,5 @@
-"""A loaded encoder: token windows in, vectors out."""
+"""The encoder on the CPU: a graph for onnxruntime."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,28 +8,20 @@ from typing import Self
 import numpy as np
 import onnxruntime
 
-from semvec.embed.architecture import Architecture
+from semvec.embed.directory import ModelDirectory
+from semvec.embed.encoded import Encoded, Pace
 from semvec.embed.graph import Graph, encoder_graph
-from semvec.embed.weights import Weights
 from semvec.embed.windows import Window, Windows
-from semvec.tokens import tokens_of
-from semvec.vectors import Encoding, Vector
 
-CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Encoded:
-    """One window as vectors: pooled (d,), and (n, d) for the n tokens that it answers for."""
-
-    vector: Vector
-    tokens: Vector
-    window: Window
+BATCH_TOKENS = 512
+"""Padded tokens of one forward pass; larger ones fall out of the processor's cache."""
+PACE = Pace(BATCH_TOKENS, True, turn_characters=2_000, pending_characters=1_000_000)
+"""What may wait is some ten seconds of work."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Model:
-    """Safe to run from several threads at once; each run is one thread's work.
+    """Each run is one thread's work.
 
     Small batches on several threads beat one large batch spread over them: a forward pass is two
     hundred short operations, and each would wait for the slowest thread.
@@ -39,27 +30,21 @@ class Model:
     dimension: int
     windows: Windows
     session: onnxruntime.InferenceSession
+    pace: Pace = PACE
 
     @classmethod
     def load(cls, directory: Path, sums: Mapping[str, str] | None = None) -> Self:
-        """Reads a model directory; every file named in `sums` must have that SHA-256.
+        """OSError or ValueError as from `ModelDirectory.read`."""
+        return cls.of(ModelDirectory.read(directory, sums))
 
-        OSError if a file cannot be read, ValueError if it is damaged or of an unknown kind.
-        """
-        missing = [
-            name for name in (CONFIG, WEIGHTS, TOKENIZER) if not (directory / name).is_file()
-        ]
-        if missing:
-            raise FileNotFoundError(f"{directory} is no model directory: no {', '.join(missing)}")
-        for name, expected in (sums or {}).items():
-            _verify(directory / name, expected)
-        shape = Architecture.read(directory)
-        weights = Weights.load(directory / WEIGHTS)
-        windows = Windows.load(directory / TOKENIZER, shape.window, shape.vocabulary)
-        return cls(shape.hidden, windows, open_session(encoder_graph(shape, weights)))
+    @classmethod
+    def of(cls, model: ModelDirectory) -> Self:
+        shape = model.shape
+        windows = Windows.load(model.tokenizer, shape.window, shape.vocabulary)
+        return cls(shape.hidden, windows, open_session(encoder_graph(shape, model.weights)))
 
     def run(self, windows: Sequence[Window]) -> list[Encoded]:
-        """One forward pass; the windows are padded to the longest."""
+        """The windows are padded to the longest."""
         lengths = np.array([len(window.ids) for window in windows], np.int32)
         ids = np.zeros((len(windows), int(lengths.max())), np.int64)
         for row, window in zip(ids, windows, strict=True):
@@ -69,6 +54,9 @@ class Model:
             Encoded(vector.copy(), rows[window.own].copy(), window)
             for vector, rows, window in zip(pooled, tokens, windows, strict=True)
         ]
+
+    def close(self) -> None:
+        """Nothing is held that has to be given back."""
 
 
 def open_session(graph: Graph) -> onnxruntime.InferenceSession:
@@ -83,20 +71,3 @@ def open_session(graph: Graph) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(
         graph.model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
-
-
-def join(parts: Sequence[Encoded]) -> Encoding:
-    """The encoding of the text whose windows these are, in order."""
-    if len(parts) == 1:
-        vector = parts[0].vector
-    else:
-        total = np.sum([part.vector for part in parts], axis=0)
-        vector = total / np.linalg.norm(total)
-    tokens = np.concatenate([part.tokens for part in parts])
-    return Encoding(vector, tokens_of(tokens, [w for part in parts for w in part.window.words]))
-
-
-def _verify(path: Path, expected: str) -> None:
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
-    if found != expected:
-        raise ValueError(f"{path} is damaged: its SHA-256 is {found}, expected {expected}")

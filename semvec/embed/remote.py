@@ -24,9 +24,11 @@ PROBE = "dimension"
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long to wait for an endpoint, in seconds; the pause doubles with each further try."""
+    """How long to wait for an endpoint, in seconds: once, and for all tries together,
+    between which the pause doubles."""
 
     timeout: float = 30.0
+    total: float = 60.0
     attempts: int = 4
     pause: float = 0.25
     longest_pause: float = 5.0
@@ -99,13 +101,17 @@ class RemoteEmbedder:
             (probe,) = await self._request([PROBE])
         except Unavailable as error:
             await self.close()
-            raise ConnectionError(f"{self._url}: {error.detail}") from error
+            raise ConnectionError(f"{self._url}: {error}") from error
         self._dimension = len(probe)
 
     async def encode(self, texts: Sequence[str]) -> list[Encoding]:
         """One encoding per text, in order; Unavailable if the endpoint does not answer well."""
         batches = [texts[i : i + BATCH_TEXTS] for i in range(0, len(texts), BATCH_TEXTS)]
-        answers = await asyncio.gather(*(self._request(batch) for batch in batches))
+        try:
+            async with asyncio.timeout(self._patience.total):
+                answers = await asyncio.gather(*(self._request(batch) for batch in batches))
+        except TimeoutError as error:
+            raise Unavailable("the embedder does not answer in time", 5) from error
         return [Encoding(vector) for answer in answers for vector in answer]
 
     async def close(self) -> None:
@@ -127,7 +133,7 @@ class RemoteEmbedder:
                 if not left or wait > patience.longest_pause:
                     raise Unavailable(str(error), max(1, math.ceil(wait))) from error
             except (ValueError, msgspec.DecodeError) as error:
-                raise Unavailable(f"the embedder gave a bad reply: {error}") from error
+                raise Unavailable("the embedder gave a bad reply", reason=str(error)) from error
             await asyncio.sleep(wait)
             pause = min(2 * pause, patience.longest_pause)
         raise AssertionError("the last attempt either returns or raises")

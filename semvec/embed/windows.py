@@ -1,8 +1,10 @@
 """Texts as token ids, in windows that fit the model."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
+from operator import itemgetter
 from pathlib import Path
 from typing import Self
 
@@ -61,10 +63,16 @@ class Windows:
 
     def cut(self, text: str) -> list[Window]:
         """At least one window; neighbours overlap, and the last one is as full as the others."""
+        return self.cut_all([text])[0]
+
+    def cut_all(self, texts: Sequence[str]) -> list[list[Window]]:
+        """The same of several texts, on all cores."""
         # `encode` would keep the interpreter to itself, for seconds where the text is long.
-        (encoding,) = self._tokenizer.encode_batch([text], add_special_tokens=False)
-        ids = encoding.ids
-        words = Words(text, encoding)
+        encodings = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
+        return [self._cut(text, each) for text, each in zip(texts, encodings, strict=True)]
+
+    def _cut(self, text: str, encoding: Encoding) -> list[Window]:
+        ids, words = encoding.ids, words_of_tokens(text, encoding)
         last = max(0, len(ids) - self._room)
         starts = [*range(0, last, self._room - OVERLAP), last]
         seams = [(start + self._room + after) // 2 for start, after in pairwise(starts)]
@@ -77,30 +85,21 @@ class Windows:
             kept = range(first + -first % every, end, every)
             own = slice(kept.start + shift, kept.stop + shift, every)
             whole = np.array([*self._before, *inner, *self._after], np.int64)
-            windows.append(Window(whole, own, tuple(words.of(token) for token in kept)))
+            windows.append(Window(whole, own, tuple(words[kept.start : kept.stop : every])))
         return windows
 
 
-class Words:
-    """The word that each token of a text is part of, as it stands in the text."""
+def words_of_tokens(text: str, encoding: Encoding) -> list[str]:
+    """The word that each token of a text is part of, as it stands in the text.
 
-    def __init__(self, text: str, encoding: Encoding) -> None:
-        self._text, self._encoding = text, encoding
-        numbers = np.array([-1 if word is None else word for word in encoding.word_ids], np.int64)
-        begins = np.append(True, numbers[1:] != numbers[:-1])[: len(numbers)]
-        self._word = np.cumsum(begins) - 1
-        self._firsts = np.append(np.flatnonzero(begins), len(numbers))
-
-    def of(self, token: int) -> str:
-        """The word; of a very long one, as where nothing stands between words, the token alone."""
-        word = self._word[token]
-        start, _ = self._span(self._firsts[word])
-        _, end = self._span(self._firsts[word + 1] - 1)
+    Of a very long one, as where nothing stands between words, the token alone.
+    """
+    found: list[str] = []
+    for _, group in groupby(zip(encoding.word_ids, encoding.offsets, strict=True), itemgetter(0)):
+        spans = [span for _, span in group]
+        start, end = spans[0][0], spans[-1][1]
         if end - start > LONGEST_WORD:
-            start, end = self._span(token)
-        return self._text[start:end].strip()
-
-    def _span(self, token: int) -> tuple[int, int]:
-        """Where the token stands in the text."""
-        span: tuple[int, int] | None = self._encoding.token_to_chars(int(token))
-        return (0, 0) if span is None else span
+            found += [text[start:end].strip() for start, end in spans]
+        else:
+            found += [text[start:end].strip()] * len(spans)
+    return found

@@ -1,7 +1,8 @@
 """The hot sessions of this process."""
 
+from semvec.hot.changed import Changed, Steered
 from semvec.hot.copy import Hot, Name
 from semvec.hot.scans import Scans
-from semvec.hot.sessions import Changed, HotSessions, session_not_found
+from semvec.hot.sessions import HotSessions, session_not_found
 
-__all__ = ["Changed", "Hot", "HotSessions", "Name", "Scans", "session_not_found"]
+__all__ = ["Changed", "Hot", "HotSessions", "Name", "Scans", "Steered", "session_not_found"]

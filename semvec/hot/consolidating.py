@@ -33,7 +33,7 @@ class Consolidating:
         self._waiting.add(hot.key)
         try:
             async with self._turn:
-                while hot.live and due(hot.session.memories) and await self._batch(hot):
+                while await self._batch(hot):
                     pass
         except SemvecError as error:
             log.warning("session %d is not consolidated: %s", hot.key, error)
@@ -43,10 +43,12 @@ class Consolidating:
             self._waiting.discard(hot.key)
 
     async def _batch(self, hot: Hot) -> bool:
-        """One batch; False where it came to nothing. The lock is held while vectors are copied and
-        while the event is committed, not while they are compared."""
-        memories = hot.session.memories
+        """One batch; False where nothing was due, or it came to nothing. The lock is held while
+        vectors are copied and while the event is committed, not while they are compared."""
         async with hot.lock:
+            if not (hot.live and due(hot.session.memories)):
+                return False
+            memories = hot.session.memories
             batch = await asyncio.to_thread(batch_of, memories)
         found = await asyncio.to_thread(findings, batch)
         async with hot.lock:

@@ -4,9 +4,11 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable
 
-from semvec.persistence import NOTHING_SAVED, Saved
-from semvec.session.events import Access, Consolidated, MemoryRecord, Turn
+from semvec.errors import Unavailable
+from semvec.persistence import NOTHING_SAVED, Next, Saved
+from semvec.session.events import Access, MemoryRecord, Turn
 from semvec.session.session import Session
+from semvec.store import Kind, Unit, unit_at_work
 
 Name = tuple[str, str]
 """Owner and session id."""
@@ -19,17 +21,29 @@ RETURNS = 32
 
 
 class Hot:
-    """A session in memory, and what has happened to it that the journal need not know yet."""
+    """A session in memory, and what has happened to it that the journal need not know yet.
+
+    A `unit` that has changed it has it to itself until that is committed; where that comes to
+    nothing, for good. `holder` is the unit, if it is one, that has the lock.
+    """
 
     __slots__ = (
-        *("key", "leaving", "live", "lock", "name", "nbytes", "returned", "saved", "saving"),
-        *("session", "touched", "used", "used_at"),
+        *("_session", "holder", "key", "kind", "leaving", "live", "lock", "name", "nbytes"),
+        *("returned", "saved", "saving", "touched", "unit", "used", "used_at"),
     )
 
     def __init__(
-        self, name: Name, key: int, session: Session, now: float, saved: Saved = NOTHING_SAVED
+        self,
+        name: Name,
+        key: int,
+        session: Session,
+        now: float,
+        saved: Saved = NOTHING_SAVED,
+        kind: int = Kind.PLAIN,
     ) -> None:
-        self.name, self.key, self.session = name, key, session
+        self.name, self.key, self.kind, self._session = name, key, Kind(kind), session
+        self.unit: Unit | None = None
+        self.holder: Unit | None = None
         self.lock = asyncio.Lock()
         self.live, self.leaving, self.saving = True, False, False
         self.saved = saved
@@ -38,6 +52,18 @@ class Hot:
         self.used: Counter[int] = Counter()
         self.used_at = now
         self.nbytes = session.nbytes
+
+    @property
+    def session(self) -> Session:
+        """Raises Unavailable where it shows what is not committed to anybody else."""
+        if self.ahead:
+            raise Unavailable(f"session {self.name[1]!r} is being changed: try again")
+        return self._session
+
+    @property
+    def ahead(self) -> bool:
+        """Whether the session shows what is not committed, by another's doing."""
+        return self.unit is not None and self.unit is not unit_at_work()
 
     @property
     def overdue(self) -> bool:
@@ -67,7 +93,7 @@ class Hot:
         records = {each.id: each for each in (*self.returned.values(), *wanted)}
         return [each for each in records.values() if each.id not in self.session.memories]
 
-    def settle(self, event: Turn | Consolidated | None = None) -> None:
+    def settle(self, event: Next | None = None) -> None:
         """Forget what `event` recorded, and what another process's events have made pointless:
         returns of memories that came, accesses of memories that went."""
         memories = self.session.memories

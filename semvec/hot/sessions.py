@@ -4,25 +4,30 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from contextvars import Context
+from functools import partial
 from itertools import islice
 from types import MappingProxyType
+from typing import TypeVar
 
 from semvec.clock import Clock
 from semvec.errors import Conflict, NotFound, SemvecError, Unavailable
+from semvec.hot.changed import Changed
 from semvec.hot.consolidating import Consolidating
 from semvec.hot.copy import Hot, Name
 from semvec.hot.scans import Scans
+from semvec.hot.units import Units
 from semvec.kernels.pages import Planes
 from semvec.persistence import (
+    Next,
     append_of,
     rebuilt,
     replay,
     saved_with,
+    seen,
     snapshot_of,
 )
 from semvec.session.events import (
-    Consolidated,
     Created,
     MemoryRecord,
     Turn,
@@ -34,10 +39,11 @@ from semvec.session.literals import Entry
 from semvec.session.plan import Plan
 from semvec.session.session import Session
 from semvec.session.turn import decide_turn, plan_turn
-from semvec.store import Kind, Replace, Store, Stored
-from semvec.vectors import Vector
+from semvec.store import Kind, Part, Replace, Store, Stored, unit_at_work
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 ATTEMPTS = 100
 """Conflicts with other processes that one change survives; each means that another one advanced."""
@@ -50,42 +56,15 @@ CLOSING_S = 2.5
 OWNED = MappingProxyType({Kind.BACKING: "cluster", Kind.META: "region"})
 """What sessions that are not plain stand behind."""
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Changed:
-    """`cosines`, shape (m, count), are the plan's queries' to the rows as they were before."""
-
-    hot: Hot
-    plan: Plan
-    turn: Turn
-    cosines: Vector
-
-    @property
-    def withheld_by(self) -> str | None:
-        """What kept an input from being learnt."""
-        level = self.plan.withheld_by
-        return None if level is None else level.lower()
-
-    @property
-    def memory_id(self) -> int | None:
-        """The memory that the request's own input became or reinforced."""
-        if self.plan.withheld_by is not None or not self.turn.learnt:
-            return None
-        return self.turn.learnt[-1].memory_id
-
-    @property
-    def memory_hash(self) -> str | None:
-        if self.memory_id is None:
-            return None
-        memories = self.hot.session.memories
-        return memories.content(memories.row(self.memory_id)).hash
+Beside = Callable[[Hot, Turn], Awaitable[Sequence[Part]]]
+"""What has to be committed with a turn of a session, or not at all."""
 
 
 class HotSessions:
     """Every change goes through `change`, every look through `get`.
 
-    A hot copy is always a prefix of the journal: it is changed only by events that are committed.
-    The vectors of all lie in `planes`.
+    A hot copy is always a prefix of the journal: it is changed only by events that are committed,
+    or by a unit that has it to itself until they are. The vectors of all lie in `planes`.
     """
 
     def __init__(
@@ -108,6 +87,7 @@ class HotSessions:
         self._background: set[asyncio.Task[None]] = set()
         self._consolidating = Consolidating(self._commit, clock)
         self._nbytes = 0
+        self.units = Units(store, keep=self._keep, drop=self.drop, advanced=self._advanced)
 
     def __len__(self) -> int:
         return len(self._hot)
@@ -116,30 +96,49 @@ class HotSessions:
         hot = self._hot.get(name)
         return hot is not None and hot.key == key
 
-    async def add(self, name: Name, created: Created) -> bool:
-        """Create a session; False where this owner has one of this name."""
-        head = await self._store.create(*name, created.at, encode_event(created))
+    async def add(
+        self, name: Name, created: Created, *parts: Part, kind: Kind = Kind.PLAIN
+    ) -> bool:
+        """Create a session, with `parts` or not at all; False where this owner has one of this
+        name."""
+        session = Session(created, self._planes)
+        head = await self._store.create(
+            *name,
+            created.at,
+            encode_event(created),
+            *parts,
+            kind=kind,
+            **seen(session),
+        )
         if head is None:
             return False
-        self._keep(Hot(name, head.key, Session(created, self._planes), self._clock()))
+        self.units.take_in(Hot(name, head.key, session, self._clock(), kind=kind))
         return True
 
     async def get(self, name: Name) -> Hot:
         """The session as committed by now, by whichever process. Raises NotFound."""
         while True:
             hot = await self._resident(name)
-            if not self._store.shared or await self._is_current(hot):
+            if not self._store.shared or hot.unit is not None or await self._is_current(hot):
                 return hot
 
-    async def change(self, hot: Hot, plan: Callable[[Session], Plan]) -> Changed:
-        """Decide an event on the session as it is, commit it, apply it.
+    async def settled(self, hot: Hot) -> Hot:
+        """The copy, or a newer one, as soon as all that it shows is committed: for whoever has
+        awaited anything since `get`. Raises NotFound."""
+        return await self._resident(hot.name) if hot.ahead else hot
+
+    async def change(
+        self, hot: Hot, plan: Callable[[Session], Plan], beside: Beside | None = None
+    ) -> Changed:
+        """Decide an event on the session as it is, commit it with what belongs `beside` it, apply
+        it.
 
         It is planned again when another process was faster. Raises NotFound, Unavailable.
         """
         for _ in range(ATTEMPTS):
-            async with hot.lock:
+            async with self.units.locked(hot):
                 if hot.live:
-                    changed = await self._attempt(hot, plan(hot.session))
+                    changed = await self._attempt(hot, plan(hot.session), beside)
                     if changed is not None:
                         return changed
                     await self._catch_up(hot)
@@ -155,7 +154,7 @@ class HotSessions:
         literals = hot.session.literals
         if literals.text_bytes <= LARGE_TEXT:
             return literals.search(q, limit)
-        async with hot.lock:
+        async with self.units.locked(hot):
             return await asyncio.to_thread(literals.search, q, limit)
 
     async def delete(self, name: Name) -> None:
@@ -167,11 +166,52 @@ class HotSessions:
             raise Conflict(
                 f"session {name[1]!r} goes with the {OWNED[Kind(head.kind)]} it stands behind"
             )
-        await self._supersede(name, head.key, self._store.delete(head.key))
+        if not await self.erase(name, head.key):
+            raise session_not_found(name[1])
+
+    async def erase(self, name: Name, key: int, *parts: Part) -> bool:
+        """Erase the session of this key, with `parts`; False where it is gone, or they came too
+        late."""
+        return await self._supersede(name, key, self._store.delete(key, *parts))
 
     async def replace(self, name: Name, replace: Replace) -> None:
         """Put what was imported in the place of a session's contents. Raises NotFound."""
-        await self._supersede(name, replace.key, self._store.replace(replace))
+        if not await self._supersede(name, replace.key, self._store.replace(replace)):
+            raise session_not_found(name[1])
+        self.units.discard_if_lost(replace.content)
+
+    def peek(self, name: Name) -> Hot | None:
+        """The copy in memory, as far as it knows."""
+        return self._hot.get(name)
+
+    async def loaded(self, name: Name) -> None:
+        """Wait for a copy that is just being loaded."""
+        if (loading := self._loading.get(name)) is not None:
+            await asyncio.wait([loading])
+
+    def apply(self, hot: Hot, event: Next) -> None:
+        """An event that is committed, or will be with the unit at work."""
+        hot.unit = unit_at_work()
+        hot.session.apply(event)
+        hot.settle(event)
+        if hot.unit is None:
+            self._advanced(hot)
+
+    def _advanced(self, hot: Hot) -> None:
+        """See to what is due after an event."""
+        self._resize(hot)
+        if hot.overdue:
+            self._start(self._snapshot(hot))
+        if self._consolidating.wanted(hot):
+            self._start(self._consolidating.run(hot))
+
+    def drop(self, hot: Hot) -> None:
+        """Let go of a copy, whatever it is."""
+        if hot.live:
+            hot.live = False
+            self._nbytes -= hot.nbytes
+            if self._hot.get(hot.name) is hot:
+                del self._hot[hot.name]
 
     def limit(self, memory_bytes: int) -> None:
         """Have sessions take no more than this together, if that is less than they may."""
@@ -198,17 +238,22 @@ class HotSessions:
         await asyncio.gather(*self._background, return_exceptions=True)
 
     async def _resident(self, name: Name) -> Hot:
-        hot = self._hot.get(name)
-        if hot is None:
-            loading = self._loading.get(name)
-            if loading is None:
-                loading = self._loading[name] = asyncio.create_task(self._load(name))
-                loading.add_done_callback(lambda _: self._loading.pop(name))
-            hot = await asyncio.shield(loading)
+        if (made := self.units.made(name)) is not None:
+            return made
+        while (hot := self._hot.get(name) or await self._brought(name)).ahead:
+            async with hot.lock:  # it is free when the copy is as it is committed, or dropped
+                pass
         hot.used_at = self._clock()
         if hot.live:
             self._hot.move_to_end(name)
         return hot
+
+    async def _brought(self, name: Name) -> Hot:
+        loading = self._loading.get(name)
+        if loading is None:
+            loading = self._loading[name] = aside(self._load(name))
+            loading.add_done_callback(lambda _: self._loading.pop(name))
+        return await asyncio.shield(loading)
 
     async def _load(self, name: Name) -> Hot:
         stored = await self._store.load(*name)
@@ -217,29 +262,29 @@ class HotSessions:
         now = self._clock()
         return self._keep(await asyncio.to_thread(rebuild, name, stored, now, self._planes))
 
-    async def _supersede(self, name: Name, key: int, write: Awaitable[bool]) -> None:
+    async def _supersede(self, name: Name, key: int, write: Awaitable[bool]) -> bool:
         """Write what no event tells; also where nobody can tell whether that took effect, no hot
         copy stays."""
         try:
-            written = await write
+            return await write
         finally:
-            if (loading := self._loading.get(name)) is not None:
-                await asyncio.wait([loading])
-            if self.is_resident(name, key):
-                self._drop(self._hot[name])
-        if not written:
-            raise session_not_found(name[1])
+            await self.units.afterwards(partial(self._forget, name, key))
+
+    async def _forget(self, name: Name, key: int) -> None:
+        await self.loaded(name)
+        if self.is_resident(name, key):
+            self.drop(self._hot[name])
 
     async def _is_current(self, hot: Hot) -> bool:
         """Bring the copy up to what other processes committed; False where it had to be dropped."""
         head = await self._store.head(*hot.name)
         if head is None or head.key != hot.key:
-            self._drop(hot)
-        elif head.seq > hot.session.seq:
-            async with hot.lock:
-                if head.seq > hot.session.seq:
+            self.drop(hot)
+        elif not hot.ahead and head.seq > hot.session.seq:
+            async with self.units.locked(hot):
+                if hot.live and head.seq > hot.session.seq:
                     await self._catch_up(hot)
-        return hot.live
+        return hot.live and not hot.ahead
 
     async def _catch_up(self, hot: Hot) -> None:
         """Apply what others committed; drop the copy where the journal no longer says."""
@@ -249,12 +294,12 @@ class HotSessions:
             complete = bool(events) and replay(hot.session, events)
         finally:
             if not complete:
-                self._drop(hot)
+                self.drop(hot)
         if complete:
             hot.settle()
             self._resize(hot)
 
-    async def _attempt(self, hot: Hot, plan: Plan) -> Changed | None:
+    async def _attempt(self, hot: Hot, plan: Plan, beside: Beside | None = None) -> Changed | None:
         """Commit and apply the plan's event; None where another process was faster."""
         known = await self._archived(hot, [draft.fold for draft in plan.drafts])
         cosines = await self._scans.cosines(hot.session.memories, plan.queries)
@@ -267,25 +312,21 @@ class HotSessions:
             returned=hot.returning(known),
             used=[Use(*used) for used in hot.used.items()],
         )
-        if not await self._commit(hot, turn):
+        parts = await beside(hot, turn) if beside is not None else ()
+        if not await self._commit(hot, turn, *parts):
             return None
         return Changed(hot, plan, turn, cosines)
 
-    async def _commit(self, hot: Hot, event: Turn | Consolidated) -> bool:
+    async def _commit(self, hot: Hot, event: Next, *parts: Part) -> bool:
         """Make `event` the session's next one; False where another process was faster."""
+        append = append_of(hot.key, hot.session, event)
         try:
-            if not await self._store.append(append_of(hot.key, hot.session, event)):
+            if not await self._store.append(append, *parts):
                 return False
-            hot.session.apply(event)
+            self.apply(hot, event)
         except BaseException:
-            self._drop(hot)
+            self.drop(hot)
             raise
-        hot.settle(event)
-        self._resize(hot)
-        if hot.overdue:
-            self._start(self._snapshot(hot))
-        if self._consolidating.wanted(hot):
-            self._start(self._consolidating.run(hot))
         return True
 
     async def _archived(self, hot: Hot, folds: Sequence[bytes]) -> list[MemoryRecord]:
@@ -297,6 +338,8 @@ class HotSessions:
 
     async def _snapshot(self, hot: Hot) -> None:
         """Save the session as it is now; a failure leaves the journal as it was."""
+        if hot.ahead:
+            return  # nobody knows yet whether it will be so; the unit's end asks again
         hot.saving, saved = True, saved_with(hot.session)
         try:
             if await self._store.save_snapshot(snapshot_of(hot.key, hot.session, hot.saved)):
@@ -322,7 +365,7 @@ class HotSessions:
             except Exception:
                 log.exception("session %d leaves memory unsaved", hot.key)
             finally:
-                self._drop(hot)
+                self.drop(hot)
 
     def _keep(self, hot: Hot) -> Hot:
         """The copy that stays: of two of a name the newer session's, of one session's the first."""
@@ -330,7 +373,7 @@ class HotSessions:
             if there.key >= hot.key:
                 hot.live = False
                 return there
-            self._drop(there)
+            self.drop(there)
         self._hot[hot.name] = hot
         self._nbytes += hot.nbytes
         self._make_room()
@@ -350,13 +393,6 @@ class HotSessions:
             hot.leaving = True
             self._start(self._evict(hot))
 
-    def _drop(self, hot: Hot) -> None:
-        if hot.live:
-            hot.live = False
-            self._nbytes -= hot.nbytes
-            if self._hot.get(hot.name) is hot:
-                del self._hot[hot.name]
-
     def _resize(self, hot: Hot) -> None:
         if hot.live:
             nbytes = hot.session.nbytes
@@ -366,7 +402,7 @@ class HotSessions:
                 self._make_room()
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(work)
+        task = aside(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
@@ -374,8 +410,13 @@ class HotSessions:
 def rebuild(name: Name, stored: Stored, now: float, planes: Planes | None = None) -> Hot:
     """A hot copy out of storage."""
     session, saved = rebuilt(stored, planes)
-    return Hot(name, stored.head.key, session, now, saved)
+    return Hot(name, stored.head.key, session, now, saved, stored.head.kind)
 
 
 def session_not_found(session_id: str) -> NotFound:
     return NotFound(f"session {session_id!r} not found")
+
+
+def aside(work: Coroutine[None, None, T]) -> asyncio.Task[T]:
+    """A task that is at work for no request in particular."""
+    return asyncio.create_task(work, context=Context())

@@ -123,6 +123,10 @@ class Card:
             raise ValueError("an array has gaps")
         return int(array.data.ptr)
 
+    def matmul(self, left: Array, right: Array, found: Array) -> None:
+        with self.ordered():
+            cupy.dot(left, right.T, out=found)
+
     def launch(
         self,
         kernel: str,

@@ -41,6 +41,9 @@ class Device(Protocol):
         """Where it begins. Raises TypeError for an array that is not the device's, ValueError for
         one with gaps."""
 
+    def matmul(self, left: Array, right: Array, found: Array) -> None:
+        """`found` = left right^T, shapes (n, k), (m, k) and (n, m), float16 summed in float32."""
+
     def launch(
         self,
         kernel: str,

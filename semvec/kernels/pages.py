@@ -1,7 +1,7 @@
 """Rows of vectors in pages: what a session has of a plane, which may be everybody's or its own."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -53,15 +53,16 @@ class Lease:
     They go back when nobody refers to the lease any more, so that nobody reads what was another's.
     """
 
-    __slots__ = ("firsts", "plane", "size")
+    __slots__ = ("_pages", "firsts", "plane", "size")
 
     def __init__(self, plane: Plane) -> None:
         self.plane, self.size = plane, 0
         self.firsts: npt.NDArray[np.intp] = np.zeros(0, np.intp)
+        self._pages: list[int] = []
 
     @property
     def nbytes(self) -> int:
-        return self.size * (self.plane.width + 4) + self.firsts.nbytes
+        return self.size * (self.plane.width + 4) + 2 * self.firsts.nbytes
 
     @property
     def numbers(self) -> int:
@@ -72,30 +73,34 @@ class Lease:
         while self.size < rows:
             part = self.size % PAGE
             if part:
-                self.firsts[-1] = self.plane.widen(int(self.firsts[-1]), part)
+                self._pages[-1] = self.plane.widen(self._pages[-1], part)
                 self.size += part
             else:
-                self.firsts = np.append(self.firsts, self.plane.take())
+                self._pages.append(self.plane.take())
                 self.size += PART
+            self.firsts = np.array(self._pages, np.intp)
 
     def place(self, row: int) -> int:
         """Where a row lies in the plane."""
-        return int(self.firsts[row >> SHIFT]) + row % PAGE
+        return self._pages[row >> SHIFT] + row % PAGE
 
     def places(self, rows: Places) -> Places:
         """Where rows lie in the plane, shape (n,)."""
         found: Places = self.firsts[rows >> SHIFT] + (rows & (PAGE - 1))
         return found
 
-    def runs(self, count: int) -> Iterator[slice]:
+    def runs(self, count: int) -> list[slice]:
         """Where the first `count` rows lie in the plane, page by page."""
-        for begin, first in zip(range(0, count, PAGE), self.firsts.tolist(), strict=False):
-            yield slice(first, first + min(PAGE, count - begin))
+        runs = [slice(first, first + PAGE) for first in self._pages[: -(-count // PAGE)]]
+        if count % PAGE:
+            first = runs[-1].start
+            runs[-1] = slice(first, first + count % PAGE)
+        return runs
 
     def __del__(self, over: Callable[[], bool] = sys.is_finalizing) -> None:
         if over():
             return
-        for page, first in enumerate(self.firsts.tolist()):
+        for page, first in enumerate(self._pages):
             self.plane.give(first, min(PAGE, self.size - PAGE * page))
 
 

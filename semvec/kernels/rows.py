@@ -4,7 +4,7 @@ Rows of memories are int8 codes: row i stands for the unit vector `scales[i] * c
 for no vector.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -76,17 +76,16 @@ def cosines(
 
 
 def paged_cosines(
-    queries: npt.NDArray[Real], codes: Codes, scales: Scales, runs: Iterable[slice], count: int
+    queries: npt.NDArray[Real], codes: Codes, scales: Scales, runs: Sequence[slice], count: int
 ) -> npt.NDArray[Real]:
-    """`cosines` to the rows of these runs, `count` together, of at most BLOCK each; (m, count)."""
-    found = np.zeros((len(queries), count), queries.dtype)
-    begin, parts = 0, [scales[:0]]
-    for run in runs:
+    """`cosines` to the rows of these runs, `count` together, of BLOCK each and the last of no more;
+    shape (m, count)."""
+    found = np.empty((len(queries), count), queries.dtype)
+    for begin, run in zip(range(0, count, BLOCK), runs, strict=True):
         block = codes[run].astype(queries.dtype)
-        np.matmul(queries, block.T, out=found[:, begin : begin + len(block)])
-        begin += len(block)
-        parts.append(scales[run])
-    found *= np.concatenate(parts)
+        np.matmul(queries, block.T, out=found[:, begin : begin + BLOCK])
+    if runs:
+        found *= scales[runs[0]] if len(runs) == 1 else np.concatenate([scales[r] for r in runs])
     return found
 
 

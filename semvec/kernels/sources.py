@@ -9,6 +9,7 @@ KERNELS: dict[str, tuple[str, ...]] = {
     "attention": ("attention",),
     "cosine": ("cosine_top", "cosines"),
     "fixed": ("fixed",),
+    "heads": ("heads_32", "heads_64"),
     "match": ("match_top",),
     "maxima": ("maxima",),
     "maxsim": ("maxsim_top",),
@@ -16,6 +17,8 @@ KERNELS: dict[str, tuple[str, ...]] = {
     "merge": ("merge",),
     "pairs": ("pairs",),
     "rows": ("dequantise", "normalised", "quantise", "unit_scales", "write_rows"),
+    "states": ("embedded", "gelu", "pooled", "residual", "units"),
+    "ward": ("clustered",),
 }
 """The kernels in each source."""
 ROW_TYPES = {"int8": "signed char", "float16": "Half", "float32": "float"}

@@ -6,7 +6,9 @@ from contextlib import asynccontextmanager
 from typing import ParamSpec, TypeVar
 
 from semvec.document import Steps
+from semvec.errors import Unavailable
 from semvec.hot import Name, session_not_found
+from semvec.service.files import AGAIN_S, Files
 from semvec.store import Store, Whole
 
 P = ParamSpec("P")
@@ -16,13 +18,28 @@ THREADS = 2
 """Steps that run at once; those of all others wait, in turn."""
 READERS = 4
 """Sessions that are read as a whole at once: each keeps a connection of the pool."""
+WAIT_S = 30.0
 
 
 class Aside:
     def __init__(self, store: Store) -> None:
         self._store = store
+        self.files = Files()
         self._threads = asyncio.Semaphore(THREADS)
-        self.readers = asyncio.Semaphore(READERS)
+        self._readers = asyncio.Semaphore(READERS)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[None]:
+        """For who will read a session as a whole. Raises Unavailable."""
+        try:
+            async with asyncio.timeout(WAIT_S):
+                await self._readers.acquire()
+        except TimeoutError as error:
+            raise Unavailable("too many sessions are read as a whole", AGAIN_S) from error
+        try:
+            yield
+        finally:
+            self._readers.release()
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """On a thread, which is for a few hundredths of a second at most."""
@@ -37,7 +54,7 @@ class Aside:
 
     @asynccontextmanager
     async def whole(self, name: Name) -> AsyncIterator[Whole]:
-        """A session as of one moment, for one of the `readers`. Raises NotFound."""
+        """A session as of one moment, for who is `reading`. Raises NotFound."""
         async with self._store.whole(*name) as whole:
             if whole is None:
                 raise session_not_found(name[1])

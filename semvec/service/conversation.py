@@ -1,18 +1,20 @@
 """Carrying on a conversation: recall for a message, learn what is said."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from semvec import answers
 from semvec.clock import Clock
-from semvec.hot import Changed, Hot, HotSessions, Scans
+from semvec.hot import Changed, Hot, HotSessions
 from semvec.intake import Intake, Text
+from semvec.service.drifts import Drifts
 from semvec.service.recall import Recall, note_access
 from semvec.service.sessions import Sessions
 from semvec.session.context import context_block
 from semvec.session.plan import Plan
 from semvec.session.query import Query
 from semvec.session.session import Session
-from semvec.session.turn import Said, hear, plan_turn
+from semvec.session.turn import Said, hear, plan_exchange, plan_turn
 
 CONTEXT_MEMORIES = 10
 """Memories that a context block chooses from."""
@@ -22,16 +24,15 @@ class Conversation:
     def __init__(
         self,
         hot: HotSessions,
-        scans: Scans,
         intake: Intake,
         sessions: Sessions,
         recall: Recall,
+        drifts: Drifts,
         clock: Clock,
         context_tokens: int,
     ) -> None:
-        self._hot, self._scans, self._intake = hot, scans, intake
-        self._sessions, self._recall = sessions, recall
-        self._clock, self._context_tokens = clock, context_tokens
+        self._hot, self._intake, self._sessions, self._recall = hot, intake, sessions, recall
+        self._drifts, self._clock, self._context_tokens = drifts, clock, context_tokens
 
     async def run(
         self,
@@ -55,20 +56,22 @@ class Conversation:
         withheld_by: str | None = "request"
         if learn:
             changed = await self._learn(hot, asked, answer, reset=reset_context)
-            if changed.hot is not hot:  # it was loaded anew, maybe as it has been imported since
-                archived = await self._recall.archived(changed.hot, asked.text)
-            hot, heard = changed.hot, changed.turn.heard
-            memories, arrivals = hot.session.memories, changed.turn.arrivals
-            cosines = memories.renewed(changed.cosines[-1], asked.vector, arrivals)
-            withheld_by = changed.withheld_by
-        else:
-            heard = hear(hot.session.drift, answer, asked, reset=reset_context)
+            heard, withheld_by = changed.turn.heard, changed.withheld_by
             cosines = None
-        session, now = hot.session, self._clock()
-        query = Query(asked.text, asked.vector, asked.tokens)
-        search, found = await self._scans.search(
-            hot, query, now, archived, CONTEXT_MEMORIES, cosines
+            if changed.hot is hot:
+                memories, arrivals = hot.session.memories, changed.turn.arrivals
+                cosines = memories.renewed(changed.cosines[-1], asked.vector, arrivals)
+            else:  # it was loaded anew, maybe as it has been imported since
+                archived = await self._recall.archived(changed.hot, asked.text)
+                hot = await self._hot.settled(changed.hot)
+        else:
+            hot, cosines = await self._hot.settled(hot), None
+            heard = hear(hot.session.drift, answer, asked, reset=reset_context)
+        query, now = Query(asked.text, asked.vector, asked.tokens), self._clock()
+        hot, search, found = await self._recall.search(
+            hot, query, archived, CONTEXT_MEMORIES, now, cosines
         )
+        session = hot.session
         similarity, known = search.familiar(short_circuit_threshold)
         block = context_block(
             session.state.interaction_count,
@@ -78,6 +81,7 @@ class Conversation:
         )
         if learn:
             note_access(hot, [found[place] for place in block.shown], now)
+            await self._tell(changed)
         return answers.Run(
             session_id=hot.name[1],
             context=block.text,
@@ -101,16 +105,26 @@ class Conversation:
         texts = [Text("response", response, response_embedding)]
         hot, (answer,) = await self._said(owner, session_id, texts)
         changed = await self._learn(hot, None, answer, reset=False)
-        step = changed.turn.heard[-1].step
-        return answers.Stored(
-            session_id=session_id,
-            learned=changed.withheld_by is None,
-            withheld_by=changed.withheld_by,
-            memory_hash=changed.memory_hash,
-            drift_score=step.score,
-            drift_detected=step.detected,
-            drift_phase=step.phase,
-        )
+        return await self._stored(session_id, changed)
+
+    async def store_exchange(
+        self,
+        owner: str,
+        *,
+        session_id: str,
+        message: str,
+        response: str,
+        message_embedding: list[float] | None,
+        response_embedding: list[float] | None,
+    ) -> answers.Stored:
+        """Learn a message and its answer as one memory, in one event."""
+        texts = [
+            Text("message", message, message_embedding),
+            Text("response", response, response_embedding),
+        ]
+        hot, (asked, answer) = await self._said(owner, session_id, texts)
+        changed = await self._change(hot, lambda session: plan_exchange(session, asked, answer))
+        return await self._stored(session_id, changed)
 
     async def _said(
         self, owner: str, session_id: str | None, texts: Sequence[Text]
@@ -118,7 +132,8 @@ class Conversation:
         """The session, made where no id is given, and the texts with their unit vectors."""
         if session_id is not None:
             hot = await self._hot.get((owner, session_id))
-            return hot, await self._intake.said(hot.session.profile, texts)
+            said = await self._intake.said(hot.session.profile, texts)
+            return await self._hot.settled(hot), said
         profile = self._intake.profile_of(texts[0])
         said = await self._intake.said(profile, texts)
         return await self._sessions.made(owner, profile), said
@@ -129,4 +144,30 @@ class Conversation:
         def plan(session: Session) -> Plan:
             return plan_turn(session, message=message, response=response, reset=reset)
 
-        return await self._hot.change(hot, plan)
+        return await self._change(hot, plan)
+
+    async def _change(self, hot: Hot, plan: Callable[[Session], Plan]) -> Changed:
+        """What a session that backs a cluster tells of its drift commits with the change."""
+        return await self._hot.change(hot, plan, self._drifts.beside)
+
+    async def _tell(self, changed: Changed) -> None:
+        """Have others act on it: the last thing that a request does, as the session may change."""
+        await self._hot.units.afterwards(partial(self._drifts.told, changed))
+
+    async def _stored(self, session_id: str, changed: Changed) -> answers.Stored:
+        answer = stored(session_id, changed)
+        await self._tell(changed)
+        return answer
+
+
+def stored(session_id: str, changed: Changed) -> answers.Stored:
+    steps = [heard.step for heard in changed.turn.heard]
+    return answers.Stored(
+        session_id=session_id,
+        learned=changed.withheld_by is None,
+        withheld_by=changed.withheld_by,
+        memory_hash=changed.memory_hash,
+        drift_score=max(step.score for step in steps),
+        drift_detected=any(step.detected for step in steps),
+        drift_phase=steps[-1].phase,
+    )

@@ -9,11 +9,14 @@ from semvec.hot import Hot, HotSessions, Scans
 from semvec.intake import Intake, Text
 from semvec.session.events import MemoryRecord, decode_memory
 from semvec.session.query import Query
-from semvec.session.search import Found
+from semvec.session.search import Found, Search
 from semvec.session.session import Session
 from semvec.store import Store
-from semvec.vectors import unit_vector, unpacked
+from semvec.vectors import Vector, unit_vector, unpacked
 from semvec.words import terms
+
+TRIES = 3
+"""Times that a session may change while it is searched elsewhere; then it is searched at once."""
 
 
 class Recall:
@@ -38,9 +41,10 @@ class Recall:
         query = await self._query(hot.session, q, q_embedding)
         if query is None:
             return answers.Context(session_id, [])
+        hot = await self._hot.settled(hot)
         archived = await self.archived(hot, query.text)
-        now = self._clock()
-        _, found = await self._scans.search(hot, query, now, archived, top_k)
+        hot, now = await self._hot.settled(hot), self._clock()
+        hot, _, found = await self.search(hot, query, archived, top_k, now)
         note_access(hot, found, now)
         whole = [full_first and not rank for rank in range(len(found))]
         items = [
@@ -66,6 +70,41 @@ class Recall:
             access_count=record.access_count,
             timestamp=record.created,
         )
+
+    async def search(
+        self,
+        hot: Hot,
+        query: Query,
+        archived: Sequence[MemoryRecord],
+        k: int,
+        now: float,
+        cosines: Vector | None = None,
+    ) -> tuple[Hot, Search, list[Found]]:
+        """The best k for a query. `cosines`, shape (count,), are its vector's to the rows as they
+        are, if they are known.
+
+        The copy is a newer one where this one has gone meanwhile. Raises Unavailable.
+        """
+        for _ in range(TRIES):
+            session, seq = hot.session, hot.session.seq
+            if cosines is None:
+                cosines = await self._cosines(session, query)
+            if session.seq == seq:
+                search = Search(session, query, cosines, now, archived)
+                found = await self._scans.best(search, k)
+                if session.seq == seq:
+                    return hot, search, found
+            cosines, before = None, hot
+            hot = await self._hot.settled(before)
+            if hot is not before:
+                archived = await self.archived(hot, query.text)
+                hot = await self._hot.settled(hot)
+        cosines = hot.session.memories.cosines(query.vector[None]).reshape(-1)
+        search = Search(hot.session, query, cosines, now, archived)
+        return hot, search, search.best(k)
+
+    async def _cosines(self, session: Session, query: Query) -> Vector:
+        return (await self._scans.cosines(session.memories, query.vector[None])).reshape(-1)
 
     async def archived(self, hot: Hot, text: str | None) -> list[MemoryRecord]:
         """Archived memories that share words with the text."""

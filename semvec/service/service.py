@@ -2,31 +2,45 @@
 
 import asyncio
 import contextlib
+import logging
 import time
 import uuid
 from collections.abc import Callable
 
 from semvec import answers
+from semvec.audit import AuditLog
 from semvec.clock import Clock
 from semvec.embed.opening import open_embedder
 from semvec.embed.protocol import Embedder
 from semvec.errors import SemvecError
 from semvec.hot import HotSessions, Scans
+from semvec.hot.steering import Steering
 from semvec.intake import Intake
 from semvec.kernels.arena import Arena
 from semvec.kernels.opening import Opened, open_device
 from semvec.licensing.revocations import Revocations
 from semvec.service.aside import Aside
+from semvec.service.clusters import Clusters
 from semvec.service.control import Control
 from semvec.service.conversation import Conversation
+from semvec.service.drifts import Drifts
+from semvec.service.following import Following
+from semvec.service.gathering import Gathering
 from semvec.service.literals import LiteralCache
+from semvec.service.moving import Moving
+from semvec.service.realigning import Realigning
 from semvec.service.recall import Recall
+from semvec.service.regions import Regions
+from semvec.service.repeats import Repeats
 from semvec.service.revoking import RevocationWatch
 from semvec.service.sessions import Sessions
+from semvec.service.trail import Trail
 from semvec.service.transfers import Transfers
 from semvec.service.verification import Verification
 from semvec.settings import Settings
 from semvec.store import Store
+
+log = logging.getLogger(__name__)
 
 LAGGING_S = 5.0
 """Age of the oldest waiting write past which the server is not ready."""
@@ -34,7 +48,7 @@ LAGGING_S = 5.0
 
 class Service:
     """What it can do: `sessions`, `conversation`, `recall`, `control`, `literals`, `transfers`,
-    `verification`."""
+    `verification`, `clusters`, `regions`; who did what: `audit`, `trail`; `repeats`."""
 
     def __init__(
         self,
@@ -46,6 +60,7 @@ class Service:
         open_device: Callable[[str], Opened | None] = open_device,
     ) -> None:
         self.database, self._embedder, self._settings = store, embedder, settings
+        self.clock = clock
         intake = Intake(embedder, settings.long_term_memories)
         self._scans, self._open_device = Scans(), open_device
         self._hot = HotSessions(
@@ -59,20 +74,36 @@ class Service:
         )
         self.sessions = Sessions(self._hot, store, intake, clock, new_id)
         self.recall = Recall(self._hot, self._scans, store, intake, clock)
+        steering, moving = Steering(self._hot, store), Moving(self._hot)
+        gathering = Gathering(store, self._hot)
+        self._realigning = Realigning(store, self._hot, steering, gathering, moving, clock)
+        self.following = Following(store)
+        drifts = Drifts(store, self._realigning, self.following)
         self.conversation = Conversation(
+            self._hot, intake, self.sessions, self.recall, drifts, clock, settings.context_tokens
+        )
+        self.clusters = Clusters(
+            store,
             self._hot,
-            self._scans,
             intake,
-            self.sessions,
-            self.recall,
+            steering,
+            gathering,
+            moving,
+            self._realigning,
             clock,
-            settings.context_tokens,
+            new_id,
+        )
+        self.regions = Regions(
+            store, self._hot, intake, self._realigning, self.following, clock, new_id
         )
         self.control = Control(self._hot, intake)
         self.literals = LiteralCache(self._hot)
         aside = Aside(store)
         self.transfers = Transfers(aside, store, self._hot, clock, settings.max_body_bytes)
         self.verification = Verification(aside, self._hot)
+        self.audit = AuditLog(store, clock)
+        self.trail = Trail(store, clock, settings.audit_days)
+        self.repeats = Repeats(store, clock, settings.repeats_per_subject)
         self._revocations = RevocationWatch(store)
         self._sweeper: asyncio.Task[None] | None = None
 
@@ -102,9 +133,11 @@ class Service:
             self._sweeper.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._sweeper
+        await self.following.close()
         await self._revocations.close()
         await self._hot.close()
         await self._scans.close()
+        await self.trail.sweep(closing=True)
         if self._embedder is not None:
             await self._embedder.close()
         await self.database.close()
@@ -118,6 +151,7 @@ class Service:
             await self.database.ping()
             database = "ok"
         except SemvecError as error:
+            log.warning("not ready: %s", error)
             database = error.detail
         lag = self.database.lag
         journal = "ok" if lag < LAGGING_S else f"the oldest write has waited {lag:.1f} s"
@@ -127,9 +161,12 @@ class Service:
 
     async def _sweep(self) -> None:
         while True:
+            await self._realigning.sweep()
             await asyncio.sleep(self._settings.session_sweep_s)
             self.sweep()
             await self.transfers.sweep()
+            await self.repeats.sweep()
+            await self.trail.sweep()
 
 
 def open_service(settings: Settings, clock: Clock = time.time) -> Service:

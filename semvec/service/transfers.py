@@ -2,18 +2,17 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from itertools import islice
-from tempfile import TemporaryFile
 from typing import BinaryIO
 
 from semvec import answers
 from semvec.clock import Clock
 from semvec.document import DocumentReader, DocumentWriter
 from semvec.errors import Conflict, SemvecError, Unavailable
-from semvec.hot import Hot, HotSessions
-from semvec.persistence import archived_row, memory_row, rebuilt
+from semvec.hot import Hot, HotSessions, session_not_found
+from semvec.persistence import archived_row, memory_row, rebuilt, seen
 from semvec.service.aside import Aside
 from semvec.session import snapshot
 from semvec.session.events import Profile, decode_memory, encode_piece
@@ -42,8 +41,8 @@ class Transfers:
 
     async def export(self, owner: str, session_id: str) -> BinaryIO:
         """A file with the session as it is by now; whoever asks for it closes it."""
-        async with self._aside.readers, self._aside.whole((owner, session_id)) as whole:
-            file = await asyncio.to_thread(TemporaryFile)
+        async with self._aside.reading(), self._aside.whole((owner, session_id)) as whole:
+            file = await self._aside.files.open(owner)
             try:
                 writer = await self._aside.run(begin, file, session_id, whole.stored)
                 async for page in whole.archive():
@@ -54,6 +53,11 @@ class Transfers:
                 raise
             return file
 
+    async def find_export(self, owner: str, session_id: str) -> None:
+        """Raises NotFound where there is nothing to export."""
+        if await self._store.head(owner, session_id) is None:
+            raise session_not_found(session_id)
+
     async def load(
         self, owner: str, session_id: str, receive: Callable[[BinaryIO], Awaitable[None]]
     ) -> answers.Imported:
@@ -63,7 +67,8 @@ class Transfers:
         """
         hot = await self._hot.get((owner, session_id))
         have = hot.session.profile
-        async with temporary_file() as file:
+        file = await self._aside.files.open(owner)
+        try:
             await receive(file)
             largest = TEXTS * self._max_body_bytes + VECTORS * have.dimension
             reader = DocumentReader(file, largest)
@@ -73,6 +78,8 @@ class Transfers:
             image = await self._aside.run_through(reader.image(core))
             session = await self._aside.run(session_of, image)
             await self._replace(hot, pages_of(reader, image), session)
+        finally:
+            await asyncio.to_thread(file.close)
         return answers.Imported(session_id, imported=True)
 
     async def sweep(self) -> None:
@@ -88,6 +95,7 @@ class Transfers:
             while (rows := await self._aside.run(next, pages, None)) is not None:
                 if not await self._store.stage(content, self._clock(), rows):
                     raise Unavailable("the import took so long that it was given up; try again")
+            hot = await self._hot.settled(hot)
             session.created_at, session.used_at = hot.session.created_at, self._clock()
             await self._hot.replace(
                 hot.name,
@@ -98,21 +106,13 @@ class Transfers:
                     used_at=session.used_at,
                     interaction_count=session.state.interaction_count,
                     total_memories=session.total_memories,
+                    **seen(session),
                 ),
             )
         except BaseException:
             with suppress(SemvecError):  # the sweep tries again
                 await self._store.discard(content)
             raise
-
-
-@asynccontextmanager
-async def temporary_file() -> AsyncIterator[BinaryIO]:
-    file = await asyncio.to_thread(TemporaryFile)
-    try:
-        yield file
-    finally:
-        await asyncio.to_thread(file.close)
 
 
 def begin(file: BinaryIO, session_id: str, stored: Stored) -> DocumentWriter:

@@ -52,7 +52,7 @@ class Verification:
     ) -> answers.Verified:
         """Compare the session with a copy out of storage, both as of one event."""
         checks: list[Check] = []
-        async with self._aside.readers, AsyncExitStack() as reading:
+        async with self._aside.reading(), AsyncExitStack() as reading:
             try:
                 probes, live, whole = await self._look(
                     (owner, session_id), test_embeddings, reading

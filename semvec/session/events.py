@@ -175,11 +175,11 @@ class Heard(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 class Learnt(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A memory made of what was pending and what was heard, or an older one reinforced.
 
-    `asked` says whether the pending question is part of it, `answer` which input is, by its place;
-    else it is what was `held` under this id. Without `update` the state stays as it is.
-    `scale` normalises the sum of a pair's two embeddings; `nearest` is the highest cosine to any
-    memory at the time; `importance` is what the memory has from now on. `tokens` are the memory's
-    token vectors where they are not simply those of its parts.
+    `asked` says whether the pending question is part of it, `question` and `answer` which inputs
+    are, by their places; else it is what was `held` under this id. Without `update` the state stays
+    as it is. `scale` normalises the sum of a pair's two embeddings; `nearest` is the highest cosine
+    to any memory at the time; `importance` is what the memory has from now on. `tokens` are the
+    memory's token vectors where they are not simply those of its parts.
     """
 
     asked: bool
@@ -194,6 +194,7 @@ class Learnt(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     update: Update | None
     held: int = 0
     tokens: bytes | None = None
+    question: int | None = None
 
 
 class Move(msgspec.Struct, frozen=True, gc=False):
@@ -278,7 +279,25 @@ class Consolidated(msgspec.Struct, frozen=True, gc=False, tag="consolidated"):
     verdicts: tuple[Verdict, ...]
 
 
-Event: TypeAlias = Created | Turn | Consolidated
+class Moved(msgspec.Struct, frozen=True, gc=False, tag="moved", omit_defaults=True):
+    """The state went by this share of the way to another vector, of at most unit length: no update,
+    and nothing learnt. With `prior` it counts as what the state begins with."""
+
+    at: float
+    toward: bytes
+    share: Share
+    prior: bool = False
+
+
+class Advised(msgspec.Struct, frozen=True, gc=False, tag="advised"):
+    """One update by a unit vector that no memory stands for."""
+
+    at: float
+    vector: bytes
+    update: Update
+
+
+Event: TypeAlias = Created | Turn | Consolidated | Moved | Advised
 
 encode_event = msgspec.msgpack.Encoder().encode
 decode_event = msgspec.msgpack.Decoder(Event).decode

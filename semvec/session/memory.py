@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from semvec.kernels.launches import Compare
 from semvec.kernels.pages import Lease, OwnPlanes, Planes
 from semvec.session.events import Access, MemoryRecord, Move, Standing, Tier, Verdict, joined
 from semvec.session.footprint import MEMORY_BYTES, text_bytes
@@ -229,7 +228,10 @@ class Memories:
 
         `queries` has shape (m, d), the result (m, count), float32; 0 in rows without a memory.
         """
-        return Compare(queries, self.leases, self.count).cosines()
+        texts = self.text_cosines(queries)
+        if self.questions is None:
+            return texts
+        return np.maximum(texts, self.questions.cosines(queries, self.count), out=texts)
 
     def renewed(self, before: Vector, x: Vector, ids: Sequence[int]) -> Vector:
         """Cosines of `x`, shape (d,), taken before the memories `ids` came, brought up to date."""

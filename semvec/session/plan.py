@@ -14,7 +14,7 @@ NEW_IMPORTANCE = 0.5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Draft:
-    """A memory to be: of the pending question, an input by its place, both, or an item that
+    """A memory to be: of the pending question, inputs by their places, both, or an item that
     was `held`.
 
     `x` is its unit vector, shape (d,), and `scale` what normalised it. `tokens` are its token
@@ -29,6 +29,7 @@ class Draft:
     scale: float = 1.0
     held: Held | None = None
     tokens: bytes | None = None
+    question: int | None = None
 
     @property
     def importance(self) -> float:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import takewhile
-from typing import assert_never
+from typing import TypeAlias, assert_never
 
 import msgspec
 
@@ -10,6 +10,7 @@ from semvec.kernels.pages import Planes
 from semvec.session import drift
 from semvec.session.anchors import Anchors
 from semvec.session.events import (
+    Advised,
     Anchor,
     Consolidated,
     Created,
@@ -20,6 +21,7 @@ from semvec.session.events import (
     Isolation,
     Learnt,
     MemoryRecord,
+    Moved,
     Piece,
     Profile,
     Tier,
@@ -46,6 +48,10 @@ class Pending(msgspec.Struct, frozen=True, gc=False):
     @property
     def nbytes(self) -> int:
         return text_bytes(self.text) + len(self.vector) + len(self.tokens or b"")
+
+
+Question: TypeAlias = Pending | Heard
+"""One that waited, or one that comes with its answer."""
 
 
 class Session:
@@ -108,6 +114,10 @@ class Session:
             case Consolidated():
                 for verdict in event.verdicts:
                     self.memories.judge(verdict)
+            case Moved():
+                self.state.move(unpacked(event.toward), event.share, prior=event.prior)
+            case Advised():
+                self.state.apply(event.update, unpacked(event.vector), self.anchors)
             case Created():
                 raise ValueError("a session is created once")
             case _:
@@ -196,9 +206,8 @@ class Session:
         self.memories.add(record, tier)
 
     def _heard_record(self, learnt: Learnt, turn: Turn) -> tuple[Vector, MemoryRecord]:
-        question = self.pending if learnt.asked else None
-        response = None if learnt.answer is None else turn.heard[learnt.answer]
-        if question is not None:
+        question, response = self.halves(learnt, turn)
+        if learnt.asked:
             self.pending = None
         x = learnt_vector(question, response, learnt.scale)
         return x, MemoryRecord(
@@ -216,6 +225,12 @@ class Session:
             nearest=learnt.nearest,
             tokens=learnt.tokens or joined_tokens(question, response),
         )
+
+    def halves(self, learnt: Learnt, turn: Turn) -> tuple[Question | None, Heard | None]:
+        """The question and the answer that a memory is made of."""
+        asked = None if learnt.question is None else turn.heard[learnt.question]
+        answer = None if learnt.answer is None else turn.heard[learnt.answer]
+        return (self.pending if learnt.asked else asked), answer
 
     def _hear(self, heard: Heard, turn: Turn) -> None:
         self.drift = drift.advance(self.drift, heard.step, unpacked(heard.vector))
@@ -245,13 +260,13 @@ def held_record(item: Held, learnt: Learnt, at: float) -> tuple[Vector, MemoryRe
     )
 
 
-def learnt_vector(question: Pending | None, response: Heard | None, scale: float) -> Vector:
+def learnt_vector(question: Question | None, response: Heard | None, scale: float) -> Vector:
     """x_t: the embedding of the one, or the normalised mean of both; shape (d,), unit length."""
     vectors = [unpacked(part.vector) for part in (question, response) if part is not None]
     return vectors[0] if len(vectors) == 1 else blend(vectors[0], vectors[1], scale)
 
 
-def joined_tokens(question: Pending | None, response: Heard | None) -> bytes | None:
+def joined_tokens(question: Question | None, response: Heard | None) -> bytes | None:
     """The token vectors of the parts, one after the other; None where they have none."""
     parts = [part.tokens for part in (question, response) if part is not None and part.tokens]
     return b"".join(parts) or None

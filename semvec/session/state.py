@@ -104,7 +104,7 @@ class State:
             beta = max(beta, BOOSTED_GAIN)
         direction = self.direction()
         similarity = 0.0 if t == 1 or direction is None else cosine(x, direction)
-        moved = self._moved(x, beta)
+        moved = pulled(self.mean, x, beta)
         pull, anchor, astray, realigning = 0.0, 0, 0, 0
         if anchors:
             if self.realignment_remaining:
@@ -135,9 +135,7 @@ class State:
         )
 
     def apply(self, update: Update, x: Vector, anchors: Anchors | None = None) -> None:
-        self.mean = self._moved(x, update.beta)
-        if update.pull and anchors:
-            self.mean = pulled(self.mean, anchors.vectors[update.anchor], update.pull)
+        self.mean = updated(self.mean, update, x, anchors)
         self.interaction_count += 1
         self.boost_remaining = max(0, self.boost_remaining - 1)
         self.updates.append(update)
@@ -154,8 +152,11 @@ class State:
         self.boost_remaining = boost
         self.switches.append(Switch(self.interaction_count, at, score))
 
-    def _moved(self, x: Vector, beta: float) -> npt.NDArray[np.float64]:
-        return (1.0 - beta) * self.mean + beta * x.astype(np.float64)
+    def move(self, toward: Vector, share: float, *, prior: bool) -> None:
+        """Go this share of the way to a vector; with `prior`, begin with it."""
+        self.mean = pulled(self.mean, toward, share)
+        if prior:
+            self.prior_weight = 1
 
     def _strayed(self, score: float) -> tuple[int, int]:
         """`astray` and `realigning` after an update that ends at this cosine to an anchor."""
@@ -173,9 +174,19 @@ def direction_of(mean: npt.NDArray[np.float64]) -> Vector | None:
     return (mean / norm).astype(np.float32) if norm > 1e-12 else None
 
 
-def pulled(mean: npt.NDArray[np.float64], anchor: Vector, share: float) -> npt.NDArray[np.float64]:
-    """`mean` moved by this share of the way to `anchor`, elementwise; shapes (d,)."""
-    return (1.0 - share) * mean + share * anchor.astype(np.float64)
+def pulled(mean: npt.NDArray[np.float64], toward: Vector, share: float) -> npt.NDArray[np.float64]:
+    """`mean` moved by this share of the way to `toward`, elementwise; shapes (d,)."""
+    return (1.0 - share) * mean + share * toward.astype(np.float64)
+
+
+def updated(
+    mean: npt.NDArray[np.float64], update: Update, x: Vector, anchors: Anchors | None = None
+) -> npt.NDArray[np.float64]:
+    """`mean` after an update by the unit vector `x`; shapes (d,)."""
+    mean = pulled(mean, x, update.beta)
+    if update.pull and anchors:
+        mean = pulled(mean, anchors.vectors[update.anchor], update.pull)
+    return mean
 
 
 def cosine(x: Vector, y: Vector) -> float:

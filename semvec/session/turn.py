@@ -4,6 +4,7 @@ In three steps: `plan_turn` says which vectors have to be compared with the sess
 caller does that, `decide_turn` makes the event.
 """
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -59,12 +60,36 @@ def plan_turn(
     heard = hear(session.drift, response, message, reset=reset)
     sieve = Sieve(session, heard)
     pairs = _pairs(session.pending, heard, reset=reset)
-    drafts = tuple(draft for pair in pairs if (draft := sieve.draft(*pair)) is not None)
-    vectors = [draft.x for draft in drafts] + ([] if message is None else [message.vector])
+    drafts = [draft for pair in pairs if (draft := sieve.draft(*pair)) is not None]
+    queries = [] if message is None else [message.vector]
+    return _plan(session, sieve, drafts, queries, reset=reset)
+
+
+def plan_exchange(session: Session, message: Said, response: Said) -> Plan:
+    """What a message brings that comes with its answer; one that waits stays without."""
+    heard = _heard(session.drift, ((message, False), (response, False)))
+    sieve, asked = Sieve(session, heard), heard[0]
+    pending = Pending(asked.text, asked.vector, asked.tokens)
+    drafts = [] if session.pending is None else [sieve.draft(session.pending, None)]
+    pair = sieve.draft(pending, 1)
+    if pair is not None and pair.asked:
+        pair = dataclasses.replace(pair, asked=False, question=0)
+    drafts.append(pair)
+    return _plan(session, sieve, [each for each in drafts if each is not None])
+
+
+def _plan(
+    session: Session,
+    sieve: Sieve,
+    drafts: Sequence[Draft],
+    queries: Sequence[Vector] = (),
+    *,
+    reset: bool = False,
+) -> Plan:
     return Plan(
-        queries=rows(vectors, session.profile.dimension),
+        queries=rows([*(draft.x for draft in drafts), *queries], session.profile.dimension),
         heard=tuple(_lightened(sieve.heard(), drafts)),
-        drafts=drafts,
+        drafts=tuple(drafts),
         reset=reset,
         removed=tuple(sieve.removed),
         added=tuple(sieve.added),
@@ -117,18 +142,24 @@ def hear(
     """Each input with what the drift detector makes of it; the response came before the message."""
     if reset:
         state = drift.restart(state)
+    inputs = ((response, False), (message, True))
+    return _heard(state, [(said, asks) for said, asks in inputs if said is not None])
+
+
+def _heard(state: drift.DriftState, inputs: Sequence[tuple[Said, bool]]) -> tuple[Heard, ...]:
+    """Inputs in the order in which they came, each with whether it waits for an answer."""
     heard: list[Heard] = []
-    for said, asks in ((response, False), (message, True)):
-        if said is not None:
-            step = observe(state, said.vector, cues(said.text))
-            state = drift.advance(state, step, said.vector)
-            heard.append(Heard(said.text, packed(said.vector), step, asks, said.kept))
+    for said, asks in inputs:
+        step = observe(state, said.vector, cues(said.text))
+        state = drift.advance(state, step, said.vector)
+        heard.append(Heard(said.text, packed(said.vector), step, asks, said.kept))
     return tuple(heard)
 
 
 def _lightened(heard: Sequence[Heard], drafts: Sequence[Draft]) -> Iterator[Heard]:
-    """The inputs without the token vectors of answers whose memories have their own."""
-    pooled = {draft.answer for draft in drafts if draft.tokens is not None}
+    """The inputs without the token vectors of those whose memories have their own."""
+    whole = [draft for draft in drafts if draft.tokens is not None]
+    pooled = {place for draft in whole for place in (draft.question, draft.answer)}
     for place, each in enumerate(heard):
         yield replace(each, tokens=None) if place in pooled else each
 
@@ -177,6 +208,7 @@ def _learn(
             update=update,
             held=0 if draft.held is None else draft.held.id,
             tokens=None if older is not None else draft.tokens,
+            question=draft.question,
         )
         if update is not None and draft is not drafts[-1]:
             state = state.after(update, draft.x, session.anchors)

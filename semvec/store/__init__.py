@@ -1,5 +1,7 @@
 """Durable storage: bytes in, bytes out, the same on SQLite and PostgreSQL."""
 
+from semvec.store.audit import Entry, Filter, Link, Recorded
+from semvec.store.effect import Effect, Receipt, Unit, doing, unit_at_work
 from semvec.store.errors import StoreError
 from semvec.store.records import (
     Append,
@@ -14,12 +16,14 @@ from semvec.store.records import (
     MemoryRow,
     Part,
     PieceRow,
+    Place,
     Refused,
     Replace,
     Rows,
     Snapshot,
     Stored,
 )
+from semvec.store.repeats import Kept, Repeat
 from semvec.store.store import Store
 from semvec.store.whole import Whole
 
@@ -30,18 +34,30 @@ __all__ = [
     "Claim",
     "Create",
     "Delete",
+    "Effect",
+    "Entry",
+    "Filter",
     "Head",
+    "Kept",
     "Kind",
+    "Link",
     "Made",
     "MemoryRow",
     "Part",
     "PieceRow",
+    "Place",
+    "Receipt",
+    "Recorded",
     "Refused",
+    "Repeat",
     "Replace",
     "Rows",
     "Snapshot",
     "Store",
     "StoreError",
     "Stored",
+    "Unit",
     "Whole",
+    "doing",
+    "unit_at_work",
 ]

@@ -79,7 +79,9 @@ def _new_session(create: Create) -> dict[str, Any]:
         "total_memories": 0,
         "kind": create.kind,
         "dimension": create.dimension,
-        "direction": create.direction,
+        "mean": create.mean,
+        "phase": create.phase,
+        "drift_phase": create.drift_phase,
     }
 
 
@@ -88,5 +90,7 @@ def _times_and_kind(create: Create) -> dict[str, Any]:
         "made_at": create.created_at,
         "is_of": create.kind,
         "dim": create.dimension,
-        "points": create.direction,
+        "state": create.mean,
+        "phase_now": create.phase,
+        "drift_now": create.drift_phase,
     }

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from semvec.store import statements
+from semvec.store.repeats import blank
 from semvec.store.rows import run
 
 AT_ONCE = 64
@@ -29,6 +30,7 @@ def erase_heads(connection: Connection, keys: Sequence[int]) -> None:
     """Sessions whose contents are erased, and all that names them."""
     if not keys:
         return
+    blank(connection, keys)
     for lock, delete in statements.ERASE_BESIDE:
         if connection.execute(lock, {"keys": keys}).first() is not None:
             connection.execute(delete, {"keys": keys})

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection
 
-from semvec.store import staging, statements
+from semvec.store import audit, repeats, staging, statements
 from semvec.store.claims import Claims
 from semvec.store.erasure import erase, erase_heads
 from semvec.store.records import (
@@ -14,16 +14,21 @@ from semvec.store.records import (
     Change,
     Claim,
     Create,
+    Crop,
     Delete,
+    Forget,
     Head,
     Made,
+    Nothing,
     Operation,
     Outcome,
     Part,
+    Prune,
     Refused,
     Replace,
     Snapshot,
     Together,
+    Upkeep,
 )
 from semvec.store.rows import Row, memory_row, piece_row, run, term_rows
 from semvec.store.statements import CONFLICTING
@@ -64,7 +69,7 @@ def write(connection: Connection, operations: Sequence[Operation]) -> list[Outco
     """
     changes = Changes()
     claims = Claims(connection, [part for each in operations for part in _parts(each)])
-    standings = _lock(connection, {key for each in operations for key in _keys(each)})
+    standings = _lock(connection, {key for each in operations for key in _keys(each) if key > 0})
     outcomes: list[Outcome] = []
     for operation in operations:
         match operation:
@@ -80,6 +85,8 @@ def write(connection: Connection, operations: Sequence[Operation]) -> list[Outco
                 outcomes.append(_delete(changes, standings, operation))
             case Together(parts):
                 outcomes.append(_together(connection, changes, claims, standings, parts))
+            case Nothing() | Prune() | Forget() | Crop():
+                outcomes.append(_keep_up(connection, operation))
             case _:
                 outcomes.append(staging.carry_out(connection, operation))
     claims.settle()
@@ -117,27 +124,39 @@ def _together(
     ahead = {
         key: replace(standings[key]) for part in parts for key in _keys(part) if key in standings
     }
+    created = 0
     for part in parts:
         if not _stands(connection, claims, ahead, names, part):
             return Refused(part)
-    made = []
+        if isinstance(part, Create):
+            created += 1
+            ahead[-created] = Standing(1, 0, 0)
+    made: list[Head] = []
     for part in parts:
         match part:
             case Create():
-                made.append(_create(changes, claims, part))
+                made.append(_take(changes, claims, part))
             case Append():
-                _append(changes, standings, part)
+                _append(changes, standings, _placed(part, made, standings))
             case Replace():
                 _replace(connection, changes, standings, part)
             case Delete():
                 _delete(changes, standings, part)
             case Claim():
                 claims.take(part)
-    heads = tuple(head for head in made if head is not None)
     for part in parts:
         if isinstance(part, Change):
-            part.carry_out(connection, heads)
-    return heads
+            part.carry_out(connection, made)
+    return tuple(made)
+
+
+def _placed(append: Append, made: Sequence[Head], standings: Standings) -> Append:
+    """With the key of its session, where the same operation has made that."""
+    if append.key > 0:
+        return append
+    key = made[-append.key - 1].key
+    standings.setdefault(key, Standing(1, 0, key))
+    return replace(append, key=key)
 
 
 def _stands(
@@ -170,8 +189,10 @@ def _stands(
 
 def _create(changes: Changes, claims: Claims, create: Create) -> Head | None:
     """The head of a new session; None where it exists."""
-    if not claims.free(create):
-        return None
+    return _take(changes, claims, create) if claims.free(create) else None
+
+
+def _take(changes: Changes, claims: Claims, create: Create) -> Head:
     key = claims.take(create)
     changes.events.append({"key": key, "seq": 1, "payload": create.event})
     at = create.created_at
@@ -215,7 +236,9 @@ def _moved_head(operation: Append | Replace, old: int, new: int) -> Row:
         "interactions": operation.interaction_count,
         "memories": operation.total_memories,
         "dim": operation.dimension,
-        "points": operation.direction,
+        "state": operation.mean,
+        "phase_now": operation.phase,
+        "drift_now": operation.drift_phase,
     }
 
 
@@ -250,6 +273,19 @@ def _delete(changes: Changes, standings: Standings, operation: Delete) -> bool:
     changes.deleted.append(operation.key)
     changes.erased.append(standing.content)
     return True
+
+
+def _keep_up(connection: Connection, upkeep: Upkeep) -> bool:
+    """Whether there may be more to do."""
+    match upkeep:
+        case Prune(before, most):
+            return audit.prune(connection, before, most)
+        case Forget(before, most):
+            return repeats.drop_expired(connection, before, most)
+        case Crop(subject, bound, most):
+            return repeats.drop_surplus(connection, subject, bound, most)
+        case Nothing():
+            return True
 
 
 def _apply(connection: Connection, changes: Changes) -> None:

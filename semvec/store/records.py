@@ -36,6 +36,25 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """What a head tells of a session, without what the session holds; nothing of its state where an
+    earlier release wrote its last event."""
+
+    key: int
+    owner: str
+    session_id: str
+    seq: int
+    snapshot_seq: int
+    last_used_at: float
+    interaction_count: int
+    total_memories: int
+    dimension: int | None
+    mean: bytes | None
+    phase: str | None
+    drift_phase: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class MemoryRow:
     """The content of one memory, which never changes; `fold` is the digest of its folded text."""
 
@@ -63,7 +82,7 @@ class PieceRow:
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """`direction` is where the state points at first: unit length, float32; None for nowhere."""
+    """`mean` is the state that the session begins with, float32, little-endian."""
 
     owner: str
     session_id: str
@@ -71,7 +90,9 @@ class Create:
     event: bytes
     kind: int = Kind.PLAIN
     dimension: int | None = None
-    direction: bytes | None = None
+    mean: bytes | None = None
+    phase: str | None = None
+    drift_phase: str | None = None
 
     @property
     def name(self) -> tuple[str, ...]:
@@ -82,8 +103,8 @@ class Create:
 class Append:
     """Events decided on head `seq`; they become seq + 1, seq + 2, and so on.
 
-    The memories in `returned` leave the archive before those in `archived` enter it. `direction`
-    is where the state points after the events.
+    The memories in `returned` leave the archive before those in `archived` enter it. `mean`
+    is the state after the events, as in Create, and both phases are those after them.
     """
 
     key: int
@@ -95,7 +116,9 @@ class Append:
     archived: tuple[ArchivedRow, ...] = ()
     returned: tuple[int, ...] = ()
     dimension: int | None = None
-    direction: bytes | None = None
+    mean: bytes | None = None
+    phase: str | None = None
+    drift_phase: str | None = None
 
     @property
     def last_seq(self) -> int:
@@ -159,7 +182,9 @@ class Replace:
     interaction_count: int
     total_memories: int
     dimension: int | None = None
-    direction: bytes | None = None
+    mean: bytes | None = None
+    phase: str | None = None
+    drift_phase: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +199,36 @@ class Erase:
     """Some of what is left of a content that belongs to no session any more."""
 
     content: int
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """No write at all: what goes on record is all there is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prune:
+    """The end of some of the audit log's oldest rows, of before a time."""
+
+    before: float
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """The end of some of the answers that are of before a time."""
+
+    before: float
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """The end of some of a subject's oldest answers, where it has more than `bound`."""
+
+    subject: str
+    bound: int
+    most: int
 
 
 class Change(ABC):
@@ -228,7 +283,8 @@ class Together:
     """Several writes, of which all take effect or none does.
 
     All are decided before any is carried out, in order: an Append sees the head that one before it
-    has moved, a Change nothing of its own operation.
+    has moved, a Change nothing of its own operation. An Append whose key is -n goes to the n-th
+    session that the operation creates.
     """
 
     parts: tuple[Part, ...]
@@ -245,7 +301,8 @@ Made = tuple[Head, ...]
 """The heads of the sessions that a Together has created, in order."""
 
 Import = Begin | Stage | Discard | Erase
-Operation = Create | Append | Snapshot | Replace | Delete | Together | Import
+Upkeep = Nothing | Prune | Forget | Crop
+Operation = Create | Append | Snapshot | Replace | Delete | Together | Import | Upkeep
 Outcome = Head | int | bool | Made | Refused | None
 """Of a Create the new head, or None where it exists; of a Together what it made, or what refused
 it; of a Begin the number that what is staged lies under; of the others whether it took effect."""

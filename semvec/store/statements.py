@@ -87,7 +87,9 @@ MOVE_HEAD = (
         interaction_count=bindparam("interactions"),
         total_memories=bindparam("memories"),
         dimension=bindparam("dim"),
-        direction=bindparam("points"),
+        mean=bindparam("state"),
+        phase=bindparam("phase_now"),
+        drift_phase=bindparam("drift_now"),
     )
 )
 RENEW_HEAD = (
@@ -98,7 +100,9 @@ RENEW_HEAD = (
         last_used_at=bindparam("made_at"),
         kind=bindparam("is_of"),
         dimension=bindparam("dim"),
-        direction=bindparam("points"),
+        mean=bindparam("state"),
+        phase=bindparam("phase_now"),
+        drift_phase=bindparam("drift_now"),
     )
 )
 ADD_EVENT = insert(events)

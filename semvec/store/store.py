@@ -10,21 +10,27 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from semvec.errors import Unavailable
-from semvec.store import archive, journal, migrate, reads, revoked
+from semvec.store import archive, audit, migrate, reads, repeats, revoked
+from semvec.store.audit import Entry, Filter, Link, Recorded
 from semvec.store.connect import connect
+from semvec.store.effect import EFFECT, Put, Unit
 from semvec.store.errors import StoreError
 from semvec.store.records import (
     Append,
     Begin,
     Create,
+    Crop,
     Delete,
     Discard,
     Erase,
+    Forget,
     Head,
+    Kind,
     Made,
-    Operation,
+    Nothing,
     Outcome,
     Part,
+    Prune,
     Refused,
     Replace,
     Rows,
@@ -33,26 +39,35 @@ from semvec.store.records import (
     Stored,
     Together,
 )
+from semvec.store.repeats import Kept, Repeat
 from semvec.store.transactions import STORAGE_ERRORS, Commits, cause, read, refused_as
 from semvec.store.whole import Whole
 from semvec.store.writer import Writer
+from semvec.store.writes import Write, carry_out, took_effect
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+SWEPT = 500
+"""Old rows that are deleted in one transaction."""
+PAGE = 1000
+"""Rows of the audit log that are read at once."""
 
 
 class Store:
     """Sessions as bytes: heads, events, snapshots, memories.
 
-    What a method has returned is committed. Unavailable means that storage cannot answer now;
-    after a write it also means that nobody can tell whether the write took effect.
+    What a method has returned is committed, unless it is put off to the end of a `Unit`.
+    Unavailable means that storage cannot answer now; after a write it also means that nobody can
+    tell whether the write took effect.
     """
 
     def __init__(self, url: str, *, shared: bool | None = None) -> None:
         self._database = connect(url, shared=shared)
         self._release: Callable[[], None] | None = None
         self._commits = Commits(self._database.writes)
-        self._writer = Writer[Operation, Outcome](self._commit)
+        self._writer = Writer[Write, Outcome](self._commit)
+        self._chain: Link | None = None
         self._left_over = asyncio.Event()
         self._left_over.set()
         self._eraser: asyncio.Task[None] | None = None
@@ -105,60 +120,129 @@ class Store:
         session_id: str,
         created_at: float,
         event: bytes,
-        *,
+        *parts: Part,
+        kind: Kind = Kind.PLAIN,
         dimension: int | None = None,
-        direction: bytes | None = None,
+        mean: bytes | None = None,
+        phase: str | None = None,
+        drift_phase: str | None = None,
     ) -> Head | None:
-        """The head of a new session whose first event is `event`; None where it exists."""
+        """The head of a new session whose first event is `event`; None where it exists, or any of
+        `parts` came too late."""
         create = Create(
-            owner, session_id, created_at, event, dimension=dimension, direction=direction
+            owner, session_id, created_at, event, kind, dimension, mean, phase, drift_phase
         )
-        made = await self._writer.submit(create)
-        return made if isinstance(made, Head) else None
+        if parts:
+            made = await self.together(create, *parts)
+            return None if isinstance(made, Refused) else made[0]
+        head = await self._put(create)
+        return head if isinstance(head, Head) else None
 
     async def together(self, *parts: Part) -> Made | Refused:
         """All of these or none; the heads made, or the first part that came too late."""
-        try:
-            return cast(Made | Refused, await self._writer.submit(Together(parts)))
-        finally:
-            if any(isinstance(part, Delete | Replace) for part in parts):
-                self._left_over.set()
+        return cast(Made | Refused, await self._put(Together(parts)))
 
-    async def append(self, append: Append) -> bool:
-        """False: the head has moved, or the session is gone, and nothing was written."""
-        return await self._writer.submit(append) is True
+    async def end(self, unit: Unit, answer: Repeat) -> Made | Refused:
+        """Commit what a unit has put off, and the answer to its request."""
+        entries = unit.entries(*unit.parts) if unit.parts else ()
+        write = Write(Together((*unit.parts, answer)), entries)
+        try:
+            return cast(Made | Refused, await self._writer.submit(write))
+        finally:
+            self._left_over.set()
+
+    async def did(self, *parts: Part) -> bool:
+        """Whether all of these took effect, or none did."""
+        return not isinstance(await self.together(*parts), Refused)
+
+    async def append(self, append: Append, *parts: Part) -> bool:
+        """False: the head has moved, or the session is gone, or any of `parts` came too late, and
+        nothing was written."""
+        if parts:
+            return await self.did(append, *parts)
+        return await self._put(append) is True
 
     async def save_snapshot(self, snapshot: Snapshot) -> bool:
         """Replace the events up to the snapshot; False: the session is gone, or a newer one is
         there."""
-        return await self._writer.submit(snapshot) is True
+        return await self._writer.submit(Write(snapshot)) is True
 
-    async def delete(self, key: int) -> bool:
-        """Erase everything of a session; False: it is gone already."""
-        return await self._erasing(Delete(key))
+    async def delete(self, key: int, *parts: Part) -> bool:
+        """Erase everything of a session; False: it is gone already, or any of `parts`, which come
+        before, came too late."""
+        if parts:
+            return await self.did(*parts, Delete(key))
+        return await self._put(Delete(key)) is True
 
     async def begin_import(self, at: float) -> int:
         """A number to stage an import's memories under, for `replace` or `discard` to end."""
-        return int(cast(int, await self._writer.submit(Begin(at))))
+        return int(cast(int, await self._writer.submit(Write(Begin(at)))))
 
     async def stage(self, content: int, at: float, rows: Rows) -> bool:
         """Keep rows of an import aside; False: it has been discarded."""
-        return await self._writer.submit(Stage(content, at, rows), large=True) is True
+        return await self._writer.submit(Write(Stage(content, at, rows)), large=True) is True
 
     async def replace(self, replace: Replace) -> bool:
         """Put what was staged in the place of all that a session holds, as its next event; False:
         the session is gone, or the import."""
-        return await self._erasing(replace)
+        return await self._put(replace) is True
 
     async def discard(self, content: int) -> None:
         """Erase what an import has staged that comes to nothing."""
-        await self._erasing(Discard((content,)))
+        await self._discard(content)
 
     async def tidy(self, before: float) -> None:
         """Discard imports that have staged nothing since `before`, and go on with erasing."""
         self._left_over.set()
         if stale := await self._read(reads.stale_imports, before):
-            await self._erasing(Discard(tuple(stale)))
+            await self._discard(*stale)
+
+    async def record(self, *entries: Entry) -> None:
+        """Put on record what no write of this store takes along."""
+        await self._writer.submit(Write(Nothing(), entries))
+
+    async def prune(self, before: float) -> bool:
+        """Drop the audit log's rows of before this time, but the last of each chain; whether there
+        were any."""
+        return await self._sweep(Prune(before, SWEPT))
+
+    async def forget(self, before: float) -> None:
+        """Drop the answers of before this time."""
+        await self._sweep(Forget(before, SWEPT))
+
+    async def crop(self, subject: str, bound: int) -> None:
+        """Keep no more than the newest answers of a subject."""
+        await self._sweep(Crop(subject, bound, SWEPT))
+
+    async def kept(self, scope: bytes, since: float) -> Kept | None:
+        """What was answered under this scope, if it was after `since`."""
+        return await self._read(repeats.kept, scope, since)
+
+    async def entries(self, wanted: Filter, *, limit: int, before: int | None) -> list[Recorded]:
+        """Rows of the audit log with an id below `before`, newest first."""
+        return await self._read(audit.page, wanted, before, limit)
+
+    async def count_entries(self, wanted: Filter) -> int:
+        """How many rows there are, as far as anybody counts."""
+        return await self._read(audit.count, wanted)
+
+    async def openings(self) -> list[Recorded]:
+        """The first rows of all chains that still have theirs."""
+        return await self._read(audit.openings)
+
+    async def chains(self) -> AsyncIterator[tuple[Link, list[Recorded]]]:
+        """All of the audit log as of one moment: of each chain the link before its first row, and
+        its rows, page by page."""
+        with refused_as("read"):
+            async with self._database.consistent.connect() as connection:
+                for begin in await connection.run_sync(audit.chains):
+                    after = begin.seq
+                    while True:
+                        page = await connection.run_sync(audit.in_chain, begin.chain, after, PAGE)
+                        yield begin, page
+                        if not page:
+                            break
+                        after = page[-1].seq
 
     async def head(self, owner: str, session_id: str) -> Head | None:
         return await self._read(reads.head, owner, session_id)
@@ -204,6 +288,12 @@ class Store:
         first; equally good ones by id, newest first."""
         return await self._read(archive.search, key, weights, limit)
 
+    async def look(
+        self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """What one of the functions beside `reads` makes of the database."""
+        return await self._read(function, *args, **kwargs)
+
     async def revoked(self, known: int) -> frozenset[str] | None:
         """The ids of all revoked tokens; None where they are as many as `known`."""
         return await self._read(revoked.changed, known)
@@ -211,10 +301,24 @@ class Store:
     async def ping(self) -> None:
         await self._read(reads.ping)
 
-    async def _erasing(self, operation: Replace | Delete | Discard) -> bool:
-        """Carry out what can leave much to erase."""
+    async def _put(self, put: Put) -> Outcome:
+        """Carry out what a request may be asking for, or put it off."""
+        effect = EFFECT.get()
+        if isinstance(effect, Unit):
+            return effect.put_off(put)
+        entries = () if effect is None else effect.entries(put)
         try:
-            return await self._writer.submit(operation) is True
+            outcome = await self._writer.submit(Write(put, entries))
+        finally:
+            if _erases(put):
+                self._left_over.set()
+        if effect is not None and entries and took_effect(outcome):
+            effect.recorded = entries[0]
+        return outcome
+
+    async def _discard(self, *contents: int) -> None:
+        try:
+            await self._writer.submit(Write(Discard(contents)))
         finally:
             self._left_over.set()
 
@@ -225,7 +329,7 @@ class Store:
             self._left_over.clear()
             with suppress(Unavailable):  # `tidy` comes back to it
                 for content in await self._read(reads.remaining):
-                    while await self._writer.submit(Erase(content), large=True):
+                    while await self._writer.submit(Write(Erase(content)), large=True):
                         pass
 
     async def _migrate(self) -> None:
@@ -233,11 +337,27 @@ class Store:
         async with self._database.writes.begin() as connection:
             await connection.run_sync(migrate.upgrade, migrations)
 
-    async def _commit(self, operations: Sequence[Operation]) -> Sequence[Outcome]:
+    async def _sweep(self, upkeep: Prune | Forget | Crop) -> bool:
+        """Delete old rows in small transactions, so that it delays nobody."""
+        many = False
+        while await self._writer.submit(Write(upkeep), large=True):
+            many = True
+        return many
+
+    async def _commit(self, writes: Sequence[Write]) -> Sequence[Outcome]:
+        chain, self._chain = self._chain, None  # after a failure nobody knows where it ends
         with refused_as("commit"):
-            return await self._commits.run(partial(journal.write, operations=operations))
+            run = partial(carry_out, writes=writes, chain=chain)
+            outcomes, self._chain = await self._commits.run(run)
+        return outcomes
 
     async def _read(
         self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         return await read(self._database.reads, lambda conn: function(conn, *args, **kwargs))
+
+
+def _erases(put: Put) -> bool:
+    """Whether it can leave much to erase."""
+    parts = put.parts if isinstance(put, Together) else (put,)
+    return any(isinstance(part, Delete | Replace) for part in parts)

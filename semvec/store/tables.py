@@ -38,7 +38,9 @@ sessions = Table(
     Column("content", BigInteger),  # of an import; null: the session's own key
     Column("kind", SmallInteger, nullable=False, server_default="0"),
     Column("dimension", Integer),  # null: written by an earlier release
-    Column("direction", LargeBinary),  # of its state, float32; null: nowhere, or not known
+    Column("mean", LargeBinary),  # s_t, float32; null where the dimension is
+    Column("phase", Text),
+    Column("drift_phase", Text),
     Index("sessions_by_id", "owner", "session_id", unique=True),  # head, load, create
     Index("sessions_by_owner", "owner", "kind", "key"),  # heads, newest first; count
     sqlite_autoincrement=True,
@@ -190,6 +192,51 @@ NAMING_HEADS: Mapping[Table, tuple[str, ...]] = MappingProxyType(
     }
 )
 """Tables whose rows go with a session, and the columns that hold its key."""
+
+audit_chains = Table(
+    "audit_chains",
+    metadata,
+    Column("id", Serial, Identity(always=True), primary_key=True),
+    Column("at", Double, nullable=False),
+    Column("pruned_seq", BigInteger, nullable=False, server_default="0"),
+    Column("pruned_hash", LargeBinary),
+    sqlite_autoincrement=True,
+)
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("id", Serial, Identity(always=True), primary_key=True),
+    Column("chain", BigInteger, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("resource", Text, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("client_ip", Text),
+    Column("details", Text, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Index("audit_by_chain", "chain", "seq", unique=True),  # verify
+    Index("audit_by_subject", "subject", "id"),  # an owner's rows, newest first
+    sqlite_autoincrement=True,
+)
+
+repeats = Table(
+    "repeats",
+    metadata,
+    Column("scope", LargeBinary, primary_key=True),
+    Column("subject", Text, nullable=False),
+    Column("about", Text),
+    Column("digest", LargeBinary, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("body", LargeBinary),  # null: erased with the session that it tells of
+    Index("repeats_by_age", "at"),  # what has expired
+    Index("repeats_by_subject", "subject", "at"),  # what is too much
+    Index("repeats_by_session", "subject", "about"),  # what goes with a session
+)
 
 revoked_tokens = Table(
     "revoked_tokens",

@@ -27,7 +27,7 @@ def refused_as(verb: str) -> Iterator[None]:
     try:
         yield
     except STORAGE_ERRORS as error:
-        raise Unavailable(f"storage cannot {verb}: {cause(error)}") from error
+        raise Unavailable(f"storage cannot {verb}", reason=cause(error)) from error
 
 
 async def read(engine: AsyncEngine, function: Callable[[Connection], T]) -> T:
@@ -36,7 +36,7 @@ async def read(engine: AsyncEngine, function: Callable[[Connection], T]) -> T:
         return await _read(engine, function)
     except STORAGE_ERRORS as error:
         if not (isinstance(error, DBAPIError) and error.connection_invalidated):
-            raise Unavailable(f"storage cannot read: {cause(error)}") from error
+            raise Unavailable("storage cannot read", reason=cause(error)) from error
     with refused_as("read"):
         return await _read(engine, function)
 

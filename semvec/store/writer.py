@@ -112,18 +112,18 @@ class Writer(Generic[Op, Result]):
         try:
             outcomes = await self._commit([waiting.operation for waiting in batch])
         except Unavailable as error:
-            log.error("a batch of %d writes: %s", len(batch), error.detail)
-            self._fail(batch, error.detail)
+            log.error("a batch of %d writes: %s", len(batch), error)
+            self._fail(batch, error.detail, error.reason)
             return
         except Exception as error:
             log.exception("a batch of %d writes was not committed", len(batch))
-            self._fail(batch, f"storage cannot commit: {type(error).__name__}")
+            self._fail(batch, "storage cannot commit", type(error).__name__)
             return
         for waiting, outcome in zip(batch, outcomes, strict=True):
             if not waiting.done.done():
                 waiting.done.set_result(outcome)
 
-    def _fail(self, batch: Sequence[Waiting[Op, Result]], detail: str) -> None:
+    def _fail(self, batch: Sequence[Waiting[Op, Result]], detail: str, reason: str = "") -> None:
         for waiting in batch:
             if not waiting.done.done():
-                waiting.done.set_exception(Unavailable(detail))
+                waiting.done.set_exception(Unavailable(detail, reason=reason))

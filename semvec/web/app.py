@@ -10,7 +10,7 @@ from semvec.service import Service, open_service
 from semvec.settings import Settings, SettingsError, load_settings
 from semvec.web.cors import allow_origins
 from semvec.web.endpoint import mount
-from semvec.web.keys import DOCUMENT, LIMITER, SERVICE, SETTINGS
+from semvec.web.keys import CLIENT, DOCUMENT, LIMITER, SERVICE, SETTINGS
 from semvec.web.middleware.auth import PUBLIC, authenticate
 from semvec.web.middleware.client import locate
 from semvec.web.middleware.errors import answer_errors
@@ -46,7 +46,7 @@ def assemble(settings: Settings, service: Service, verifier: Verifier | None) ->
             answer_errors,
             locate(settings.trusted_proxies),
             *([limit_logins(limiter, verifier)] if limiter else ()),
-            authenticate(verifier, settings.allow_anonymous),
+            authenticate(verifier, settings.allow_anonymous, _refused),
             *([limit_requests(limiter)] if limiter else ()),
         ],
         client_max_size=settings.max_body_bytes,
@@ -55,6 +55,7 @@ def assemble(settings: Settings, service: Service, verifier: Verifier | None) ->
     app[SERVICE] = service
     app[DOCUMENT] = describe(ENDPOINTS, PUBLIC)
     app.cleanup_ctx.append(_running_service)
+    app.on_shutdown.append(_end_streams)
     if limiter:
         app[LIMITER] = limiter
         app.on_response_prepare.append(tell_limits)
@@ -66,8 +67,16 @@ def assemble(settings: Settings, service: Service, verifier: Verifier | None) ->
     return app
 
 
+def _refused(request: web.Request) -> None:
+    request.app[SERVICE].trail.refused(request[CLIENT])
+
+
 async def _close_limiter(app: web.Application) -> None:
     await app[LIMITER].close()
+
+
+async def _end_streams(app: web.Application) -> None:
+    app[SERVICE].following.end()
 
 
 async def _running_service(app: web.Application) -> AsyncIterator[None]:

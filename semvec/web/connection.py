@@ -12,13 +12,17 @@ from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 
 from semvec.addresses import client_network
 from semvec.errors import TooSlow
+from semvec.web.body import SLOWEST
 from semvec.web.crowd import Crowd
 from semvec.web.middleware.request_id import HEADER
 from semvec.web.reply import json_response
 from semvec.web.schemas.errors import Error
 
-SLOWEST = 16 * 1024
-"""Bytes a second that a request may arrive at when its deadline is over; a drip is less."""
+STALLED_S = 30.0
+"""How long a client may take none of an answer, once as much waits for it as a connection holds."""
+
+LINE_BYTES = 128 * 1024
+"""Of a request line: the longest `q` is 8,192 letters, each up to 12 bytes in an address."""
 
 log = logging.getLogger(__name__)
 
@@ -28,10 +32,20 @@ class Connection(web.RequestHandler):
 
     What could not be parsed is neither answered nor logged in its own words: it may hold a token. A
     connection is closed if it is one too many of its address, or if a request has not arrived
-    `deadline_s` after its first byte, the first one after the connection was made.
+    `deadline_s` after its first byte, the first one after the connection was made, or if its client
+    takes nothing of a long answer.
     """
 
-    __slots__ = ("_begun", "_body", "_client", "_crowd", "_deadline_s", "_received", "_timer")
+    __slots__ = (
+        "_begun",
+        "_body",
+        "_client",
+        "_crowd",
+        "_deadline_s",
+        "_received",
+        "_stalled",
+        "_timer",
+    )
 
     def __init__(
         self,
@@ -41,11 +55,12 @@ class Connection(web.RequestHandler):
         deadline_s: float,
         crowd: Crowd,
     ) -> None:
-        super().__init__(manager, loop=loop)
+        super().__init__(manager, loop=loop, max_line_size=LINE_BYTES)
         self._deadline_s = deadline_s
         self._crowd = crowd
         self._client: str | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._stalled: asyncio.TimerHandle | None = None
         self._begun = 0.0
         self._received = 0
         self._body: StreamReader | None = None
@@ -68,6 +83,7 @@ class Connection(web.RequestHandler):
         self._crowd.leave(self._client)
         self._client = None
         self._unwatch()
+        self._flow()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -80,6 +96,23 @@ class Connection(web.RequestHandler):
             self._unwatch()
         elif self._body is not None or data:
             self._watch(len(data))
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stalled = self._loop.call_later(STALLED_S, self._abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._flow()
+
+    def _flow(self) -> None:
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
+
+    def _abort(self) -> None:
+        if self.transport is not None:
+            self.transport.abort()
 
     def _watch(self, size: int) -> None:
         if self._timer is None:

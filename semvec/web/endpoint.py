@@ -5,31 +5,50 @@
 """
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
 from operator import attrgetter
 from types import GenericAlias
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 from urllib.parse import unquote_to_bytes
 
+import orjson
 from aiohttp import web
+from multidict import MultiMapping
 from pydantic import BaseModel, ValidationError, create_model
 
 from semvec.errors import Fault, Invalid, Malformed
 from semvec.paging import Page
+from semvec.service import Answer, Asked, Effect, Receipt, doing
 from semvec.settings import Settings
 from semvec.web.body import Upload, leave_expectation, read_body
+from semvec.web.bounds import check_names, check_size
 from semvec.web.call import Call
-from semvec.web.keys import SETTINGS
-from semvec.web.reply import Download, Reply, file_response, json_response, page_response
+from semvec.web.idempotency import key_of, scope_of
+from semvec.web.keys import CALLER, CLIENT, REQUEST_ID, SERVICE, SETTINGS
+from semvec.web.reply import (
+    Download,
+    EventStream,
+    Reply,
+    answer_response,
+    file_response,
+    json_response,
+    page_response,
+)
 from semvec.web.schemas.fields import Query
+from semvec.web.streaming import stream_response
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 Handle = Callable[..., Awaitable[Any]]
 Limit = Callable[[Settings], int]
+Digest = Callable[[], Awaitable[bytes]]
 Model = TypeVar("Model", bound=BaseModel)
 
 PART = re.compile(r"{(\w+)(?::[^{}]+)?}")
+KINDS = ("session", "cluster", "region", "observer", "user", "network")
+"""What requests are about."""
 SPANNING = ":(?s:.+)}"
 """How a part of a path ends that takes in slashes."""
 
@@ -40,7 +59,9 @@ class Endpoint:
 
     `path` is as the document shows it; in `pattern` a part may say what it matches. `limit` bounds
     the body, in bytes; an `upload` is read by the handler. `errors` are statuses of errors beyond
-    those that follow from what the endpoint takes.
+    those that follow from what the endpoint takes. `makes` names fields of the reply that other
+    endpoints take. What `changes` something goes on record under its handler's name; the input that
+    names what it is of is `named`: a part of the path, or a field of the body.
     """
 
     method: Method
@@ -57,33 +78,109 @@ class Endpoint:
     parts: type[BaseModel] | None
     reply: Any
     paged: bool
+    changes: bool
+    kind: str
+    named: tuple[str, str] | None
+    streams: bool
+    makes: tuple[str, ...]
 
     @property
     def body_required(self) -> bool:
-        return self.body is not None and any(
-            field.is_required() for field in self.body.model_fields.values()
+        """Whether an empty object would not do: a field is required, or one of several."""
+        return self.body is not None and (
+            "json_schema_extra" in self.body.model_config
+            or any(field.is_required() for field in self.body.model_fields.values())
         )
 
-    async def respond(self, request: web.Request) -> web.Response:
+    @property
+    def keyed(self) -> bool:
+        """Whether requests may carry an Idempotency-Key."""
+        return self.changes and self.method == "POST"
+
+    async def respond(self, request: web.Request) -> web.StreamResponse:
         """The aiohttp handler."""
+        if not self.changes:
+            inputs, _ = await self._inputs(request)
+            return await self._response(request, await self.handle(Call(request), **inputs))
+        key = key_of(request.headers) if self.method == "POST" else None
+        inputs, digest = await self._inputs(request, hashing=key is not None)
+        call, receipt = Call(request), self._receipt(request, inputs)
+        if key is None:
+            return await self._change(call, inputs, Effect(receipt))
+        asked = Asked(
+            receipt=receipt,
+            scope=scope_of(request, receipt.subject, key),
+            digest=digest,
+            act=partial(self._act, call, inputs),
+            once=self.upload,
+        )
+        return answer_response(await call.service.repeats.answer(asked))
+
+    async def _change(
+        self, call: Call, inputs: dict[str, Any], effect: Effect
+    ) -> web.StreamResponse:
+        try:
+            with doing(effect):
+                return await self._response(call.request, await self.handle(call, **inputs))
+        except Exception as error:
+            if effect.recorded is not None:
+                await call.service.trail.broke_off(effect.recorded, error)
+            raise
+
+    async def _act(self, call: Call, inputs: dict[str, Any]) -> Answer:
+        result = await self.handle(call, **inputs)
+        if isinstance(result, Reply):
+            return Answer(result.status, orjson.dumps(result.body))
+        return Answer(self.statuses[0], orjson.dumps(result))
+
+    def _receipt(self, request: web.Request, inputs: dict[str, Any]) -> Receipt:
+        named = None
+        if self.named is not None:
+            place, name = self.named
+            named = inputs[name] if place == "path" else getattr(inputs["body"], name)
+        return Receipt(
+            at=request.app[SERVICE].clock(),
+            subject=request[CALLER].subject,
+            action=self.handle.__name__,
+            kind=self.kind,
+            id=named,
+            status=self.statuses[0],
+            request_id=request[REQUEST_ID],
+            client_ip=request[CLIENT],
+        )
+
+    async def _inputs(
+        self, request: web.Request, *, hashing: bool = False
+    ) -> tuple[dict[str, Any], Digest]:
+        """What the handler takes, and where it is wanted the digest of the body."""
         inputs: dict[str, Any] = {}
+        content = b""
         _check_utf8(request)
         if self.parts is not None:
             inputs |= vars(_from_text(self.parts, request.match_info, "path"))
         if self.query is not None:
+            _check_once_each(self.query, request.query)
             inputs["query"] = _from_text(self.query, request.query, "query")
+        settings = request.app[SETTINGS]
         if self.upload:
-            inputs["body"] = Upload(request, self.limit(request.app[SETTINGS]))
-        elif self.body is not None:
-            content = await read_body(request, self.limit(request.app[SETTINGS]))
+            hash = sha256() if hashing else None
+            deadline_s = settings.request_deadline_s
+            inputs["body"] = Upload(request, self.limit(settings), deadline_s, hash)
+            return inputs, inputs["body"].digest
+        if self.body is not None:
+            content = await read_body(request, self.limit(settings), settings.request_deadline_s)
             if not content and self.body_required:
                 raise Malformed("the body is empty: send a JSON object")
             inputs["body"] = _from_json(self.body, content or b"{}")
-        result = await self.handle(Call(request), **inputs)
+        return inputs, partial(_digest, content)
+
+    async def _response(self, request: web.Request, result: Any) -> web.StreamResponse:
         if isinstance(result, Page):
             return page_response(result, request.rel_url)
+        if isinstance(result, EventStream):
+            return await stream_response(result, request)
         if isinstance(result, Download):
-            return file_response(result, request.method)
+            return file_response(result)
         if isinstance(result, Reply):
             return json_response(result.body, result.status)
         return json_response(result, self.statuses[0])
@@ -97,16 +194,22 @@ def endpoint(
     errors: tuple[int, ...] = (),
     statuses: tuple[int, ...] = (200,),
     limit: Limit = attrgetter("max_body_bytes"),
+    makes: tuple[str, ...] = (),
+    changes: bool | None = None,
 ) -> Callable[[Handle], Endpoint]:
+    """Whatever is not asked for by GET `changes` something, unless it says that it does not."""
+
     def declare(handle: Handle) -> Endpoint:
         kinds = get_type_hints(handle, include_extras=True)
-        reply, paged = _reply_type(kinds.pop("return"))
+        answered = kinds.pop("return")
+        reply, paged = _reply_type(answered)
         body, upload = _body_type(kinds.get("body"))
         parts: dict[str, Any] = {
             name: kind for name, kind in kinds.items() if name not in ("call", "body", "query")
         }
         if parts.keys() != set(PART.findall(path)):
             raise TypeError(f"{handle.__qualname__} takes {[*parts]} from {path}")
+        kind, named = _named([*parts], body if not upload else None, path)
         return Endpoint(
             method=method,
             path=PART.sub(r"{\1}", path),
@@ -122,6 +225,11 @@ def endpoint(
             parts=create_model("Parts", __base__=Query, **parts) if parts else None,
             reply=reply,
             paged=paged,
+            changes=method != "GET" if changes is None else changes,
+            kind=kind,
+            named=named,
+            streams=get_origin(answered) is EventStream,
+            makes=makes,
         )
 
     return declare
@@ -142,12 +250,28 @@ def _reply_type(answered: Any) -> tuple[Any, bool]:
     kind = get_origin(answered)
     if kind is Page:
         return GenericAlias(list, get_args(answered)), True
-    return (get_args(answered)[0] if kind in (Reply, Download) else answered), False
+    return (get_args(answered)[0] if kind in (Reply, Download, EventStream) else answered), False
 
 
 def _body_type(taken: Any) -> tuple[type[BaseModel] | None, bool]:
     """What the body has to be, and whether it is left to the handler to read."""
     return (get_args(taken)[0], True) if get_origin(taken) is Upload else (taken, False)
+
+
+def _named(
+    parts: Sequence[str], body: type[BaseModel] | None, path: str
+) -> tuple[str, tuple[str, str] | None]:
+    """The kind of what a request is about, and the input that names it, if one does."""
+    fields = () if body is None else body.model_fields
+    for place, names in (("path", parts), ("body", fields)):
+        for name in names:
+            if name.removesuffix("_id") in KINDS:
+                return name.removesuffix("_id"), (place, name)
+    return next((part for part in path.split("/") if part in KINDS), "session"), None
+
+
+async def _digest(content: bytes) -> bytes:
+    return sha256(content).digest()
 
 
 def _check_utf8(request: web.Request) -> None:
@@ -158,6 +282,17 @@ def _check_utf8(request: web.Request) -> None:
         raise Malformed("the address is not UTF-8") from None
 
 
+def _check_once_each(model: type[BaseModel], query: MultiMapping[str]) -> None:
+    if len({*query}) == len(query):
+        return
+    twice = [name for name in model.model_fields if len(query.getall(name, [])) > 1]
+    if twice:
+        faults = [
+            Fault(loc=["query", name], msg="given twice", type="given_twice") for name in twice
+        ]
+        raise Invalid(*faults)
+
+
 def _from_text(model: type[Model], values: Mapping[str, str], place: str) -> Model:
     try:
         return model.model_validate(dict(values))
@@ -166,8 +301,11 @@ def _from_text(model: type[Model], values: Mapping[str, str], place: str) -> Mod
 
 
 def _from_json(model: type[Model], content: bytes) -> Model:
+    check_size(content)
     try:
-        return model.model_validate_json(content)
+        read = model.model_validate_json(content)
+        check_names(content)
+        return read
     except ValidationError as error:
         refused = _invalid(error, "body")
     if refused.faults[0]["type"] == "json_invalid":

@@ -9,6 +9,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 
 from semvec import __version__
 from semvec.web.endpoint import Endpoint
+from semvec.web.idempotency import HEADER, REPLAYED
 from semvec.web.schemas.errors import Error, ValidationError
 
 Schema = dict[str, Any]
@@ -22,10 +23,34 @@ PAGING_HEADERS: Schema = {
     "X-Next-Cursor": {"description": "`cursor` of the next page", "schema": {"type": "string"}},
     "X-Total-Estimate": {"description": "items on all pages", "schema": {"type": "integer"}},
 }
+LAST_EVENT_ID: Schema = {
+    "name": "Last-Event-ID",
+    "in": "header",
+    "description": "`id` of the last event that was seen; those after it come first",
+    "required": False,
+    "schema": {"type": "string", "pattern": "^[0-9]{0,18}$"},
+}
 RETRY_HEADERS: Schema = {
     "Retry-After": {
         "description": "seconds until there is room for one more request",
         "schema": {"type": "integer"},
+    }
+}
+
+
+IDEMPOTENCY_KEY: Schema = {
+    "name": HEADER,
+    "in": "header",
+    "description": "Made up by the client for this request: however often it comes with the same "
+    "key and body within a day, it is carried out once and answered alike. 1 to 255 visible ASCII "
+    "characters, quoted or not.",
+    "required": False,
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!#-~][!-~]*$"},
+}
+REPLAYED_HEADERS: Schema = {
+    REPLAYED: {
+        "description": "`true` where the answer is that to an earlier request with the same key",
+        "schema": {"type": "string", "const": "true"},
     }
 }
 
@@ -44,6 +69,10 @@ def describe(endpoints: Sequence[Endpoint], public: Container[str]) -> Schema:
     for declared in endpoints:
         operation = _operation(declared, bodies, declared.path in public)
         paths.setdefault(declared.path, {})[declared.method.lower()] = operation
+    for declared in endpoints:
+        if links := dict(_links(declared, endpoints)):
+            answer = paths[declared.path][declared.method.lower()]["responses"]
+            answer[str(declared.statuses[0])]["links"] = links
     return {
         "openapi": "3.1.0",
         "info": {
@@ -89,7 +118,12 @@ def _operation(declared: Endpoint, bodies: Bodies, public: bool) -> Schema:
     }
     if declared.handle.__doc__:
         operation["description"] = declared.handle.__doc__
-    if parameters := [*_parameters(declared.parts, "path"), *_parameters(declared.query, "query")]:
+    parameters = [*_parameters(declared.parts, "path"), *_parameters(declared.query, "query")]
+    if declared.keyed:
+        parameters.append(IDEMPOTENCY_KEY)
+    if declared.streams:
+        parameters.append(LAST_EVENT_ID)
+    if parameters:
         operation["parameters"] = parameters
     if declared.body is not None:
         operation["requestBody"] = {
@@ -117,6 +151,34 @@ def _parameters(model: type[BaseModel] | None, place: str) -> Iterator[Schema]:
         }
 
 
+def _links(maker: Endpoint, endpoints: Sequence[Endpoint]) -> Iterator[tuple[str, Schema]]:
+    """What can be asked about the things an endpoint makes, with what its answer holds."""
+    known = dict.fromkeys(_names(maker.parts), "$request.path.{}")
+    known |= dict.fromkeys(_names(maker.body), "$request.body#/{}")
+    known |= dict.fromkeys(maker.makes, "$response.body#/{}")
+    for taker in endpoints:
+        parameters = [*_names(taker.parts), *_required(taker.query)]
+        body = [name for name in _names(taker.body) if name in maker.makes]
+        wanted = {*parameters, *body}
+        if taker is maker or not wanted & {*maker.makes} or not wanted <= known.keys():
+            continue
+        link: Schema = {"operationId": taker.handle.__name__}
+        if parameters:
+            link["parameters"] = {name: known[name].format(name) for name in parameters}
+        if body:
+            link["requestBody"] = {name: known[name].format(name) for name in body}
+        yield taker.handle.__name__, link
+
+
+def _names(model: type[BaseModel] | None) -> Sequence[str]:
+    return () if model is None else [*model.model_fields]
+
+
+def _required(model: type[BaseModel] | None) -> Sequence[str]:
+    fields = {} if model is None else model.model_fields
+    return [name for name, field in fields.items() if field.is_required()]
+
+
 def _responses(declared: Endpoint, body: Schema, public: bool) -> Schema:
     schemas = dict.fromkeys(_error_statuses(declared, public), ERROR)
     if 422 in schemas:
@@ -128,6 +190,11 @@ def _responses(declared: Endpoint, body: Schema, public: bool) -> Schema:
     }
     if declared.paged:
         responses[str(declared.statuses[0])]["headers"] = PAGING_HEADERS
+    if declared.keyed:
+        responses[str(declared.statuses[0])]["headers"] = REPLAYED_HEADERS
+    if declared.streams:
+        content = responses[str(declared.statuses[0])]["content"]
+        content["text/event-stream"] = content.pop("application/json")
     if "429" in responses:
         responses["429"]["headers"] = RETRY_HEADERS
     return responses | {"default": {"description": "Any other error", "content": _json(ERROR)}}
@@ -140,6 +207,8 @@ def _error_statuses(declared: Endpoint, public: bool) -> set[int]:
         statuses |= {401, 402, 429}
     if declared.body is not None:
         statuses |= {400, 413, 422}
+    if declared.keyed:
+        statuses |= {400, 409, 422}
     if declared.query is not None or declared.parts is not None:
         statuses.add(422)
     return statuses

@@ -1,15 +1,18 @@
 """What handlers answer, as HTTP responses."""
 
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import BinaryIO, Generic, TypeVar
 
 import orjson
-from aiohttp import hdrs, web
+from aiohttp import web
 from aiohttp.payload import BufferedReaderPayload
 from yarl import URL
 
 from semvec.paging import Page
+from semvec.service import Answer
+from semvec.web.idempotency import REPLAYED
 
 Body = TypeVar("Body")
 
@@ -26,9 +29,20 @@ class Reply(Generic[Body]):
 
 @dataclass(frozen=True, slots=True)
 class Download(Generic[Body]):
-    """A body that lies in a file as JSON; sending it closes the file."""
+    """A body that lies in a file as JSON, none in answer to HEAD; sending it closes the file."""
 
-    file: BinaryIO
+    file: BinaryIO | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventStream(Generic[Body]):
+    """Bodies that go out one by one as server-sent events of this name, each with its id.
+
+    The first is None, and raises what is wrong; later ones are where nothing has come for a second.
+    """
+
+    name: str
+    events: AsyncGenerator[tuple[int, Body] | None]
 
 
 def json_response(body: object, status: int = 200) -> web.Response:
@@ -36,10 +50,17 @@ def json_response(body: object, status: int = 200) -> web.Response:
     return web.Response(body=orjson.dumps(body), status=status, headers=JSON)
 
 
-def file_response(download: Download[Body], method: str) -> web.Response:
-    """The file goes out piece by piece, read on threads; nothing of it in answer to HEAD."""
-    if method == hdrs.METH_HEAD:
-        download.file.close()
+def answer_response(answer: Answer) -> web.Response:
+    """An answer that was kept, or is."""
+    response = web.Response(body=answer.body, status=answer.status, headers=JSON)
+    if answer.replayed:
+        response.headers[REPLAYED] = "true"
+    return response
+
+
+def file_response(download: Download[Body]) -> web.Response:
+    """The file goes out piece by piece, read on threads."""
+    if download.file is None:
         return web.Response(headers=JSON)
     return web.Response(body=BufferedReaderPayload(download.file), headers=JSON)
 

@@ -25,6 +25,7 @@ from semvec.web import create_app
 from semvec.web.connection import Connection
 from semvec.web.crowd import Crowd
 from semvec.web.draining import DRAINING, Draining, let_go
+from semvec.web.keys import SERVICE
 from semvec.web.tls import Tls, accepting, open_certificate
 
 BACKLOG = 1024
@@ -98,6 +99,7 @@ async def _serve(settings: Settings) -> None:
         print(f"semvec {__version__} listening on {_address(listener, tls)}", flush=True)
         await stop.wait()
         log.info("stopping")
+        app[SERVICE].following.end()
         if settings.drain_delay_s:
             await asyncio.sleep(settings.drain_delay_s)
         late = _accept_waiting(listener, connection, tls)

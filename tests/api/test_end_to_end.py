@@ -250,7 +250,9 @@ def written(method: str, path: str, fields: dict[str, Any]) -> tuple[str, bytes]
 
 
 NESTED = "[" * DEEP + "]" * DEEP
+TWICE = b'{"session_id": "s", "session_id": "s"}'
 BAD_BODIES = (
+    TWICE,
     *(b"{", b"null", b"[]", b'"text"', b"\xff\xfe", b'{"session_id": "s"'),
     *(NESTED.encode(), b"[" * DEEP, b'{"a":' * DEEP),
 )

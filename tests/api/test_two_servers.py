@@ -57,13 +57,13 @@ async def create(server: Server) -> None:
     assert answer.json() == {"session_id": "shared", "created": True}
 
 
-async def rebuilt(url: str) -> Session:
+async def rebuilt(url: str, session_id: str = "shared") -> Session:
     """The session out of storage, where no event is missing and none is there twice."""
     store = Store(url)
-    stored = await store.load("anonymous", "shared")
+    stored = await store.load("anonymous", session_id)
     await store.engine.dispose()
     assert stored is not None
-    session = rebuild(("anonymous", "shared"), stored, 0.0).session
+    session = rebuild(("anonymous", session_id), stored, 0.0).session
     assert session.seq == stored.head.seq
     return session
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from semvec.embed.local import BATCH_TOKENS, PENDING_CHARACTERS, LocalEmbedder
-from semvec.embed.model import Encoded, Model
+from semvec.embed.encoded import Encoded
+from semvec.embed.local import LocalEmbedder
+from semvec.embed.model import PACE, Model
 from semvec.embed.packaged import DIRECTORY
 from semvec.embed.windows import Window
 from semvec.errors import Unavailable
@@ -74,7 +75,7 @@ async def test_concurrent_requests_share_batches(
     assert len(batches) < 100
     for batch in batches:
         longest = max(len(window.ids) for window in batch)
-        assert len(batch) * longest <= BATCH_TOKENS
+        assert len(batch) * longest <= PACE.batch_tokens
 
 
 async def test_short_texts_overtake_a_long_one(embedder: LocalEmbedder) -> None:
@@ -115,7 +116,7 @@ async def test_a_cancelled_request_is_not_encoded(
 
 
 async def test_too_much_waiting_is_refused(embedder: LocalEmbedder) -> None:
-    huge = "a" * PENDING_CHARACTERS
+    huge = "a" * PACE.pending_characters
     first = asyncio.create_task(embedder.encode([huge]))
     await asyncio.sleep(0)
     with pytest.raises(Unavailable, match="too many texts waiting"):
@@ -154,6 +155,18 @@ async def test_a_failing_pass_fails_its_texts_alone(
     with pytest.raises(TypeError):
         await embedder.encode(["lone \ud800 surrogate"])
     assert len(await embedder.encode(["the cat"])) == 1
+
+
+async def test_a_text_that_cannot_be_cut_fails_alone(directory: Path) -> None:
+    embedder = LocalEmbedder(directory, threads=1)
+    await embedder.start()
+    busy = asyncio.create_task(embedder.encode([LONG]))
+    await asyncio.sleep(0)
+    texts = ["the boat", "lone \ud800 surrogate", "the cat"]
+    answers = await asyncio.gather(*(embedder.encode([t]) for t in texts), return_exceptions=True)
+    assert [isinstance(each, TypeError) for each in answers] == [False, True, False]
+    await busy
+    await embedder.close()
 
 
 async def test_a_model_that_cannot_be_loaded_is_no_silent_default(tmp_path: Path) -> None:

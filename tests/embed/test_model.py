@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from semvec.embed.model import Encoded, Model, join
+from semvec.embed.encoded import Encoded, join
+from semvec.embed.model import Model
 from semvec.embed.packaged import DIRECTORY, SHA256
 from semvec.vectors import Encoding
 from tests.embed.models import write_model

@@ -2,6 +2,7 @@ import asyncio
 import itertools
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -174,6 +175,16 @@ async def test_tries_are_bounded(endpoint: Endpoint, embedder: RemoteEmbedder) -
     with pytest.raises(Unavailable, match="answered 500"):
         await embedder.encode(["one"])
     assert len(endpoint.requests) == QUICK.attempts
+
+
+async def test_all_tries_together_are_bounded(endpoint: Endpoint) -> None:
+    patience = replace(QUICK, timeout=5.0, total=0.3)
+    embedder = RemoteEmbedder(endpoint.url(), model="small", patience=patience)
+    await embedder.start()
+    endpoint.usual = dawdle
+    with pytest.raises(Unavailable, match="does not answer in time"):
+        await embedder.encode(["one"])
+    await embedder.close()
 
 
 async def test_a_long_wait_is_passed_on(endpoint: Endpoint, embedder: RemoteEmbedder) -> None:

@@ -98,3 +98,12 @@ def test_tokens_of_a_word_without_end_stand_for_themselves() -> None:
     assert window.words == ("abba",) * 4
     words = [word for each in cutter.cut("ab" * LONGEST_WORD) for word in each.words]
     assert words == ["a", "b"] * LONGEST_WORD
+
+
+def test_texts_are_cut_together_as_each_alone() -> None:
+    cutter = Windows(wordpiece_tokenizer(), 64)
+    texts = ["the boat sails", "", "a cat " * 90, "The boats, sailing"]
+    for alone, among in zip(map(cutter.cut, texts), cutter.cut_all(texts), strict=True):
+        assert [each.own for each in alone] == [each.own for each in among]
+        assert [each.words for each in alone] == [each.words for each in among]
+        assert [each.ids.tolist() for each in alone] == [each.ids.tolist() for each in among]

@@ -173,8 +173,8 @@ async def test_a_look_while_a_session_is_made_leaves_one_copy(
     async with opened(database_url) as (store, sessions):
         create, looked = store.create, []
 
-        async def slow(*args: Any) -> Any:
-            head = await create(*args)
+        async def slow(*args: Any, **rest: Any) -> Any:
+            head = await create(*args, **rest)
             looked.append(await sessions.get(NAME))
             return head
 

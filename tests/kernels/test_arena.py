@@ -90,7 +90,7 @@ def test_what_one_leaves_serves_the_next_and_bytes_count_pages() -> None:
     assert arena.nbytes == (PAGE + 2 * PART + PART) * 20
     end = arena.plane(16).end
     del first
-    assert arena.nbytes == PART * 20 == second.nbytes - second.firsts.nbytes
+    assert arena.nbytes == PART * 20 == second.nbytes - 2 * second.firsts.nbytes
     third = filled(arena, 300, 16, 3)
     assert arena.plane(16).end == end
     assert (arena.plane(16).codes[second.places(np.arange(10))] == 2).all()

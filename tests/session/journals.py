@@ -42,7 +42,8 @@ from semvec.session.events import (
 )
 from semvec.session.plan import Plan, rows
 from semvec.session.session import Session
-from semvec.session.turn import Said, decide_turn, plan_turn
+from semvec.session.steering import advised, moved, outlook_after
+from semvec.session.turn import Said, decide_turn, plan_exchange, plan_turn
 from tests.session.conversations import DIMENSION, consolidate, unit
 
 Operation = Callable[[Session], Plan]
@@ -51,13 +52,16 @@ Operation = Callable[[Session], Plan]
 @dataclass(frozen=True)
 class Step:
     """An operation after a pause, the places of the memory and the entity that were found before
-    it, 0 for none, and how many archived memories return with it."""
+    it, 0 for none, and how many archived memories return with it. After it the state is moved by
+    `share`, and `advised` once by the vector of that seed."""
 
     operation: Operation
     pause: float = 1.0
     use: int = 0
     find: int = 0
     returns: int = 0
+    share: float = 0.0
+    advised: int | None = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,10 @@ class Input:
 def turn(message: Input | None, response: Input | None, reset: bool) -> Operation:
     asked, answer = (None if each is None else each.said for each in (message, response))
     return lambda session: plan_turn(session, message=asked, response=answer, reset=reset)
+
+
+def exchange(message: Input, response: Input) -> Operation:
+    return lambda session: plan_exchange(session, message.said, response.said)
 
 
 def trigger(keyword: str | None, seed: int | None) -> Operation:
@@ -122,7 +130,10 @@ near = st.integers(0, 5)
 """Seeds of the few vectors that lists, anchors and triggers have in common with inputs."""
 inputs = st.builds(Input, texts, near | st.integers(6, 100_000))
 keys = st.sampled_from(["a", "b/c", "MAX_RETRIES"])
-turns = st.builds(turn, st.none() | inputs, st.none() | inputs, st.booleans())
+turns = st.one_of(
+    st.builds(turn, st.none() | inputs, st.none() | inputs, st.booleans()),
+    st.builds(exchange, inputs, inputs),
+)
 controls = st.one_of(
     st.builds(trigger, st.none() | texts, st.none() | near),
     st.builds(anchor, near),
@@ -140,6 +151,8 @@ steps = st.builds(
     use=st.integers(0, 200),
     find=st.integers(0, 3),
     returns=st.integers(0, 2),
+    share=st.sampled_from([0.0, 0.0, 0.25, 1.0]),
+    advised=st.none() | near,
 )
 profiles = st.builds(
     Profile,
@@ -169,6 +182,8 @@ def some_operation(random: Random) -> Operation:
 
 def some_turn(random: Random) -> Operation:
     said = [Input(f"remark {random.randrange(300)}", random.randrange(500)) for _ in range(2)]
+    if random.random() < 0.1:
+        return exchange(*said)
     asked, answer = (each if random.random() < 0.8 else None for each in said)
     return turn(asked, answer, random.random() < 0.1)
 
@@ -184,8 +199,14 @@ def played(
     for step in script:
         with suppress(Conflict, Invalid):
             journal.append(_play(session, step, archive))
-        if due(session.memories) and (event := consolidate(session)) is not None:
-            journal.append(encode_event(event))
+        if step.share:
+            count, at = session.state.interaction_count, session.used_at
+            journal.append(_applied(session, moved(count, 0.5 * unit(3), step.share, at)))
+        if step.advised is not None:
+            event = advised(session, unit(step.advised), session.used_at)
+            journal.append(_applied(session, event))
+        if due(session.memories) and (judged := consolidate(session)) is not None:
+            journal.append(encode_event(judged))
     return session, journal
 
 
@@ -208,7 +229,15 @@ def _play(session: Session, step: Step, archive: dict[int, MemoryRecord]) -> byt
     for move in event.moves:
         if move.tier is Tier.ARCHIVE:
             archive[move.memory_id] = session.memories.record(move.memory_id)
+    return _applied(session, event)
+
+
+def _applied(session: Session, event: Event) -> bytes:
+    """Apply an event, which leaves what was foreseen."""
+    after = outlook_after(session, event)
     session.apply(event)
+    assert after.mean.tobytes() == session.state.mean.tobytes()
+    assert (after.phase, after.drift_phase) == (session.state.phase, session.drift.phase)
     return encode_event(event)
 
 

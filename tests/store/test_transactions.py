@@ -175,7 +175,7 @@ async def test_a_full_disk(sqlite_url: str) -> None:
             refusal = error
             break
         seq += 1
-    assert "database or disk is full" in refusal.detail
+    assert "database or disk is full" in refusal.reason
     assert seq > 10
     stored = await store.load("o", "s")
     assert stored is not None

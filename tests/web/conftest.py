@@ -2,8 +2,9 @@
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from tempfile import TemporaryFile
 from typing import Any, BinaryIO, cast
 
@@ -12,16 +13,28 @@ from aiohttp.test_utils import TestClient, TestServer
 from aiohttp.web import Application, Request
 
 from semvec import answers
-from semvec.errors import NotFound
+from semvec.audit import Event
+from semvec.errors import Conflict, NotFound
 from semvec.intake import NewSession
 from semvec.paging import Page
-from semvec.service import Service
+from semvec.service import Answer, Asked, Service
 from semvec.session.verify import Check
 from semvec.settings import Settings
+from semvec.store import Entry
 from semvec.web.app import assemble
 
 Client = TestClient[Request, Application]
 Serve = Callable[[Application], Awaitable[Client]]
+
+
+class Refusing:
+    """A part of the service that does nothing it is asked."""
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def refuse(*given: Any, **more: Any) -> Any:
+            raise Conflict(f"{name} is not for these tests")
+
+        return refuse
 
 
 class RecordingService:
@@ -33,10 +46,13 @@ class RecordingService:
         self.is_ready = True
         self.running = False
         self.resident = 3
+        self.clock = time.time
         self.document = b'{"session_id":"s"}'
         self.files: list[BinaryIO] = []
         self.sessions = self.conversation = self.recall = self.control = self.literals = self
-        self.transfers = self.verification = self
+        self.transfers = self.verification = self.repeats = self.trail = self.audit = self
+        self.following = self
+        self.clusters = self.regions = Refusing()
 
     @property
     def last_call(self) -> dict[str, Any]:
@@ -44,6 +60,9 @@ class RecordingService:
 
     async def start(self) -> None:
         self.running = True
+
+    def end(self) -> None:
+        """Nobody follows anything."""
 
     async def close(self) -> None:
         self.running = False
@@ -155,6 +174,9 @@ class RecordingService:
         self.files.append(file)
         return file
 
+    async def find_export(self, owner: str, session_id: str) -> None:
+        self._note("find", {"owner": owner, "session_id": session_id})
+
     async def load(
         self, owner: str, session_id: str, receive: Callable[[BinaryIO], Awaitable[None]]
     ) -> answers.Imported:
@@ -170,6 +192,21 @@ class RecordingService:
         given = {"owner": owner, "session_id": session_id, "test_embeddings": test_embeddings}
         self._note("verify", given)
         return answers.Verified(session_id, True, [Check("tiers", True, "as they should")])
+
+    async def answer(self, asked: Asked) -> Answer:
+        self._note("answer", {"scope": asked.scope, "digest": await asked.digest()})
+        return replace(await asked.act(), replayed=True)
+
+    def refused(self, address: str) -> None:
+        self._note("refused", {"address": address})
+
+    async def broke_off(self, recorded: Entry, error: Exception) -> None:
+        self._note("broke_off", {"recorded": recorded, "error": error})
+
+    async def query(self, **wanted: Any) -> Page[Event]:
+        self._note("query", wanted)
+        event = Event(7, 1.5, "run", "session/s", 200, "r1", "ab12", "127.0.0.1", {})
+        return Page([event], None, 1)
 
     def _note(self, operation: str, given: dict[str, Any]) -> None:
         self.calls.append((operation, given))

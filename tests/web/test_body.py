@@ -1,11 +1,14 @@
 import asyncio
 import gzip
 from collections.abc import AsyncIterator
+from typing import cast
 
 import pytest
 
+from semvec.service import Service
 from semvec.settings import Settings
-from tests.web.conftest import Client, RecordingService
+from semvec.web.app import assemble
+from tests.web.conftest import Client, RecordingService, Serve
 
 START = b"POST /v1/run HTTP/1.1\r\nHost: localhost\r\n"
 MESSAGE = b'{"message": "Hello"}'
@@ -98,3 +101,15 @@ async def test_a_client_that_asks_is_told_to_go_on_only_if_its_body_is_wanted(
 async def test_an_unknown_expectation_is_ignored(client: Client) -> None:
     answer = await client.post("/v1/run", data=MESSAGE, headers={"Expect": "the unexpected"})
     assert answer.status == 200
+
+
+async def test_under_another_server_too_a_body_has_its_deadline(
+    settings: Settings, service: RecordingService, serve: Serve
+) -> None:
+    hasty = settings.model_copy(update={"request_deadline_s": 0.2})
+    client = await serve(assemble(hasty, cast(Service, service), None))
+    for dripped in (b"", b"{", b"{ "):
+        answer = await exchange(client, START + b"Content-Length: 1000\r\n\r\n", dripped)
+        assert answer.startswith(b"HTTP/1.1 408 "), answer
+        assert b"the body took longer than 0.2 s" in answer
+    assert not service.calls

@@ -24,12 +24,21 @@ Address = tuple[str, int]
 
 async def length_of_body(request: web.Request) -> web.Response:
     await asyncio.sleep(float(request.query.get("sleep", 0)))
-    return web.Response(text=str(len(await read_body(request, 1 << 30))))
+    return web.Response(text=str(len(await read_body(request, 1 << 30, DEADLINE_S))))
 
 
 async def without_body(request: web.Request) -> web.Response:
     await asyncio.sleep(2 * DEADLINE_S)
     return web.Response(text="done")
+
+
+async def without_end(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse()
+    await response.prepare(request)
+    with contextlib.suppress(ConnectionError):
+        while True:
+            await response.write(bytes(65536))
+    return response
 
 
 @pytest.fixture
@@ -39,6 +48,7 @@ async def address() -> AsyncIterator[Address]:
     app = web.Application(middlewares=[identify, answer_errors])
     app.router.add_post("/", length_of_body)
     app.router.add_route("*", "/slow", without_body)
+    app.router.add_get("/endless", without_end)
     runner = web.AppRunner(app)
     await runner.setup()
     assert runner.server
@@ -90,7 +100,7 @@ async def answer_to(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
     ("request_", "status"),
     [
         (b"GET / HTTP/1.1\r\nAuthorization: Bearer " + b"secret" * 2000 + b"\r\n\r\n", 431),
-        (b"GET /" + b"secret" * 2000 + b" HTTP/1.1\r\n\r\n", 431),
+        (b"GET /" + b"secret" * 30_000 + b" HTTP/1.1\r\n\r\n", 431),
         (b"GET / HTTP/1.1\r\nHost: a\r\nAuthorization: sec\x00secret\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nHost: a\r\nsecret secret: 1\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: secret\r\n\r\n", 400),
@@ -112,6 +122,14 @@ async def test_what_cannot_be_parsed_is_answered_but_never_quoted(
     assert b"Content-Type: application/json" in head
     assert "secret" not in answer["detail"] + caplog.text
     assert "unreadable request from 127.0.0.1" in caplog.text
+
+
+async def test_the_longest_query_fits_into_an_address(address: Address) -> None:
+    """8,192 letters of four bytes each."""
+    reader, writer = await asyncio.open_connection(*address)
+    writer.write(b"GET /absent?q=" + b"%F0%9F%A6%8A" * 8192 + b" HTTP/1.0\r\n\r\n")
+    assert (await reader.read()).startswith(b"HTTP/1.0 404 ")
+    writer.close()
 
 
 async def test_what_can_be_parsed_goes_its_way(address: Address) -> None:
@@ -226,3 +244,22 @@ async def test_one_connection_too_many_is_turned_away(address: Address) -> None:
     ).count(b"HTTP/1.1 200 ") == 2
     for _, writer in others:
         writer.close()
+
+
+async def test_who_takes_nothing_of_an_answer_is_let_go(
+    address: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("semvec.web.connection.STALLED_S", 0.5)
+    loop = asyncio.get_running_loop()
+    with socket.socket() as client:
+        client.setblocking(False)
+        await loop.sock_connect(client, address)
+        await loop.sock_sendall(client, GET.replace(b"slow", b"endless"))
+        for _ in range(20):  # a slow client is none that takes nothing
+            await asyncio.sleep(0.05)
+            assert await loop.sock_recv(client, 1 << 20)
+        await asyncio.sleep(1.5)
+        with contextlib.suppress(ConnectionResetError):
+            async with asyncio.timeout(5):  # it would go on for ever
+                while await loop.sock_recv(client, 1 << 20):
+                    pass

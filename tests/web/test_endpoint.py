@@ -166,3 +166,14 @@ def test_a_handler_must_take_the_parts_of_its_path(path: str) -> None:
 
     with pytest.raises(TypeError, match="session_id"):
         endpoint("GET", path, summary="A thing")(handle)
+
+
+async def test_a_whole_number_is_an_integer_however_it_is_written(
+    client: Client, service: RecordingService
+) -> None:
+    for text, status in (("7", 200), ("7.0", 200), ("7e0", 200), ("7.5", 422), ('"7"', 422)):
+        body = f'{{"session_id": "s", "top_k": {text}}}'
+        answer = await client.post("/v1/state/context", data=body)
+        assert answer.status == status, text
+        if status == 200:
+            assert service.last_call["top_k"] == 7

@@ -112,3 +112,30 @@ def test_a_page_documents_its_headers(document: dict[str, Any]) -> None:
 
 def test_the_same_endpoints_give_the_same_document() -> None:
     assert describe(ENDPOINTS, PUBLIC) == describe(ENDPOINTS, PUBLIC)
+
+
+def test_what_an_answer_makes_leads_on_to_what_takes_it(document: dict[str, Any]) -> None:
+    made = document["paths"]["/v1/session/create"]["post"]["responses"]["200"]["links"]
+    takers = {
+        operation["operationId"]
+        for path, methods in document["paths"].items()
+        for operation in methods.values()
+        if path.startswith("/v1/session/{session_id}") and path.count("{") == 1
+    }
+    assert made.keys() >= takers | {"run", "store", "get_context", "post_context"}
+    session = "$response.body#/session_id"
+    assert made["get_metrics"] == {
+        "operationId": "get_metrics",
+        "parameters": {"session_id": session},
+    }
+    assert made["run"] == {"operationId": "run", "requestBody": {"session_id": session}}
+    stored = document["paths"]["/v1/store"]["post"]["responses"]["200"]["links"]
+    assert stored["get_memory"]["parameters"] == {
+        "session_id": "$request.body#/session_id",
+        "memory_hash": "$response.body#/memory_hash",
+    }
+    kept = document["paths"]["/v1/session/{session_id}/entities"]["post"]["responses"]["201"]
+    assert kept["links"]["remove_entity"]["parameters"] == {
+        "session_id": "$request.path.session_id",
+        "key": "$response.body#/key",
+    }

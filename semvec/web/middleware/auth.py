@@ -1,12 +1,13 @@
 """Who may ask: a licence token on every request but those to public routes."""
 
 import base64
+from collections.abc import Callable
 from functools import lru_cache
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
-from semvec.errors import Unauthorized
+from semvec.errors import LicenseExpired, Unauthorized
 from semvec.licensing.token import ANONYMOUS, Caller
 from semvec.licensing.verifier import Verifier
 from semvec.web.keys import CALLER
@@ -20,16 +21,24 @@ BROWSED = frozenset({"/docs", "/docs/{file}", "/redoc", "/openapi.json"})
 """Where a browser may send the token as the password it has asked for."""
 
 
-def authenticate(verifier: Verifier | None, allow_anonymous: bool) -> Middleware:
+def authenticate(
+    verifier: Verifier | None,
+    allow_anonymous: bool,
+    on_refusal: Callable[[web.Request], None] = lambda _: None,
+) -> Middleware:
     """Names the caller of each request in `request[CALLER]`; raises Unauthorized or LicenseExpired.
 
-    Without a verifier every caller is anonymous.
+    Without a verifier every caller is anonymous. `on_refusal` hears of each refused login.
     """
 
     @web.middleware
     async def named(request: web.Request, handler: Handler) -> web.StreamResponse:
         if not is_at(request, PUBLIC) and not _is_preflight(request):
-            request[CALLER] = _caller(request)
+            try:
+                request[CALLER] = _caller(request)
+            except (Unauthorized, LicenseExpired):
+                on_refusal(request)
+                raise
         return await handler(request)
 
     def _caller(request: web.Request) -> Caller:

@@ -1,11 +1,14 @@
 """All endpoints, by what they are about."""
 
 from semvec.web.routes import (
+    audit,
+    clusters,
     control,
     conversation,
     document,
     health,
     literals,
+    regions,
     sessions,
     state,
     transfer,
@@ -19,5 +22,8 @@ ENDPOINTS = (
     *transfer.ENDPOINTS,
     *control.ENDPOINTS,
     *literals.ENDPOINTS,
+    *audit.ENDPOINTS,
+    *clusters.ENDPOINTS,
+    *regions.ENDPOINTS,
     *document.ENDPOINTS,
 )

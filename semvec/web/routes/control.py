@@ -78,7 +78,13 @@ async def release(call: Call, session_id: SessionId) -> answers.Released:
     return await call.service.control.release(call.owner, session_id)
 
 
-@endpoint("POST", "/v1/session/{session_id}/memory", summary="Add a memory", errors=CHANGES)
+@endpoint(
+    "POST",
+    "/v1/session/{session_id}/memory",
+    summary="Add a memory",
+    errors=CHANGES,
+    makes=("memory_hash",),
+)
 async def inject_memory(
     call: Call, session_id: SessionId, body: MemoryInjectRequest
 ) -> answers.Injected:

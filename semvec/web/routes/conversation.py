@@ -21,7 +21,13 @@ async def run(call: Call, body: RunRequest) -> answers.Run:
     )
 
 
-@endpoint("POST", "/v1/store", summary="Learn a response", errors=(404, 409, 503))
+@endpoint(
+    "POST",
+    "/v1/store",
+    summary="Learn a response",
+    errors=(404, 409, 503),
+    makes=("memory_hash",),
+)
 async def store(call: Call, body: StoreRequest) -> answers.Stored:
     return await call.service.conversation.store(
         call.owner,

@@ -13,6 +13,7 @@ from semvec.web.schemas.literals import EntityCreate, EntityQuery
     summary="Store a value under its key",
     errors=(400, 404, 409, 503),
     statuses=(201,),
+    makes=("key",),
 )
 async def put_entity(call: Call, session_id: SessionId, body: EntityCreate) -> answers.EntityStored:
     """A key that is there already gets the new value and keeps its access count."""

@@ -9,7 +9,9 @@ from semvec.web.schemas.fields import MemoryHash, SessionId
 from semvec.web.schemas.sessions import CreateSessionRequest, SessionListQuery
 
 
-@endpoint("POST", "/v1/session/create", summary="Make a session", errors=(409, 503))
+@endpoint(
+    "POST", "/v1/session/create", summary="Make a session", errors=(409, 503), makes=("session_id",)
+)
 async def create_session(call: Call, body: CreateSessionRequest) -> answers.Created:
     """An id that exists already is answered with `created: false`."""
     wanted = NewSession(**body.model_dump(exclude={"session_id"}))

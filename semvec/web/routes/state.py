@@ -23,7 +23,7 @@ async def get_context(call: Call, query: ContextQuery) -> answers.Context:
     return await _context(call, query, None)
 
 
-@endpoint("POST", "/v1/state/context", summary="Recall", errors=(404,))
+@endpoint("POST", "/v1/state/context", summary="Recall", errors=(404,), changes=False)
 async def post_context(call: Call, body: ContextRequest) -> answers.Context:
     """As by GET, for a `q` of any form; with `q_embedding` nothing is encoded."""
     return await _context(call, body, body.q_embedding)

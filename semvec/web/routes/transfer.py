@@ -2,6 +2,8 @@
 
 from operator import attrgetter
 
+from aiohttp import hdrs
+
 from semvec import answers
 from semvec.web.body import Upload
 from semvec.web.call import Call
@@ -13,6 +15,9 @@ from semvec.web.schemas.transfer import ImportRequest, VerifyRequest
 
 @endpoint("GET", "/v1/session/{session_id}/export", summary="All of a session", errors=(404, 503))
 async def export_session(call: Call, session_id: SessionId) -> Download[answers.Exported]:
+    if call.request.method == hdrs.METH_HEAD:
+        await call.service.transfers.find_export(call.owner, session_id)
+        return Download(None)
     return Download(await call.service.transfers.export(call.owner, session_id))
 
 
@@ -35,6 +40,7 @@ async def import_session(
     "/v1/session/{session_id}/verify",
     summary="Compare a session with storage",
     errors=(404, 503),
+    changes=False,
 )
 async def verify_session(
     call: Call, session_id: SessionId, body: VerifyRequest

@@ -2,16 +2,25 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, JsonValue
 
-from semvec.web.schemas.fields import Body, Embedding, Text
+from semvec.web.schemas.fields import WHOLE, Body, Embedding, Prose, Text
 
 Cosine = Annotated[float, Field(ge=-1.0, le=1.0)]
 Embeddings = Annotated[list[Embedding], Field(max_length=1024, fail_fast=True)]
 
 
+NAMED: JsonValue = {
+    "required": ["keyword"],
+    "properties": {"keyword": {"type": "string", "minLength": 1}},
+}
+DIRECTED: JsonValue = {"required": ["embedding"], "properties": {"embedding": {"type": "array"}}}
+
+
 class TriggerRequest(Body):
     """One of keyword and embedding is needed; either fires the trigger."""
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": [NAMED, DIRECTED]})
 
     keyword: Annotated[Text, Field(max_length=512)] | None = None
     """Fires where the query has it in whole words, whatever their case."""
@@ -43,11 +52,11 @@ class IsolationRequest(Body):
 class MemoryInjectRequest(Body):
     embedding: Embedding
     """The vector of the text."""
-    text: Annotated[Text, Field(min_length=1)]
+    text: Annotated[Prose, Field(min_length=1)]
     """What to remember."""
     tier: Literal["short_term", "medium_term", "long_term"] = "short_term"
     """The tier it enters."""
     importance: Annotated[float, Field(ge=0.0, le=1.0)] = 0.5
     """What matters more stays in memory for longer."""
-    access_count: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
+    access_count: Annotated[int, Field(ge=0, le=2**31 - 1), WHOLE] = 0
     """How often it counts as recalled so far."""

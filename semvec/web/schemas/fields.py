@@ -1,24 +1,51 @@
 """What the fields of requests are made of; the text under a field is its description for clients.
 
 Unknown fields are ignored, so that a newer client can talk to an older server. A body takes JSON's
-own types as they are (`"1"` is not 1, but 1 is a number); a query takes them as text.
+own types as they are; a query takes them as text.
 """
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+)
 
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 """Any text but NUL, which no database column of text holds; lone surrogates are no text at all."""
+
+LONGEST_PROSE = 262_144
+Prose = Annotated[Text, Field(max_length=LONGEST_PROSE)]
+"""What is encoded, which takes time for each word: a quarter of a million letters, a second."""
 
 SessionId = Annotated[Text, Field(description="The session.")]
 MemoryHash = Annotated[Text, Field(description="The memory, by its `memory_hash`.")]
 EntityKey = Annotated[Text, Field(description="The key, with its slashes.")]
 
+ClusterId = Annotated[Text, Field(description="The cluster.")]
+RegionId = Annotated[Text, Field(description="The region.")]
+
 NewId = Annotated[str, Field(max_length=128, pattern=r"^[A-Za-z0-9_-]+$")]
 """An id that the caller may choose."""
 
-Embedding = Annotated[list[float], Field(fail_fast=True)]
+CURSOR = "^[A-Za-f][A-Za-z0-9_-]{9}[AEIMQUYcgkosw048]$"
+Cursor = Annotated[Text, WithJsonSchema({"type": "string", "pattern": CURSOR})]
+"""Not checked here: what no server gave is a malformed request, not an invalid field."""
+
+
+def _whole(number: object) -> object:
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
+WHOLE = BeforeValidator(_whole)
+"""For integers of bodies: JSON knows one kind of number, so 1.0 is 1, and "1" is not."""
+
+LARGEST_DIMENSION = 16_384
+Embedding = Annotated[list[float], Field(max_length=LARGEST_DIMENSION, fail_fast=True)]
 """A vector; one bad number is told, not every one. Its length is its session's to judge."""
 
 

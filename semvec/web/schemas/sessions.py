@@ -4,7 +4,16 @@ from typing import Annotated
 
 from pydantic import Field
 
-from semvec.web.schemas.fields import Body, Embedding, NewId, Query, Text
+from semvec.web.schemas.fields import (
+    LARGEST_DIMENSION,
+    WHOLE,
+    Body,
+    Cursor,
+    Embedding,
+    NewId,
+    Query,
+    Text,
+)
 
 
 class PolicyVector(Body):
@@ -21,7 +30,7 @@ class PolicyVector(Body):
 class CreateSessionRequest(Body):
     session_id: NewId | None = None
     """Letters, digits, `_` and `-`; without it an id is made up."""
-    dimension: Annotated[int, Field(ge=1, le=16384)] | None = None
+    dimension: Annotated[int, Field(ge=1, le=LARGEST_DIMENSION), WHOLE] | None = None
     """Length of its vectors; without it the embedder's."""
     model_name: Text | None = None
     """The model its vectors come from."""
@@ -31,7 +40,7 @@ class CreateSessionRequest(Body):
     """Where the state starts."""
     policy_vectors: Annotated[list[PolicyVector], Field(max_length=256)] | None = None
     """Standing anchors of the session."""
-    long_term_memories: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
+    long_term_memories: Annotated[int, Field(ge=1, le=2**31 - 1), WHOLE] | None = None
     """Most memories of the long-term tier, past which the archive begins; without it as many as the
     server is set to."""
 
@@ -39,5 +48,5 @@ class CreateSessionRequest(Body):
 class SessionListQuery(Query):
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
     """Most items on the page."""
-    cursor: Text | None = None
+    cursor: Cursor | None = None
     """`X-Next-Cursor` of the page before."""

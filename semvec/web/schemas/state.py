@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from semvec.web.schemas.fields import Embedding, Query, Text
+from semvec.web.schemas.fields import WHOLE, Embedding, Query, Text
 
 
 class MetricsQuery(Query):
@@ -17,11 +17,11 @@ class ContextQuery(Query):
     """The session."""
     q: Annotated[Text, Field(max_length=8192)] | None = None
     """What to recall for."""
-    top_k: Annotated[int, Field(ge=1, le=50)] = 5
+    top_k: Annotated[int, Field(ge=1, le=50), WHOLE] = 5
     """Most memories in the answer."""
     full_first: bool = False
     """Whether the first memory comes whole."""
-    max_text_chars: Annotated[int, Field(ge=1, le=100_000)] = 500
+    max_text_chars: Annotated[int, Field(ge=1, le=100_000), WHOLE] = 500
     """Where the text of a memory is cut; one that is cut says so in `truncated`."""
 
 

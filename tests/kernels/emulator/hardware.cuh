@@ -79,14 +79,17 @@ static void run_fiber() {
     _longjmp(scheduler, 1);
 }
 
-static void run_block(unsigned threads, size_t shared) {
+// `backwards`: the last thread runs first, so that one that does not wait for what another one
+// writes finds noise in one block or in the next.
+static void run_block(unsigned threads, size_t shared, bool backwards) {
     fibers.clear(), fibers.resize(threads);
     warps.assign(threads / 32, Warp());
     block_barrier = Barrier();
     memset(block_memory, 0xcd, sizeof block_memory);
     for (long before = -1; before != progress;) {
         before = progress;
-        for (current = 0; current < threads; ++current) {
+        for (unsigned turn = 0; turn < threads; ++turn) {
+            current = backwards ? threads - 1 - turn : turn;
             Fiber& fiber = fibers[current];
             if (fiber.done) continue;
             threadIdx.x = current;
@@ -114,7 +117,7 @@ static void emulate(void (*kernel)(A...), const int* grid, void** arguments,
     blockDim.x = grid[2];
     for (blockIdx.y = 0; blockIdx.y < (unsigned)grid[1]; ++blockIdx.y)
         for (blockIdx.x = 0; blockIdx.x < (unsigned)grid[0]; ++blockIdx.x)
-            run_block(blockDim.x, grid[3]);
+            run_block(blockDim.x, grid[3], (blockIdx.x + blockIdx.y) % 2);
 }
 
 // `grid`: blocks along x, along y, threads of a block, bytes of its memory.
@@ -183,9 +186,20 @@ inline float widened(Half number) {
     memcpy(&half, &number, sizeof half);
     return (float)half;
 }
+inline Half narrowed(float number) {
+    const _Float16 half = (_Float16)number;
+    Half bits;
+    memcpy(&bits, &half, sizeof bits);
+    return bits;
+}
 inline int4 streamed(const void* from) {
     need((size_t)from % 16 == 0, "a load of 16 bytes begins elsewhere");
     return *(const int4*)from;
+}
+inline int4 loaded(const void* from) { return streamed(from); }
+inline void stored(void* to, int4 chunk) {
+    need((size_t)to % 16 == 0, "16 bytes are stored elsewhere");
+    memcpy(to, &chunk, sizeof chunk);
 }
 inline void copy_of(void* to, const void* from, size_t size, bool there) {
     need((size_t)to % size == 0 && (size_t)from % size == 0, "a copy begins elsewhere");
@@ -216,6 +230,22 @@ inline void multiply(int (&sum)[4], int a0, int a1, int a2, int a3, int b0, int 
             const int part = k / 16, owner = k % 16 / 4;
             const int left = warp.a[row % 8 * 4 + owner][row / 8 + 2 * part];
             sum[i] += byte_of(left, k % 4) * byte_of(warp.b[column * 4 + owner][part], k % 4);
+        }
+    }
+    __syncwarp();
+}
+inline void multiply(float (&sum)[4], int a0, int a1, int a2, int a3, int b0, int b1) {
+    Warp& warp = my_warp();
+    const int lane = threadIdx.x % 32, a[4] = {a0, a1, a2, a3}, b[2] = {b0, b1};
+    memcpy(warp.a[lane], a, sizeof a), memcpy(warp.b[lane], b, sizeof b);
+    __syncwarp();
+    for (int i = 0; i < 4; ++i) {
+        const int row = lane / 4 + 8 * (i / 2), column = 2 * (lane % 4) + i % 2;
+        for (int k = 0; k < 16; ++k) {
+            const int part = k / 8, owner = k % 8 / 2;
+            const int left = warp.a[row % 8 * 4 + owner][row / 8 + 2 * part];
+            const int right = warp.b[column * 4 + owner][part];
+            sum[i] += widened((Half)(left >> 16 * (k % 2))) * widened((Half)(right >> 16 * (k % 2)));
         }
     }
     __syncwarp();

@@ -83,6 +83,7 @@ async def test_an_unknown_path_is_not_found(client: Client, method: str) -> None
         ("DELETE", "/v1/state/context/", "GET, HEAD, POST"),
         ("POST", "/v1/session/s", "DELETE"),
         ("PUT", "/v1/health", "GET, HEAD"),
+        ("GET", "/v1/session/create/", "POST"),
     ],
 )
 async def test_a_wrong_verb_is_told_the_right_ones(
@@ -129,3 +130,15 @@ async def test_a_cancelled_request_is_no_error(
     with pytest.raises(ServerDisconnectedError):
         await client.post("/v1/run", json={"message": "a"})
     assert not records
+
+
+async def test_what_a_driver_said_is_for_the_log(
+    client: Client, service: RecordingService, caplog: pytest.LogCaptureFixture
+) -> None:
+    said = "could not connect to db-7.internal, SELECT secret"
+    service.failure = Unavailable("storage cannot read", reason=said)
+    answer = await client.get("/v1/session/")
+    body = await answer.json()
+    assert (answer.status, body["detail"]) == (503, "storage cannot read")
+    assert "internal" not in await answer.text()
+    assert f"storage cannot read: {said}, request {body['request_id']}" in caplog.text

@@ -12,11 +12,13 @@ import pytest
 
 from semvec.errors import Unavailable
 from semvec.hot import Hot, HotSessions, Scans, scans
+from semvec.intake import Intake
 from semvec.kernels import numpy_
 from semvec.kernels.arena import Arena
 from semvec.kernels.launches import Launches
 from semvec.kernels.opening import Opened
 from semvec.kernels.protocol import Array, Host, Kernels, Rows, Runs
+from semvec.service.recall import TRIES, Recall
 from semvec.session.edits import plan_anchor, plan_trigger
 from semvec.session.events import Created, MemoryRecord, Profile
 from semvec.session.query import Query
@@ -75,14 +77,14 @@ class Slow:
 @asynccontextmanager
 async def opened(
     url: str, kernels: Kernels | None, observer: Noted | None = None
-) -> AsyncIterator[tuple[HotSessions, Scans]]:
+) -> AsyncIterator[tuple[HotSessions, Recall]]:
     store, door = Store(url), Scans(observer)
     door.use(None if kernels is None else Opened(kernels, "for a test", GIB))
     limits = {"max_sessions": 100, "memory_bytes": GIB, "idle_ttl_s": 1000}
     sessions = HotSessions(store, HeldClock(), Arena(GIB), door, **limits)
     await store.open()
     try:
-        yield sessions, door
+        yield sessions, Recall(sessions, door, store, Intake(None, 4096), HeldClock())
     finally:
         await sessions.close()
         await door.close()
@@ -147,12 +149,12 @@ def archive(first: int) -> list[MemoryRecord]:
 
 
 async def test_a_device_finds_what_the_cpu_finds(database_url: str) -> None:
-    async with opened(database_url, emulated()) as (sessions, door):
+    async with opened(database_url, emulated()) as (sessions, recall):
         hot = await talked(sessions, "s", 1)
         archived = archive(hot.session.next_id + 3)
         for asked in (query("where was the red kite"), query("42"), query("Lotte left the river")):
             for others in ([], archived):
-                search, found = await door.search(hot, asked, 5000.0, others, 7)
+                _, search, found = await recall.search(hot, asked, others, 7, 5000.0)
                 agree(found, here(hot, asked, others, 7))
                 cosines = hot.session.memories.cosines(asked.vector[None])[0]
                 alone = Search(hot.session, asked, cosines, 5000.0, others)
@@ -160,12 +162,12 @@ async def test_a_device_finds_what_the_cpu_finds(database_url: str) -> None:
 
 
 async def test_a_device_knows_of_anchors_and_triggers(database_url: str) -> None:
-    async with opened(database_url, emulated()) as (sessions, door):
+    async with opened(database_url, emulated()) as (sessions, recall):
         hot = await talked(sessions, "s", 2)
         asked = query("the red kite")
         await sessions.change(hot, lambda session: plan_anchor(session, unit(3)))
         await sessions.change(hot, lambda session: plan_trigger(session, "kite", unit(5), 0.2))
-        _, found = await door.search(hot, asked, 5000.0, [], 10)
+        _, _, found = await recall.search(hot, asked, [], 10, 5000.0)
         agree(found, here(hot, asked, [], 10))
         assert found[0].relevance > 0.3
 
@@ -173,33 +175,33 @@ async def test_a_device_knows_of_anchors_and_triggers(database_url: str) -> None
 async def test_a_query_by_vector_alone_and_an_empty_session_need_no_device(
     database_url: str,
 ) -> None:
-    async with opened(database_url, emulated()) as (sessions, door):
+    async with opened(database_url, emulated()) as (sessions, recall):
         empty = await add(sessions, "empty")
-        _, found = await door.search(empty, query("anything"), 5000.0, [], 5)
+        _, _, found = await recall.search(empty, query("anything"), [], 5, 5000.0)
         assert found == []
-        _, found = await door.search(empty, query("the red kite"), 5000.0, archive(1), 3)
+        _, _, found = await recall.search(empty, query("the red kite"), archive(1), 3, 5000.0)
         agree(found, here(empty, query("the red kite"), archive(1), 3))
         hot, asked = await talked(sessions, "s", 3, 9), Query(None, unit(4))
-        _, found = await door.search(hot, asked, 5000.0, [], 5)
+        _, _, found = await recall.search(hot, asked, [], 5, 5000.0)
         agree(found, here(hot, asked, [], 5))
 
 
 async def test_recalls_of_many_sessions_share_launches(database_url: str) -> None:
     slow, noted = Slow(), Noted()
-    async with opened(database_url, slow, noted) as (sessions, door):
+    async with opened(database_url, slow, noted) as (sessions, recall):
         hot = [await talked(sessions, f"s{n}", n, 12) for n in range(8)]
         noted.requests.clear()
         slow.gate.clear()
         slow.entered.clear()
         asked = [query(f"{word} in the rain") for word in SPOKEN[:8]]
         waiting = [
-            asyncio.create_task(door.search(each, question, 5000.0, [], 5))
+            asyncio.create_task(recall.search(each, question, [], 5, 5000.0))
             for each, question in zip(hot, asked, strict=True)
         ]
         await asyncio.to_thread(slow.entered.wait, 10)
         slow.gate.set()
         answers = await asyncio.gather(*waiting)
-        for each, question, (_, found) in zip(hot, asked, answers, strict=True):
+        for each, question, (_, _, found) in zip(hot, asked, answers, strict=True):
             agree(found, here(each, question, [], 5))
         assert noted.requests[:2] == [1, 7]
         assert sum(noted.requests) == 16
@@ -208,16 +210,16 @@ async def test_recalls_of_many_sessions_share_launches(database_url: str) -> Non
 
 async def test_a_session_that_changes_meanwhile_is_searched_again(database_url: str) -> None:
     slow = Slow()
-    async with opened(database_url, slow) as (sessions, door):
+    async with opened(database_url, slow) as (sessions, recall):
         hot = await talked(sessions, "s", 5, 20)
         slow.gate.clear()
         slow.entered.clear()
         asked = query("a quite new remark")
-        waiting = asyncio.create_task(door.search(hot, asked, 5000.0, [], 5))
+        waiting = asyncio.create_task(recall.search(hot, asked, [], 5, 5000.0))
         await asyncio.to_thread(slow.entered.wait, 10)
         play(hot.session, response=worded("a quite new remark"))
         slow.gate.set()
-        _, found = await waiting
+        _, _, found = await waiting
         assert found[0].text == "a quite new remark"
         agree(found, here(hot, asked, [], 5))
 
@@ -226,7 +228,7 @@ async def test_a_session_that_never_rests_is_searched_here(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slow = Slow()
-    async with opened(database_url, slow) as (sessions, door):
+    async with opened(database_url, slow) as (sessions, recall):
         hot = await talked(sessions, "s", 6, 10)
         usual = Launches.matches
 
@@ -235,25 +237,25 @@ async def test_a_session_that_never_rests_is_searched_here(
             return usual(self, asked)
 
         monkeypatch.setattr(Launches, "matches", changing)
-        _, found = await door.search(hot, query("the red kite"), 5000.0, [], 5)
+        _, _, found = await recall.search(hot, query("the red kite"), [], 5, 5000.0)
         agree(found, here(hot, query("the red kite"), [], 5))
-        hot.session.seq -= scans.TRIES
+        hot.session.seq -= TRIES
 
 
 async def test_a_device_that_fails_refuses_work_and_loses_nothing(database_url: str) -> None:
     slow = Slow()
-    async with opened(database_url, slow) as (sessions, door):
+    async with opened(database_url, slow) as (sessions, recall):
         hot = await talked(sessions, "s", 7, 10)
         seq = hot.session.seq
         slow.fault = Unavailable("the GPU fails: for a test")
         with pytest.raises(Unavailable, match="the GPU fails"):
-            await door.search(hot, query("the red kite"), 5000.0, [], 5)
+            await recall.search(hot, query("the red kite"), [], 5, 5000.0)
         with pytest.raises(Unavailable, match="the GPU fails"):
             await hear(sessions, hot, response=worded("not to be learnt"))
         assert (hot.live, hot.session.seq) == (True, seq)
         slow.fault = None
         await hear(sessions, hot, response=worded("learnt at last"), reset=True)
-        _, found = await door.search(hot, query("learnt at last"), 5000.0, [], 5)
+        _, _, found = await recall.search(hot, query("learnt at last"), [], 5, 5000.0)
         assert found[0].text == "learnt at last"
 
 
@@ -261,11 +263,11 @@ async def test_what_is_large_is_compared_on_a_thread_and_what_is_small_here(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     noted = Noted()
-    async with opened(database_url, None, noted) as (sessions, door):
+    async with opened(database_url, None, noted) as (sessions, recall):
         hot = await talked(sessions, "s", 8, 10)
         memories, queries = hot.session.memories, np.stack([unit(1), unit(2)])
-        expected = await door.cosines(memories, queries)
+        expected = await recall._scans.cosines(memories, queries)
         assert noted.requests == []
         monkeypatch.setattr(scans, "LARGE", 0)
-        np.testing.assert_array_equal(await door.cosines(memories, queries), expected)
+        np.testing.assert_array_equal(await recall._scans.cosines(memories, queries), expected)
         assert noted.requests == [1]

@@ -1,0 +1,113 @@
+"""The audit log of one database."""
+
+import time
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from semvec.audit.verify import ELSEWHERE, Inspection, Report, named_by
+from semvec.clock import Clock
+from semvec.paging import Page, cursor_of, position_of
+from semvec.store import Entry, Filter, Link, Recorded, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A row of the log, as it is answered; `hash` is the row's, which covers the row before it."""
+
+    id: int
+    timestamp: float
+    action: str
+    resource: str
+    status: int
+    request_id: str
+    hash: str
+    client_ip: str | None
+    details: dict[str, Any]
+
+
+class AuditLog:
+    def __init__(self, store: Store, clock: Clock = time.time) -> None:
+        self._store, self._clock = store, clock
+
+    async def write(
+        self,
+        action: str,
+        resource: str,
+        *,
+        subject: str = "",
+        status: int = 200,
+        request_id: str = "",
+        client_ip: str | None = None,
+        details: dict[str, Any] | None = None,
+    ) -> None:
+        """Put on record what somebody did; committed when this returns. Raises Unavailable."""
+        entry = Entry(
+            at=self._clock(),
+            subject=subject,
+            action=action,
+            resource=resource,
+            status=status,
+            request_id=request_id,
+            client_ip=client_ip,
+            details=orjson.dumps(details).decode() if details else "",
+        )
+        await self._store.record(entry)
+
+    async def query(
+        self,
+        *,
+        subject: str | None = None,
+        action: str | None = None,
+        resource: str | None = None,
+        since: float | None = None,
+        until: float | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Page[Event]:
+        """What is on record, newest first; None lets everything pass. Raises Malformed for a cursor
+        that is none."""
+        before = position_of(cursor) if cursor is not None else None
+        wanted = Filter(subject, action, resource, since, until)
+        rows = await self._store.entries(wanted, limit=limit + 1, before=before)
+        following = cursor_of(rows[limit - 1].id) if len(rows) > limit else None
+        total = await self._store.count_entries(wanted)
+        return Page([event_of(row) for row in rows[:limit]], following, total)
+
+    async def verify(self, ends: Iterable[Link] = ()) -> Report:
+        """Whether all rows are as they were written, among them those in `ends`."""
+        known = [named for row in await self._store.openings() for named in named_by(row)]
+        inspection = Inspection([*known, *((ELSEWHERE, end) for end in ends)])
+        async for begin, page in self._store.chains():
+            inspection.see(begin, page)
+        return inspection.report()
+
+
+@asynccontextmanager
+async def audit_log(database_url: str) -> AsyncIterator[AuditLog]:
+    """The log of a database that no server has for itself: a running one on SQLite does. Raises
+    StoreError."""
+    store = Store(database_url)
+    await store.open()
+    try:
+        yield AuditLog(store)
+    finally:
+        await store.close()
+
+
+def event_of(row: Recorded) -> Event:
+    entry = row.entry
+    return Event(
+        id=row.id,
+        timestamp=entry.at,
+        action=entry.action,
+        resource=entry.resource,
+        status=entry.status,
+        request_id=entry.request_id,
+        hash=row.hash.hex(),
+        client_ip=entry.client_ip,
+        details=orjson.loads(entry.details) if entry.details else {},
+    )

@@ -1,0 +1,113 @@
+"""Whether the audit log is as it was written: every row where it was, and as it was."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from semvec.store import Link, Recorded
+from semvec.store.audit import digest
+
+ELSEWHERE = "somebody"
+"""Who says so, of an end that was kept outside the database."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with a chain, at this row of it."""
+
+    chain: int
+    seq: int
+    what: str
+
+    def __str__(self) -> str:
+        return f"chain {self.chain}, row {self.seq}: {self.what}"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """`ends` are the last rows of the chains: kept elsewhere, they tell of ends that are cut off
+    later."""
+
+    rows: int
+    ends: list[Link]
+    faults: list[Fault]
+
+    @property
+    def intact(self) -> bool:
+        return not self.faults
+
+
+class Inspection:
+    """Sees the rows of all chains, those of a chain in order, and notes what does not fit.
+
+    `known` are rows that have to be there, or to be pruned: whoever says so, and where and what.
+    """
+
+    def __init__(self, known: Iterable[tuple[str, Link]]) -> None:
+        self._known: dict[tuple[int, int], dict[bytes, str]] = {}
+        for who, link in known:
+            self._known.setdefault((link.chain, link.seq), {})[link.hash] = who
+        self._rows = 0
+        self._begun: dict[int, Link] = {}
+        self._ends: dict[int, Link] = {}
+        self._last_ids: dict[int, int] = {}
+        self._faults: list[Fault] = []
+
+    def see(self, begin: Link, page: Iterable[Recorded]) -> None:
+        """Rows of one chain after `begin`, or after those of it seen before."""
+        self._begun[begin.chain] = begin
+        end = self._ends.setdefault(begin.chain, begin)
+        for row in page:
+            self._faults += self._wrong(end, row)
+            end = self._ends[row.chain] = Link(row.chain, row.seq, row.hash)
+            self._last_ids[row.chain] = row.id
+            self._rows += 1
+
+    def report(self) -> Report:
+        missing = [
+            Fault(chain, seq, f"{who} names this row, and it is missing")
+            for (chain, seq), hashes in self._known.items()
+            for who in hashes.values()
+            if not self._pruned(chain, seq)
+        ]
+        faults = sorted([*self._faults, *missing], key=lambda fault: (fault.chain, fault.seq))
+        return Report(self._rows, [*self._ends.values()], faults)
+
+    def _wrong(self, end: Link, row: Recorded) -> Iterator[Fault]:
+        if row.seq != end.seq + 1:
+            missing = f"{end.seq + 1}" + (f" to {row.seq - 1}" if row.seq > end.seq + 2 else "")
+            yield Fault(row.chain, row.seq, f"before it, row {missing} is missing")
+        elif digest(end.hash, row.chain, row.seq, row.entry) != row.hash:
+            yield Fault(row.chain, row.seq, "it does not hash on top of the row before it")
+        if row.id <= self._last_ids.get(row.chain, 0):
+            yield Fault(row.chain, row.seq, f"its id {row.id} is out of order")
+        for hash, who in self._known.pop((row.chain, row.seq), {}).items():
+            if hash != row.hash:
+                yield Fault(row.chain, row.seq, f"it is not the row that {who} names")
+
+    def _pruned(self, chain: int, seq: int) -> bool:
+        begin = self._begun.get(chain)
+        return begin is not None and seq <= begin.seq
+
+
+def named_by(opening: Recorded) -> Iterator[tuple[str, Link]]:
+    """The last rows of other chains that the first row of a chain names."""
+    try:
+        named: Any = orjson.loads(opening.entry.details)["after"]
+        links = [Link(chain, seq, bytes.fromhex(hash)) for chain, seq, hash in named]
+    except (ValueError, KeyError, TypeError):
+        return  # then it was changed, and is told of for that
+    for link in links:
+        yield f"chain {opening.chain}", link
+
+
+def link_of(text: str) -> Link:
+    """An end as it is printed, CHAIN:SEQ:HASH. Raises ValueError."""
+    chain, seq, hash = text.split(":")
+    return Link(int(chain), int(seq), bytes.fromhex(hash))
+
+
+def printed(link: Link) -> str:
+    return f"{link.chain}:{link.seq}:{link.hash.hex()}"

@@ -1,0 +1,1 @@
+"""What stands over sessions, pure: no I/O, no clock, no randomness."""

@@ -1,0 +1,63 @@
+"""What the members of a cluster have in common."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from semvec.kernels.numpy_ import attention_means, normalised, weighted_means
+from semvec.kernels.protocol import Counts, Groups, Rows
+from semvec.vectors import Vector
+
+Mode = Literal["weighted_average", "attention"]
+
+TEMPERATURE = 0.1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gathered:
+    """g clusters of one dimension, and the states of all their members.
+
+    `states`, shape (t, d), float32, are s of each member, and `updates`, shape (t,), how many made
+    it. `groups` says which rows are whose. `queries`, shape (g, d), are the states of the backing
+    sessions; `attends`, shape (g,), holds where the mode is attention.
+    """
+
+    states: Vector
+    updates: Counts
+    groups: Groups
+    queries: Vector
+    attends: npt.NDArray[np.bool_]
+
+
+def aggregates(gathered: Gathered) -> Vector:
+    """What each cluster points at, shape (g, d): unit length, or zeros where that is nowhere."""
+    found = np.zeros((len(gathered.groups), gathered.states.shape[1]), np.float32)
+    rows = Rows(normalised(gathered.states))
+    weighed, attending = np.nonzero(~gathered.attends)[0], np.nonzero(gathered.attends)[0]
+    if len(weighed):
+        groups = chosen(gathered.groups, weighed)
+        weights = gathered.updates[groups.members].astype(np.float32)
+        found[weighed] = weighted_means(rows, groups, weights)
+    if len(attending):
+        queries = normalised(gathered.queries[attending])
+        groups = chosen(gathered.groups, attending)
+        found[attending] = attention_means(queries, rows, groups, TEMPERATURE)
+    return directions(found)
+
+
+def chosen(groups: Groups, which: Counts) -> Groups:
+    """Some of the groups, in this order."""
+    if len(which) == len(groups):
+        return groups
+    parts = [groups.members[groups.offsets[g] : groups.offsets[g + 1]] for g in which]
+    lengths = [len(part) for part in parts]
+    return Groups(np.concatenate(parts), np.append(0, np.cumsum(lengths)))
+
+
+def directions(sums: Vector) -> Vector:
+    """Rows, shape (n, d), at unit length; zeros where nothing is left but rounding."""
+    lengths = np.linalg.norm(sums, axis=1, keepdims=True)
+    found: Vector = np.where(lengths > 1e-6, normalised(sums), np.float32(0.0))
+    return found

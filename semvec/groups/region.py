@@ -1,0 +1,48 @@
+"""When the clusters of a region have drifted together, and where it goes then."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from semvec.groups.cluster import directions
+from semvec.vectors import Vector
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """The last drift of a cluster, by its key."""
+
+    cluster: int
+    at: float
+
+
+def voters(
+    votes: Iterable[Vote], attached: Collection[int], window_s: float, now: float
+) -> set[int]:
+    """The attached clusters whose votes still count: a vote does for `window_s` seconds."""
+    return {vote.cluster for vote in votes if now - vote.at < window_s} & {*attached}
+
+
+def agreed(
+    votes: Iterable[Vote],
+    attached: Collection[int],
+    *,
+    threshold: float,
+    window_s: float,
+    now: float,
+) -> bool:
+    """Whether more than `threshold` of the clusters have drifted within the window."""
+    if not attached:
+        return False
+    return len(voters(votes, attached, window_s, now)) / len(attached) > threshold
+
+
+def consensus(aggregates: Vector) -> Vector | None:
+    """Where clusters point together, shape (d,), unit length; rows of zeros have no say. None
+    where none points anywhere, or they cancel out."""
+    pointing = aggregates[np.any(aggregates, axis=1)]
+    if not len(pointing):
+        return None
+    (direction,) = directions(pointing.mean(axis=0, keepdims=True))
+    return direction if direction.any() else None

@@ -1,0 +1,53 @@
+"""What a change has come to."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from semvec.hot.copy import Hot, Name
+from semvec.persistence import Next
+from semvec.session.events import Turn
+from semvec.session.plan import Plan
+from semvec.session.session import Session
+from semvec.store import Append
+from semvec.vectors import Vector
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Changed:
+    """`cosines`, shape (m, count), are the plan's queries' to the rows as they were before."""
+
+    hot: Hot
+    plan: Plan
+    turn: Turn
+    cosines: Vector
+
+    @property
+    def withheld_by(self) -> str | None:
+        """What kept an input from being learnt."""
+        level = self.plan.withheld_by
+        return None if level is None else level.lower()
+
+    @property
+    def memory_id(self) -> int | None:
+        """The memory that the request's own input became or reinforced."""
+        if self.plan.withheld_by is not None or not self.turn.learnt:
+            return None
+        return self.turn.learnt[-1].memory_id
+
+    @property
+    def memory_hash(self) -> str | None:
+        if self.memory_id is None:
+            return None
+        memories = self.hot.session.memories
+        return memories.content(memories.row(self.memory_id)).hash
+
+
+@dataclass(frozen=True, slots=True)
+class Steered:
+    """An event to come of a session: decided on its copy in memory if there is one, else what is
+    written `blind`, by what its head tells; without that it has to be in memory."""
+
+    name: Name
+    key: int
+    decide: Callable[[Session], Next]
+    blind: Append | None = None

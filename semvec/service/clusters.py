@@ -1,0 +1,197 @@
+"""Clusters: sessions that are looked at, spoken to and moved as one."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import get_args
+
+from semvec import answers
+from semvec.clock import Clock
+from semvec.errors import Conflict, Malformed, NotFound, Unavailable
+from semvec.groups.cluster import Mode
+from semvec.hot import HotSessions, session_not_found
+from semvec.hot.steering import Steering
+from semvec.intake import Intake, NewSession
+from semvec.paging import Page, cursor_of, position_of
+from semvec.service.gathering import Gathering
+from semvec.service.moving import Moving
+from semvec.service.realigning import Realigning
+from semvec.session.events import Created
+from semvec.store import Head, Kind, Store
+from semvec.store.grouped import (
+    ClusterRow,
+    cluster,
+    count_clusters,
+    is_member,
+    members_of,
+    page_of_clusters,
+    places,
+)
+from semvec.store.groups import MOST_MEMBERS, AddCluster, Disband, Join, Leave, regions_of
+
+ATTEMPTS = 100
+"""Conflicts that one change survives; each means that somebody else's succeeded."""
+
+
+class Clusters:
+    def __init__(
+        self,
+        store: Store,
+        hot: HotSessions,
+        intake: Intake,
+        steering: Steering,
+        gathering: Gathering,
+        moving: Moving,
+        realigning: Realigning,
+        clock: Clock,
+        new_id: Callable[[], str],
+    ) -> None:
+        self._store, self._hot, self._intake = store, hot, intake
+        self._steering, self._gathering, self._moving = steering, gathering, moving
+        self._realigning = realigning
+        self._clock, self._new_id = clock, new_id
+
+    async def create(
+        self,
+        owner: str,
+        cluster_id: str | None,
+        *,
+        name: str,
+        mode: str,
+        coupling: float,
+        dimension: int | None,
+    ) -> answers.ClusterInfo:
+        if mode not in get_args(Mode):
+            raise Malformed(f"aggregation_mode is {mode!r}, not one of {', '.join(get_args(Mode))}")
+        profile = self._intake.profile(NewSession(dimension=dimension))
+        made_id = cluster_id or self._new_id()
+        created, row = Created(self._clock(), profile), AddCluster(name, mode, coupling)
+        if not await self._hot.add((owner, made_id), created, row, kind=Kind.BACKING):
+            raise taken(cluster_id)
+        return answers.ClusterInfo(made_id, name, mode, coupling, profile.dimension)
+
+    async def page(
+        self, owner: str, *, limit: int, cursor: str | None
+    ) -> Page[answers.ClusterItem]:
+        """The owner's clusters, newest first."""
+        before = position_of(cursor) if cursor is not None else None
+        rows = await self._store.look(page_of_clusters, owner, limit + 1, before)
+        items = [answers.ClusterItem(row.cluster_id, row.name, row.members) for row in rows[:limit]]
+        following = cursor_of(rows[limit - 1].key) if len(rows) > limit else None
+        return Page(items, following, await self._store.look(count_clusters, owner))
+
+    async def state(self, owner: str, cluster_id: str) -> answers.ClusterState:
+        found = await self._cluster(owner, cluster_id)
+        pointing = await self._gathering.aggregates([found])
+        place = found.place
+        return answers.ClusterState(
+            cluster_id=cluster_id,
+            name=found.name,
+            aggregation_mode=found.mode,
+            coupling_factor=found.coupling,
+            dimension=found.dimension,
+            member_count=found.members,
+            phase=place.phase or "initialization",
+            drift_phase=place.drift_phase or "stable",
+            interaction_count=place.interaction_count,
+            total_memories=place.total_memories,
+            aggregate_vector=pointing[found.key].tolist(),
+        )
+
+    async def delete(self, owner: str, cluster_id: str) -> answers.Deleted:
+        """Erase the session behind it; its members stay, and its regions vote without it."""
+        for _ in range(ATTEMPTS):
+            found = await self._cluster(owner, cluster_id)
+            regions = await self._store.look(regions_of, found.key)
+            leave = Disband(found.key, regions)
+            if await self._hot.erase((owner, cluster_id), found.key, leave):
+                await self._realigning.review(regions)
+                return answers.Deleted(True)
+        raise changing(cluster_id)
+
+    async def add(self, owner: str, cluster_id: str, session_id: str) -> answers.MemberAdded:
+        for _ in range(ATTEMPTS):
+            found = await self._cluster(owner, cluster_id)
+            session = await self._member(owner, session_id, found)
+            if await self._store.look(is_member, found.key, session.key):
+                return answers.MemberAdded(cluster_id, session_id, added=False)
+            if found.members >= MOST_MEMBERS:
+                raise Conflict(
+                    f"cluster {cluster_id!r} has {MOST_MEMBERS} members, the most it may"
+                )
+            if await self._store.did(Join(found.key, session.key)):
+                return answers.MemberAdded(cluster_id, session_id, added=True)
+        raise changing(cluster_id)
+
+    async def remove(self, owner: str, cluster_id: str, session_id: str) -> answers.MemberRemoved:
+        for _ in range(ATTEMPTS):
+            found = await self._cluster(owner, cluster_id)
+            session = await self._store.head(owner, session_id)
+            if session is None:
+                raise session_not_found(session_id)
+            if not await self._store.look(is_member, found.key, session.key):
+                return answers.MemberRemoved(cluster_id, session_id, removed=False)
+            if await self._store.did(Leave(found.key, session.key)):
+                return answers.MemberRemoved(cluster_id, session_id, removed=True)
+        raise changing(cluster_id)
+
+    async def feedback(self, owner: str, cluster_id: str) -> answers.ClusterFeedback:
+        """Move each member's state toward what they have in common by the coupling factor, all in
+        one transaction."""
+        for _ in range(ATTEMPTS):
+            found = await self._cluster(owner, cluster_id)
+            direction = (await self._gathering.aggregates([found]))[found.key]
+            if found.coupling <= 0.0 or not direction.any():
+                return answers.ClusterFeedback(cluster_id, 0)
+            rows = await self._store.look(members_of, [found.key])
+            standing = await self._store.look(places, [row.key for row in rows])
+            shares = [(place, found.coupling) for place in standing]
+            with suppress(NotFound):  # deleted since
+                moves = await self._moving.toward(direction, shares, self._clock())
+                if await self._steering.steer(moves):
+                    return answers.ClusterFeedback(cluster_id, len(moves))
+        raise changing(cluster_id)
+
+    async def check(self, owner: str, cluster_id: str, session_id: str | None = None) -> None:
+        """Raises NotFound for what is no cluster of the owner's, and for any session but the one
+        behind it."""
+        await self._cluster(owner, cluster_id)
+        if session_id not in (None, cluster_id):
+            raise NotFound(f"session {session_id!r} is not the one behind cluster {cluster_id!r}")
+
+    async def _cluster(self, owner: str, cluster_id: str) -> ClusterRow:
+        found = await self._store.look(cluster, owner, cluster_id)
+        if found is None:
+            raise cluster_not_found(cluster_id)
+        return found
+
+    async def _member(self, owner: str, session_id: str, found: ClusterRow) -> Head:
+        """The head of a session that can be a member."""
+        head = await self._store.head(owner, session_id)
+        if head is None:
+            raise session_not_found(session_id)
+        if head.kind != Kind.PLAIN:
+            raise Conflict(f"session {session_id!r} stands behind a cluster or a region")
+        dimension = head.dimension
+        if dimension is None:
+            dimension = (await self._hot.get((owner, session_id))).session.profile.dimension
+        if dimension != found.dimension:
+            raise Conflict(
+                f"session {session_id!r} has vectors of {dimension} numbers, cluster "
+                f"{found.cluster_id!r} of {found.dimension}"
+            )
+        return head
+
+
+def cluster_not_found(cluster_id: str) -> NotFound:
+    return NotFound(f"cluster {cluster_id!r} not found")
+
+
+def taken(explicit: str | None) -> Conflict | Unavailable:
+    """Why a new id cannot be had."""
+    if explicit is None:
+        return Unavailable("a new id was taken already")
+    return Conflict(f"{explicit!r} exists: sessions, clusters and regions share their ids")
+
+
+def changing(name: str) -> Unavailable:
+    return Unavailable(f"too many changes of {name!r} at once")

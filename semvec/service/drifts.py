@@ -1,0 +1,41 @@
+"""From a cluster that drifts to the regions that hold it."""
+
+from collections.abc import Sequence
+
+from semvec.hot import Changed, Hot
+from semvec.service.following import Following
+from semvec.service.realigning import Realigning
+from semvec.session.drift import Step
+from semvec.session.events import Turn
+from semvec.store import Kind, Part, Store
+from semvec.store.groups import Drifted, regions_of
+
+
+class Drifts:
+    def __init__(self, store: Store, realigning: Realigning, following: Following) -> None:
+        self._store, self._realigning, self._following = store, realigning, following
+
+    async def beside(self, hot: Hot, turn: Turn) -> Sequence[Part]:
+        """What a turn tells the regions: it commits with it, or not at all."""
+        step = drifted(hot, turn)
+        if step is None:
+            return ()
+        regions = await self._store.look(regions_of, hot.key)
+        if not regions:
+            return ()
+        return (Drifted(hot.key, hot.name[1], regions, step.score, step.phase, turn.at),)
+
+    async def told(self, changed: Changed) -> None:
+        """Have the regions act on what is committed."""
+        if drifted(changed.hot, changed.turn) is not None:
+            regions = await self._store.look(regions_of, changed.hot.key)
+            self._following.wake(regions)
+            await self._realigning.review(regions)
+
+
+def drifted(hot: Hot, turn: Turn) -> Step | None:
+    """The surest switch of a turn, if the session backs a cluster."""
+    steps = [each.step for each in turn.heard if each.step.detected]
+    if hot.kind is not Kind.BACKING or not steps:
+        return None
+    return max(steps, key=lambda step: step.score)

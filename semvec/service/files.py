@@ -1,0 +1,52 @@
+"""Temporary files, one for each import or export under way: so many, and not one more."""
+
+import asyncio
+from collections import Counter
+from io import BufferedRandom
+from tempfile import TemporaryFile
+from threading import Lock
+from typing import BinaryIO
+
+from semvec.errors import Unavailable
+
+MOST = 64
+MOST_OF_ONE = 8
+"""Of one owner, so that nobody takes all the room there is."""
+AGAIN_S = 5
+
+
+class Files:
+    """Who gets a file closes it, when the last byte has passed."""
+
+    def __init__(self) -> None:
+        self._open: Counter[str] = Counter()
+        self._counting = Lock()
+
+    async def open(self, owner: str) -> BinaryIO:
+        """Raises Unavailable."""
+        with self._counting:
+            if self._open.total() >= MOST or self._open[owner] >= MOST_OF_ONE:
+                raise Unavailable("too many imports and exports are under way", AGAIN_S)
+            self._open[owner] += 1
+        try:
+            return await asyncio.to_thread(Counted, self, owner)
+        except BaseException:
+            self.leave(owner)
+            raise
+
+    def leave(self, owner: str) -> None:
+        with self._counting:
+            self._open[owner] -= 1
+            self._open += Counter()  # drops the zeros
+
+
+class Counted(BufferedRandom):
+    def __init__(self, files: Files, owner: str) -> None:
+        super().__init__(TemporaryFile(buffering=0))  # noqa: SIM115
+        self._files, self._owner = files, owner
+
+    def close(self) -> None:
+        """On any thread; a file is closed again when it is forgotten."""
+        if not self.closed:
+            super().close()
+            self._files.leave(self._owner)

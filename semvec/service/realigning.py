@@ -1,0 +1,114 @@
+"""Regions that have agreed go where their clusters point together."""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Sequence
+from weakref import WeakValueDictionary
+
+import numpy as np
+
+from semvec.clock import Clock
+from semvec.errors import NotFound, SemvecError
+from semvec.groups.region import Vote, agreed, consensus
+from semvec.hot import HotSessions, Steered
+from semvec.hot.steering import Steering
+from semvec.service.gathering import Gathering
+from semvec.service.moving import Moving
+from semvec.session.steering import advised
+from semvec.store import Store
+from semvec.store.grouped import (
+    ClusterRow,
+    RegionRow,
+    attached,
+    region_by_key,
+    voted,
+    votes_of,
+)
+from semvec.store.groups import Expire, Realign
+
+log = logging.getLogger(__name__)
+
+ATTEMPTS = 100
+
+
+class Realigning:
+    def __init__(
+        self,
+        store: Store,
+        hot: HotSessions,
+        steering: Steering,
+        gathering: Gathering,
+        moving: Moving,
+        clock: Clock,
+    ) -> None:
+        self._store, self._hot, self._clock = store, hot, clock
+        self._steering, self._gathering, self._moving = steering, gathering, moving
+        self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+
+    async def review(self, regions: Iterable[int]) -> None:
+        """Realign those that have agreed. What fails is left to the next sweep: the votes are
+        committed."""
+        for key in regions:
+            try:
+                async with self._turns.setdefault(key, asyncio.Lock()):
+                    await self._review(key)
+            except SemvecError as error:
+                log.warning("region %d is not reviewed: %s", key, error)
+
+    async def sweep(self) -> None:
+        """Review what a failure or the end of a process has left; forget votes whose time is
+        over."""
+        try:
+            keys = await self._store.look(voted)
+        except SemvecError as error:
+            log.warning("regions are not reviewed: %s", error)
+            return
+        await self.review(keys)
+        for key in keys:
+            await self._expire(key)
+
+    async def _review(self, key: int) -> None:
+        for _ in range(ATTEMPTS):
+            region = await self._store.look(region_by_key, key)
+            if region is None:
+                return
+            clusters = await self._store.look(attached, key)
+            votes = [Vote(*vote) for vote in await self._store.look(votes_of, key)]
+            at = self._clock()
+            keys = {each.key for each in clusters}
+            if not agreed(
+                votes, keys, threshold=region.threshold, window_s=region.window_s, now=at
+            ):
+                return
+            try:
+                if await self._realign(region, clusters, at):
+                    return
+            except NotFound:  # a session was deleted since
+                continue
+        log.warning("region %d is not realigned: it changes all the time", key)
+
+    async def _realign(self, region: RegionRow, clusters: Sequence[ClusterRow], at: float) -> bool:
+        """One transaction over the region, its meta-session and the sessions behind its clusters;
+        False where any of them has changed since."""
+        pointing = await self._gathering.aggregates(clusters)
+        direction = consensus(np.array([*pointing.values()]))
+        steered: list[Steered] = []
+        if direction is not None:
+            meta = await self._hot.get((region.owner, region.region_id))
+            steered.append(
+                Steered(meta.name, region.key, lambda session: advised(session, direction, at))
+            )
+            coupled = [(each.place, each.coupling) for each in clusters if each.coupling > 0.0]
+            steered += await self._moving.toward(direction, coupled, at)
+        return await self._steering.steer(steered, Realign(region.key, region.version, at))
+
+    async def _expire(self, key: int) -> None:
+        try:
+            region = await self._store.look(region_by_key, key)
+            if region is not None:
+                before = self._clock() - region.window_s
+                votes = await self._store.look(votes_of, key)
+                if any(at <= before for _, at in votes):
+                    await self._store.together(Expire(key, before))
+        except SemvecError as error:
+            log.warning("votes of region %d stay for now: %s", key, error)

@@ -1,0 +1,206 @@
+"""Regions: clusters that realign together once enough of them have drifted."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+
+from semvec import answers
+from semvec.clock import Clock
+from semvec.errors import Conflict, NotFound
+from semvec.groups.region import Vote, voters
+from semvec.hot import HotSessions
+from semvec.intake import Intake, NewSession
+from semvec.paging import Page, cursor_of, position_of
+from semvec.service.clusters import ATTEMPTS, changing, cluster_not_found, taken
+from semvec.service.following import Following
+from semvec.service.realigning import Realigning
+from semvec.session.events import Created
+from semvec.store import Kind, Store
+from semvec.store.grouped import (
+    ClusterRow,
+    DriftEventRow,
+    RegionRow,
+    cluster,
+    count_events,
+    count_regions,
+    events_after,
+    events_before,
+    is_attached,
+    page_of_regions,
+    region,
+    region_by_key,
+    votes_of,
+)
+from semvec.store.groups import MOST_MEMBERS, AddRegion, Attach, Detach
+
+RECENT = 10
+"""Drift events that the state of a region tells."""
+AT_ONCE = 256
+"""Drift events that a stream reads at once."""
+LOOKS_S = 10
+"""Seconds after which a stream looks for itself."""
+
+
+class Regions:
+    def __init__(
+        self,
+        store: Store,
+        hot: HotSessions,
+        intake: Intake,
+        realigning: Realigning,
+        following: Following,
+        clock: Clock,
+        new_id: Callable[[], str],
+    ) -> None:
+        self._store, self._hot, self._intake = store, hot, intake
+        self._realigning, self._following = realigning, following
+        self._clock, self._new_id = clock, new_id
+
+    async def create(
+        self,
+        owner: str,
+        region_id: str | None,
+        *,
+        name: str,
+        threshold: float,
+        window_s: float,
+        dimension: int | None,
+    ) -> answers.RegionInfo:
+        profile = self._intake.profile(NewSession(dimension=dimension))
+        made_id = region_id or self._new_id()
+        created, row = Created(self._clock(), profile), AddRegion(name, threshold, window_s)
+        if not await self._hot.add((owner, made_id), created, row, kind=Kind.META):
+            raise taken(region_id)
+        return answers.RegionInfo(made_id, name, made_id, profile.dimension)
+
+    async def page(self, owner: str, *, limit: int, cursor: str | None) -> Page[answers.RegionItem]:
+        """The owner's regions, newest first."""
+        before = position_of(cursor) if cursor is not None else None
+        rows = await self._store.look(page_of_regions, owner, limit + 1, before)
+        items = [answers.RegionItem(row.region_id, row.name, row.clusters) for row in rows[:limit]]
+        following = cursor_of(rows[limit - 1].key) if len(rows) > limit else None
+        return Page(items, following, await self._store.look(count_regions, owner))
+
+    async def state(self, owner: str, region_id: str) -> answers.RegionState:
+        found = await self._region(owner, region_id)
+        recent = await self._store.look(events_before, found.key, RECENT, None)
+        votes = [Vote(*vote) for vote in await self._store.look(votes_of, found.key)]
+        keys = [vote.cluster for vote in votes]
+        return answers.RegionState(
+            region_id=region_id,
+            name=found.name,
+            meta_session_id=region_id,
+            dimension=found.dimension,
+            cluster_count=found.clusters,
+            consensus_threshold=found.threshold,
+            vote_window_seconds=found.window_s,
+            voting_cluster_count=len(voters(votes, keys, found.window_s, self._clock())),
+            recent_drift_events=[drift_event(region_id, each) for each in recent],
+            last_realignment=found.last_realignment,
+        )
+
+    async def delete(self, owner: str, region_id: str) -> answers.Deleted:
+        """Erase its meta-session; its clusters stay."""
+        found = await self._region(owner, region_id)
+        if not await self._hot.erase((owner, region_id), found.key):
+            raise region_not_found(region_id)
+        self._following.wake([found.key])
+        return answers.Deleted(True)
+
+    async def attach(self, owner: str, region_id: str, cluster_id: str) -> answers.Added:
+        for _ in range(ATTEMPTS):
+            found, held = await self._both(owner, region_id, cluster_id)
+            if held.dimension != found.dimension:
+                raise Conflict(
+                    f"cluster {cluster_id!r} has vectors of {held.dimension} numbers, region "
+                    f"{region_id!r} of {found.dimension}"
+                )
+            if await self._store.look(is_attached, found.key, held.key):
+                return answers.Added(False)
+            if found.clusters >= MOST_MEMBERS:
+                raise Conflict(f"region {region_id!r} has {MOST_MEMBERS} clusters, its most")
+            if await self._store.did(Attach(found.key, held.key)):
+                return answers.Added(True)
+        raise changing(region_id)
+
+    async def detach(self, owner: str, region_id: str, cluster_id: str) -> answers.Removed:
+        """Without the cluster, those that have voted may be enough."""
+        for _ in range(ATTEMPTS):
+            found, held = await self._both(owner, region_id, cluster_id)
+            if not await self._store.look(is_attached, found.key, held.key):
+                return answers.Removed(False)
+            if await self._store.did(Detach(found.key, held.key)):
+                await self._realigning.review([found.key])
+                return answers.Removed(True)
+        raise changing(region_id)
+
+    async def events(
+        self, owner: str, region_id: str, *, limit: int, cursor: str | None
+    ) -> Page[answers.DriftEvent]:
+        """Newest first."""
+        found = await self._region(owner, region_id)
+        before = position_of(cursor) if cursor is not None else None
+        rows = await self._store.look(events_before, found.key, limit + 1, before)
+        items = [drift_event(region_id, row) for row in rows[:limit]]
+        following = cursor_of(rows[limit - 1].number) if len(rows) > limit else None
+        return Page(items, following, await self._store.look(count_events, found.key))
+
+    async def follow(
+        self, owner: str, region_id: str, after: int | None
+    ) -> AsyncGenerator[tuple[int, answers.DriftEvent] | None]:
+        """The events after one by its number, or from now on, as they come; None at first, and for
+        each second without one. It ends with the region, or the server."""
+        found = await self._region(owner, region_id)
+        last = found.last_event if after is None else min(after, found.last_event)
+        with self._following.follow(owner, found.key) as news:
+            yield None
+            while not self._following.ended:
+                news.clear()
+                rows = await self._store.look(events_after, found.key, AT_ONCE, last)
+                for row in rows:
+                    yield row.number, drift_event(region_id, row)
+                    last = row.number
+                if not rows and await self._store.look(region_by_key, found.key) is None:
+                    return
+                for _ in range(0 if rows else LOOKS_S):
+                    if await woken(news):
+                        break
+                    yield None
+
+    async def _region(self, owner: str, region_id: str) -> RegionRow:
+        found = await self._store.look(region, owner, region_id)
+        if found is None:
+            raise region_not_found(region_id)
+        return found
+
+    async def _both(
+        self, owner: str, region_id: str, cluster_id: str
+    ) -> tuple[RegionRow, ClusterRow]:
+        found = await self._region(owner, region_id)
+        held = await self._store.look(cluster, owner, cluster_id)
+        if held is None:
+            raise cluster_not_found(cluster_id)
+        return found, held
+
+
+async def woken(news: asyncio.Event) -> bool:
+    """Whether something may be new within a second."""
+    try:
+        async with asyncio.timeout(1.0):
+            return await news.wait()
+    except TimeoutError:
+        return False
+
+
+def drift_event(region_id: str, row: DriftEventRow) -> answers.DriftEvent:
+    return answers.DriftEvent(
+        cluster_id=row.cluster_id,
+        region_id=region_id,
+        drift_score=row.score,
+        drift_phase=row.phase,
+        timestamp=row.at,
+        event_id=row.number,
+    )
+
+
+def region_not_found(region_id: str) -> NotFound:
+    return NotFound(f"region {region_id!r} not found")

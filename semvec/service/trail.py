@@ -1,0 +1,55 @@
+"""What goes on record beside the effects of requests."""
+
+import asyncio
+import logging
+from contextlib import suppress
+from dataclasses import replace
+
+from semvec.audit.refusals import Refusals
+from semvec.clock import Clock
+from semvec.errors import SemvecError
+from semvec.store import Entry, Store
+
+log = logging.getLogger(__name__)
+
+CLOSING_S = 0.5
+"""What a stop may spend on it."""
+DAY_S = 24 * 3600.0
+
+
+class Trail:
+    def __init__(self, store: Store, clock: Clock, days: float | None) -> None:
+        self._store, self._clock, self._days = store, clock, days
+        self._refusals = Refusals(clock)
+
+    def refused(self, address: str) -> None:
+        """A login that was refused."""
+        self._refusals.note(address)
+
+    async def broke_off(self, recorded: Entry, error: Exception) -> None:
+        """A request ended in an error although something of it is committed and on record."""
+        status = error.status if isinstance(error, SemvecError) else 500
+        with suppress(SemvecError):
+            await self._store.record(replace(recorded, at=self._clock(), status=status))
+
+    async def sweep(self, *, closing: bool = False) -> None:
+        """Put refused logins on record, and drop what is older than it is to be kept."""
+        if entries := self._refusals.due(closing=closing):
+            try:
+                async with asyncio.timeout(CLOSING_S if closing else None):
+                    await self._store.record(*entries)
+            except (SemvecError, TimeoutError) as error:
+                self._refusals.give_back(entries)
+                log.warning("refused logins are not on record yet: %s", error)
+        if self._days is not None and not closing:
+            await self._prune(self._days)
+
+    async def _prune(self, days: float) -> None:
+        before = self._clock() - days * DAY_S
+        try:
+            if await self._store.prune(before):
+                details = f'{{"before":{before}}}'
+                row = Entry(self._clock(), "", "audit.prune", "audit", 200, details=details)
+                await self._store.record(row)
+        except SemvecError as error:
+            log.warning("old rows of the audit log stay for now: %s", error)

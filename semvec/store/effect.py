@@ -1,0 +1,173 @@
+"""What one request does to storage, and the row that goes on record with it.
+
+A request that may change something runs inside an `Effect`, which the store finds by itself: the
+first of the request's writes that takes effect has its receipt with it. That of a request with a
+key is a `Unit`: its writes are put off, and committed all at once together with its answer.
+Whatever works for no request in particular runs in a context without one.
+"""
+
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import overload
+
+from semvec.store.audit import Entry
+from semvec.store.records import (
+    Append,
+    Change,
+    Claim,
+    Create,
+    Delete,
+    Head,
+    Made,
+    Part,
+    Refused,
+    Replace,
+    Together,
+)
+
+Put = Create | Append | Replace | Delete | Together
+"""What a request can put into storage."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Who asks for what. Where a request names no `id` of this `kind`, it is that of the session
+    which it comes to make."""
+
+    at: float
+    subject: str
+    action: str
+    kind: str
+    id: str | None
+    status: int
+    request_id: str
+    client_ip: str | None
+
+    def entry(self, made: str | None) -> Entry:
+        return Entry(
+            at=self.at,
+            subject=self.subject,
+            action=self.action,
+            resource=f"{self.kind}/{self.id or made or ''}",
+            status=self.status,
+            request_id=self.request_id,
+            client_ip=self.client_ip,
+        )
+
+
+class Effect:
+    """A request's; `recorded` is the row that a write of it has taken along."""
+
+    __slots__ = ("receipt", "recorded")
+
+    def __init__(self, receipt: Receipt) -> None:
+        self.receipt = receipt
+        self.recorded: Entry | None = None
+
+    def entries(self, *parts: Put | Part) -> tuple[Entry, ...]:
+        """What the write of these has to take along."""
+        return () if self.recorded is not None else (self.receipt.entry(_made(parts)),)
+
+
+class Unit(Effect):
+    """The effect of a request with a key: `parts`, which take effect together or not at all.
+
+    A session that it creates has a key for the time being, -1 for the first and so on. `refused` is
+    the part that made an earlier attempt come to nothing; where it comes again, whoever brings it
+    hears of that at once. `holds` says whether anybody else may be waiting for what it has.
+    """
+
+    __slots__ = ("_at_end", "_created", "holds", "parts", "refused")
+
+    def __init__(self, receipt: Receipt, refused: Part | None = None) -> None:
+        super().__init__(receipt)
+        self.parts: list[Part] = []
+        self.refused = refused
+        self.holds = False
+        self._created = 0
+        self._at_end: list[Callable[[Made | None], Awaitable[None]]] = []
+
+    @property
+    def about(self) -> str | None:
+        """What the request names, else the session that it makes."""
+        return self.receipt.id or _made(self.parts)
+
+    @overload
+    def put_off(self, put: Create) -> Head | None: ...
+    @overload
+    def put_off(self, put: Together) -> Made | Refused: ...
+    @overload
+    def put_off(self, put: Append | Replace | Delete) -> bool: ...
+    def put_off(self, put: Put) -> Head | Made | Refused | bool | None:
+        """What is answered to a write that has still to be made; as far as anybody knows, it will
+        take effect."""
+        parts = put.parts if isinstance(put, Together) else (put,)
+        if (refused := self._refused(parts)) is not None:
+            return None if isinstance(put, Create) else Refused(refused)
+        made = tuple(self._head(part) for part in parts if isinstance(part, Create))
+        self.parts += parts
+        if isinstance(put, Together):
+            return made
+        return made[0] if isinstance(put, Create) else True
+
+    def at_end(self, act: Callable[[Made | None], Awaitable[None]]) -> None:
+        """Have something done when the unit has ended: with the heads of the sessions made, in
+        order, or None where it has come to nothing."""
+        self._at_end.append(act)
+
+    async def end(self, made: Made | None) -> None:
+        acts, self._at_end = self._at_end, []
+        for act in acts:
+            await act(made)
+
+    def _refused(self, parts: tuple[Part, ...]) -> Part | None:
+        for part in parts:
+            if self.refused is not None and _alike(part, self.refused):
+                self.refused = None
+                return part
+        return None
+
+    def _head(self, create: Create) -> Head:
+        self._created += 1
+        at = create.created_at
+        names = create.owner, create.session_id
+        return Head(-self._created, *names, 1, at, at, 0, 0, create.kind, create.dimension)
+
+
+EFFECT: ContextVar[Effect | None] = ContextVar("effect", default=None)
+
+
+def unit_at_work() -> Unit | None:
+    effect = EFFECT.get()
+    return effect if isinstance(effect, Unit) else None
+
+
+@contextmanager
+def doing(effect: Effect) -> Iterator[None]:
+    """Whatever is written within is this request's doing."""
+    token = EFFECT.set(effect)
+    try:
+        yield
+    finally:
+        EFFECT.reset(token)
+
+
+def _alike(part: Part, refused: Part) -> bool:
+    match refused:
+        case Create() | Claim():
+            return isinstance(part, Create | Claim) and part.name == refused.name
+        case Change():
+            return part == refused
+    return False
+
+
+def _made(parts: object) -> str | None:
+    """The id of the first session that is created."""
+    for part in parts if isinstance(parts, tuple | list) else ():
+        if isinstance(part, Together):
+            return _made(part.parts)
+        if isinstance(part, Create):
+            return part.session_id
+    return None

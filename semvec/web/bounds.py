@@ -1,0 +1,62 @@
+"""What JSON may be made of, found out before objects are made of it where looking at bytes will do.
+
+Depth is bounded by the parser, 200 levels; strings and arrays by the fields they are for.
+"""
+
+import json
+from collections.abc import Sequence
+
+from semvec.errors import Malformed
+
+MOST_PARTS = 16_384
+"""Objects, arrays and names of members in one body, unknown fields included."""
+SMALL = 64 * 1024
+"""Bytes of a body that is not worth counting: a megabyte of `[],` would take 70 in memory."""
+FEW = 64
+"""Quotes that are looked for one by one, which is faster where long vectors lie between them."""
+PLAIN = bytes(sorted({*range(256)} - {*b"[{:"}))
+
+
+def check_size(content: bytes) -> None:
+    """Raises Malformed."""
+    if len(content) <= SMALL or len(content.translate(None, PLAIN)) <= MOST_PARTS:
+        return
+    outside = b"".join(_split(content)[::2])
+    if len(outside.translate(None, PLAIN)) > MOST_PARTS:
+        raise Malformed(f"the body holds more than {MOST_PARTS} objects, arrays and names")
+
+
+def check_names(content: bytes) -> None:
+    """Raises Malformed where an object of the valid JSON has a name twice: of two parsers, one may
+    have taken the first and one the second."""
+    parts = _split(content)
+    names = [
+        string
+        for string, after in zip(parts[1::2], parts[2::2], strict=True)
+        if after[:1] == b":" or after.lstrip()[:1] == b":"
+    ]
+    if len({*names}) < len(names) or any(b"\\" in name for name in names):
+        json.loads(content, object_pairs_hook=_once_each)
+
+
+def _split(content: bytes) -> Sequence[bytes]:
+    """What stands outside of strings and in them, by turns, without escaped quotes."""
+    if b"\\" in content:
+        content = content.replace(b"\\\\", b"").replace(b'\\"', b"")
+    parts: list[bytes] = []
+    start = 0
+    while len(parts) < FEW:
+        end = content.find(b'"', start)
+        if end < 0:
+            return [*parts, content[start:]]
+        parts.append(content[start:end])
+        start = end + 1
+    return [*parts, *content[start:].split(b'"')]
+
+
+def _once_each(members: list[tuple[str, object]]) -> None:
+    seen = set()
+    for name, _ in members:
+        if name in seen:
+            raise Malformed(f"an object of the body has the name {name!r} twice")
+        seen.add(name)

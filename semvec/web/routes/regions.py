@@ -1,0 +1,104 @@
+"""Regions: clusters that realign together once enough of them have drifted."""
+
+from semvec import answers
+from semvec.paging import Page
+from semvec.web.call import Call
+from semvec.web.endpoint import endpoint
+from semvec.web.reply import EventStream
+from semvec.web.schemas.fields import ClusterId, RegionId
+from semvec.web.schemas.groups import (
+    DriftEventQuery,
+    GroupListQuery,
+    RegionClusterRequest,
+    RegionCreate,
+)
+from semvec.web.streaming import last_event_id
+
+
+@endpoint("GET", "/v1/region/", summary="Your regions, newest first", errors=(400,))
+async def list_regions(call: Call, query: GroupListQuery) -> Page[answers.RegionItem]:
+    return await call.service.regions.page(call.owner, limit=query.limit, cursor=query.cursor)
+
+
+@endpoint("POST", "/v1/region/", summary="Create a region", statuses=(201,), errors=(409, 503))
+async def create_region(call: Call, body: RegionCreate) -> answers.RegionInfo:
+    """Its meta-session, which learns what its clusters agree on, has the same id."""
+    return await call.service.regions.create(
+        call.owner,
+        body.region_id,
+        name=body.name,
+        threshold=body.consensus_threshold,
+        window_s=body.vote_window_seconds,
+        dimension=body.dimension,
+    )
+
+
+@endpoint("GET", "/v1/region/{region_id}", summary="A region as it stands", errors=(404,))
+async def get_region(call: Call, region_id: RegionId) -> answers.RegionState:
+    return await call.service.regions.state(call.owner, region_id)
+
+
+@endpoint("DELETE", "/v1/region/{region_id}", summary="Delete a region", errors=(404, 503))
+async def delete_region(call: Call, region_id: RegionId) -> answers.Deleted:
+    """Its meta-session goes with it; its clusters stay."""
+    return await call.service.regions.delete(call.owner, region_id)
+
+
+@endpoint(
+    "POST", "/v1/region/{region_id}/clusters", summary="Attach a cluster", errors=(404, 409, 503)
+)
+async def attach_cluster(
+    call: Call, region_id: RegionId, body: RegionClusterRequest
+) -> answers.Added:
+    """`added` is false where the region had it before."""
+    return await call.service.regions.attach(call.owner, region_id, body.cluster_id)
+
+
+@endpoint(
+    "DELETE",
+    "/v1/region/{region_id}/clusters/{cluster_id}",
+    summary="Detach a cluster",
+    errors=(404, 503),
+)
+async def detach_cluster(call: Call, region_id: RegionId, cluster_id: ClusterId) -> answers.Removed:
+    """`removed` is false where the region did not have it."""
+    return await call.service.regions.detach(call.owner, region_id, cluster_id)
+
+
+@endpoint(
+    "GET",
+    "/v1/region/{region_id}/events",
+    summary="Drifts of its clusters, newest first",
+    errors=(400, 404),
+)
+async def list_drift_events(
+    call: Call, region_id: RegionId, query: DriftEventQuery
+) -> Page[answers.DriftEvent]:
+    return await call.service.regions.events(
+        call.owner, region_id, limit=query.limit, cursor=query.cursor
+    )
+
+
+@endpoint(
+    "GET",
+    "/v1/region/{region_id}/events/stream",
+    summary="Drifts of its clusters as they happen",
+    errors=(400, 404, 409, 503),
+)
+async def stream_drift_events(call: Call, region_id: RegionId) -> EventStream[answers.DriftEvent]:
+    """Server-sent events named `drift`, from now on or from the event after `Last-Event-ID`. A
+    comment comes at least every 15 seconds."""
+    after = last_event_id(call.request)
+    return EventStream("drift", call.service.regions.follow(call.owner, region_id, after))
+
+
+ENDPOINTS = (
+    list_regions,
+    create_region,
+    get_region,
+    delete_region,
+    attach_cluster,
+    detach_cluster,
+    list_drift_events,
+    stream_drift_events,
+)

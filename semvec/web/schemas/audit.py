@@ -1,0 +1,22 @@
+"""Requests about what is on record."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from semvec.web.schemas.fields import Query, Text
+
+
+class AuditQuery(Query):
+    action: Text | None = None
+    """Only what was done by this operation, by its `operationId`."""
+    resource: Text | None = None
+    """Only what was done to this, such as `session/abc`."""
+    since: float | None = None
+    """Only what was done from this time on, in seconds since 1970."""
+    until: float | None = None
+    """Only what was done before this time."""
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    """Most items on the page."""
+    cursor: Text | None = None
+    """`X-Next-Cursor` of the page before."""

@@ -1,0 +1,80 @@
+"""Requests about clusters and regions."""
+
+from typing import Annotated
+
+from pydantic import Field, WithJsonSchema
+
+from semvec.web.schemas.fields import Body, Embedding, NewId, Query, Text
+
+Dimension = Annotated[int, Field(ge=1, le=16384)]
+Name = Annotated[Text, Field(min_length=1)]
+ModeName = Annotated[
+    str, WithJsonSchema({"type": "string", "enum": ["weighted_average", "attention"]})
+]
+"""Not checked here: an unknown mode is a malformed request, not an invalid field."""
+
+
+class ClusterCreate(Body):
+    cluster_id: NewId | None = None
+    """Letters, digits, `_` and `-`, as no session, cluster or region has it; without it an id is
+    made up."""
+    name: Name
+    """A name for people."""
+    aggregation_mode: ModeName = "weighted_average"
+    """How much each member counts: by its interactions, or by how near it is to the cluster's own
+    state."""
+    coupling_factor: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
+    """How far feedback moves members, and a realignment the cluster; 0 moves nothing."""
+    dimension: Dimension | None = None
+    """Length of its members' vectors; without it the embedder's."""
+
+
+class MemberRequest(Body):
+    session_id: Text
+    """The session, of the cluster's dimension."""
+
+
+class ClusterStoreRequest(Body):
+    """A message and its answer."""
+
+    message: Annotated[Text, Field(min_length=1)]
+    """What was asked."""
+    response: Annotated[Text, Field(min_length=1)]
+    """What was answered; both become one memory."""
+    message_embedding: Embedding | None = None
+    """A vector of the message; without it the text is encoded here."""
+    response_embedding: Embedding | None = None
+    """A vector of the response; without it the text is encoded here."""
+
+
+class RegionCreate(Body):
+    region_id: NewId | None = None
+    """Letters, digits, `_` and `-`, as no session, cluster or region has it; without it an id is
+    made up."""
+    name: Name
+    """A name for people."""
+    consensus_threshold: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """Share of its clusters past which those that have drifted realign all."""
+    vote_window_seconds: Annotated[float, Field(ge=1, le=86400)] = 60.0
+    """How long a drift counts."""
+    dimension: Dimension | None = None
+    """Length of its clusters' vectors; without it the embedder's."""
+
+
+class RegionClusterRequest(Body):
+    cluster_id: Text
+    """The cluster, of the region's dimension."""
+
+
+class GroupListQuery(Query):
+    limit: Annotated[int, Field(ge=1, le=1000)] = 1000
+    """Most items on the page."""
+    cursor: Text | None = None
+    """`X-Next-Cursor` of the page before."""
+
+
+class DriftEventQuery(Query):
+    limit: Annotated[int, Field(ge=1, le=1000)] = 20
+    """Most items on the page."""
+    cursor: Text | None = None
+    """`X-Next-Cursor` of the page before."""

@@ -1,0 +1,29 @@
+"""Devices to encode on: the CUDA sources run by the CPU, and a card."""
+
+from functools import cache
+from shutil import which
+
+import pytest
+
+from semvec.kernels.device import Device
+from tests.kernels.emulated import Emulated
+
+
+@cache
+def emulated() -> Device:
+    if which("g++") is None:
+        pytest.skip("no g++ to run CUDA sources on the CPU with")
+    return Emulated()
+
+
+@cache
+def card() -> Device:
+    cupy = pytest.importorskip("cupy", reason="CuPy is not installed")
+    try:
+        if not cupy.cuda.runtime.getDeviceCount():
+            pytest.skip("no CUDA device")
+    except cupy.cuda.runtime.CUDARuntimeError as error:
+        pytest.skip(f"no CUDA device: {error}")
+    from semvec.kernels.cupy_ import Card
+
+    return Card()

@@ -1,0 +1,444 @@
+"""Regions on a real database: votes, majorities, realignment by figures, events followed."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+import numpy as np
+import pytest
+
+from semvec import answers
+from semvec.errors import Conflict, NotFound, Unavailable
+from semvec.service import Service, following, regions
+from semvec.store import Store, groups
+from semvec.store.groups import Drifted
+from tests import services
+from tests.coordination import (
+    axis,
+    cluster,
+    consistent,
+    drift,
+    mean,
+    member,
+    pointing,
+    region,
+    session,
+    talk,
+    unit,
+)
+from tests.services import DIMENSION, OWNER, HeldClock, running
+
+OTHER = "somebody else"
+
+
+async def last_realignment(service: Service, region_id: str = "r") -> float | None:
+    return (await service.regions.state(OWNER, region_id)).last_realignment
+
+
+async def voting(service: Service, region_id: str = "r") -> int:
+    return (await service.regions.state(OWNER, region_id)).voting_cluster_count
+
+
+async def test_what_is_refused(database_url: str) -> None:
+    async with running(database_url) as service:
+        await region(service)
+        await cluster(service, dimension=DIMENSION + 1)
+        await cluster(service, "theirs", OTHER)
+        await services.create(service, "s")
+        with pytest.raises(Conflict, match="vectors of 9 numbers, region 'r' of 8"):
+            await service.regions.attach(OWNER, "r", "c")
+        for name in ("theirs", "s", "r", "nobody"):
+            with pytest.raises(NotFound, match=f"cluster '{name}' not found"):
+                await service.regions.attach(OWNER, "r", name)
+            with pytest.raises(NotFound, match=f"cluster '{name}' not found"):
+                await service.regions.detach(OWNER, "r", name)
+        for name in ("c", "s", "nobody"):
+            with pytest.raises(NotFound, match=f"region '{name}' not found"):
+                await service.regions.state(OWNER, name)
+            with pytest.raises(NotFound, match=f"region '{name}' not found"):
+                await service.regions.events(OWNER, name, limit=9, cursor=None)
+            with pytest.raises(NotFound, match=f"region '{name}' not found"):
+                await service.regions.delete(OWNER, name)
+
+
+async def test_clusters_come_and_go(database_url: str) -> None:
+    async with running(database_url) as service:
+        await cluster(service)
+        await region(service, "c")
+        assert not (await service.regions.attach(OWNER, "r", "c")).added
+        assert (await service.regions.detach(OWNER, "r", "c")).removed
+        assert not (await service.regions.detach(OWNER, "r", "c")).removed
+        assert (await service.regions.attach(OWNER, "r", "c")).added
+        assert (await service.regions.delete(OWNER, "r")).deleted
+        assert await services.rows(service, "region_clusters") == []
+        assert await services.rows(service, "regions") == []
+        with pytest.raises(NotFound, match="session 'r' not found"):
+            await service.sessions.metrics(OWNER, "r")
+        assert (await service.clusters.state(OWNER, "c")).member_count == 0
+
+
+async def test_a_drift_goes_to_every_region_that_holds_the_cluster(database_url: str) -> None:
+    clock = HeldClock()
+    async with running(database_url, clock) as service:
+        for name in ("c", "d", "e"):
+            await cluster(service, name)
+        for name, held in (("one", ("c", "d", "e")), ("two", ("c", "d")), ("none", ("d", "e"))):
+            await region(service, *held, region_id=name)
+        await drift(service, "c")
+        for name in ("one", "two"):
+            (event,) = (await service.regions.state(OWNER, name)).recent_drift_events
+            assert (event.cluster_id, event.region_id, event.event_id) == ("c", name, 1)
+            assert (event.drift_phase, event.timestamp) == ("drifted", clock.now)
+            assert event.drift_score > 0.5
+            assert await voting(service, name) == 1
+        assert (await service.regions.state(OWNER, "none")).recent_drift_events == []
+
+
+async def test_members_drift_in_silence_and_so_does_what_is_not_learnt(database_url: str) -> None:
+    async with running(database_url) as service:
+        await cluster(service)
+        await region(service, "c", threshold=0.0)
+        await member(service, "s")
+        await drift(service, "s")
+        for number in range(4):
+            await talk(service, "c", 0, f"steady {number}")
+        answer = await service.conversation.run(
+            OWNER,
+            message="something else",
+            session_id="c",
+            response=None,
+            short_circuit_threshold=0.85,
+            reset_context=False,
+            learn=False,
+            message_embedding=axis(1),
+            response_embedding=None,
+        )
+        assert answer.drift_detected
+        assert await services.rows(service, "drift_events") == []
+        assert await last_realignment(service) is None
+
+
+async def test_a_majority_realigns_by_each_clusters_coupling(database_url: str) -> None:
+    clock = HeldClock()
+    async with running(database_url, clock) as service:
+        for name, coupling, subject in (("c", 0.5, 0), ("d", 0.25, 1), ("e", 0.0, 2)):
+            await cluster(service, name, coupling=coupling)
+            await member(service, f"of {name}"[3:] + "m", subject, cluster_id=name)
+        await region(service, "c", "d", "e")
+        await cluster(service, "outside")
+        await drift(service, "outside")
+        await drift(service, "c")
+        assert await last_realignment(service) is None
+        directions = [await pointing(service, name) for name in ("c", "d", "e")]
+        direction = unit(np.mean(directions, axis=0))
+        for number in range(4):
+            await talk(service, "d", 3, f"steady {number}")
+        before = {name: await mean(service, name) for name in ("c", "e", "outside", "cm")}
+        # What the last turn will make of d, without a realignment, boosted as it drifts:
+        twin = await twin_of(service)
+        clock.now += 5
+        assert (await talk(service, "d", 4, "suddenly")).drift_detected
+        assert await last_realignment(service) == clock.now
+        assert await voting(service) == 0
+        for name, share in (("c", 0.5), ("e", 0.0), ("outside", 0.0), ("cm", 0.0)):
+            expected = (1 - share) * before[name] + share * direction
+            np.testing.assert_allclose(await mean(service, name), expected, atol=1e-6)
+        expected = 0.75 * twin + 0.25 * direction
+        np.testing.assert_allclose(await mean(service, "d"), expected, atol=1e-6)
+        meta = await session(service, "r")
+        assert (meta.state.interaction_count, meta.total_memories) == (1, 0)
+        np.testing.assert_allclose(meta.state.mean, direction, atol=1e-6)
+        await consistent(service, "c", "d", "e", "r")
+        seqs = [(await session(service, name)).seq for name in ("e", "outside")]
+        assert seqs == [1, 6]
+
+
+async def twin_of(service: Service) -> Any:
+    """The state of d after the turn that is to come, had it no region."""
+    await cluster(service, "twin")
+    for number in range(4):
+        await talk(service, "twin", 3, f"steady {number}")
+    assert (await talk(service, "twin", 4, "suddenly")).drift_detected
+    return await mean(service, "twin")
+
+
+async def test_votes_are_over_after_their_window(database_url: str) -> None:
+    clock = HeldClock()
+    async with running(database_url, clock) as service:
+        for name in ("c", "d", "e"):
+            await cluster(service, name)
+        await region(service, "c", "d", "e", window_s=10.0)
+        await drift(service, "c")
+        clock.now += 10
+        await drift(service, "d")
+        assert await last_realignment(service) is None
+        assert await voting(service) == 1
+        clock.now += 9.9
+        await drift(service, "e")
+        assert await last_realignment(service) == clock.now
+
+
+async def test_a_cluster_that_drifts_twice_is_one_voter(database_url: str) -> None:
+    async with running(database_url) as service:
+        for name in ("c", "d"):
+            await cluster(service, name)
+        await region(service, "c", "d")
+        await drift(service, "c")
+        await drift(service, "c", since=1, to=2)
+        assert await last_realignment(service) is None
+        page = await service.regions.events(OWNER, "r", limit=9, cursor=None)
+        assert [each.event_id for each in page.items] == [2, 1]
+
+
+@pytest.mark.parametrize("how", ["detach", "delete"])
+async def test_fewer_clusters_may_make_a_majority(database_url: str, how: str) -> None:
+    clock = HeldClock()
+    async with running(database_url, clock) as service:
+        for name in ("c", "d"):
+            await cluster(service, name)
+        await region(service, "c", "d")
+        await drift(service, "c")
+        assert await last_realignment(service) is None
+        if how == "detach":
+            await service.regions.detach(OWNER, "r", "d")
+        else:
+            await service.clusters.delete(OWNER, "d")
+        assert await last_realignment(service) == clock.now
+
+
+async def test_a_vote_leaves_with_its_cluster(database_url: str) -> None:
+    async with running(database_url) as service:
+        for name in ("c", "d", "e"):
+            await cluster(service, name)
+        await region(service, "c", "d", "e")
+        await drift(service, "c")
+        await service.regions.detach(OWNER, "r", "c")
+        assert await services.rows(service, "votes") == []
+        await drift(service, "d")
+        assert await last_realignment(service) is None
+        await service.clusters.delete(OWNER, "d")
+        assert await services.rows(service, "votes") == []
+        assert [each[1] for each in await services.rows(service, "drift_events")] == [1, 2]
+
+
+async def test_a_vote_is_there_with_the_turn_that_raised_it_or_not_at_all(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a cluster is attached between the look and the commit, the turn is decided again."""
+    async with running(database_url) as service:
+        await cluster(service)
+        await region(service, region_id="late")
+        await region(service, "c")
+        attach, attached = Drifted.decide, asyncio.Event()
+
+        def late(self: Drifted, connection: Any) -> bool:
+            if not attached.is_set():
+                attached.set()
+                return False
+            return attach(self, connection)
+
+        monkeypatch.setattr(Drifted, "decide", late)
+        await drift(service, "c")
+        assert attached.is_set()
+        assert len(await services.rows(service, "drift_events")) == 1
+        found = await session(service, "c")
+        assert (found.seq, found.state.interaction_count) == (6, 5)
+        assert await last_realignment(service) is not None
+        await consistent(service, "c")
+
+
+async def test_a_failing_review_leaves_the_vote_to_the_sweep(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = HeldClock()
+    async with running(database_url, clock) as service:
+        await cluster(service)
+        await region(service, "c")
+
+        async def fails(store: Store, *parts: Any) -> bool:
+            raise Unavailable("the disk is full")
+
+        with monkeypatch.context() as broken:
+            broken.setattr(Store, "did", fails)
+            broken.setattr(Store, "append", appended)
+            await drift(service, "c")
+        assert await last_realignment(service) is None
+        await service._realigning.sweep()
+        assert await last_realignment(service) == clock.now
+        assert await services.rows(service, "votes") == []
+
+
+async def appended(store: Store, *parts: Any) -> bool:
+    return await store.together(*parts) == ()
+
+
+async def test_the_sweep_forgets_votes_whose_time_is_over(database_url: str) -> None:
+    clock = HeldClock()
+    async with running(database_url, clock) as service:
+        for name in ("c", "d"):
+            await cluster(service, name)
+        await region(service, "c", "d", window_s=10.0)
+        await drift(service, "c")
+        clock.now += 9
+        await service._realigning.sweep()
+        assert len(await services.rows(service, "votes")) == 1
+        clock.now += 1
+        await service._realigning.sweep()
+        assert await services.rows(service, "votes") == []
+        assert await last_realignment(service) is None
+
+
+async def test_history_is_kept_up_to_its_cap(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(groups, "MOST_EVENTS", 3)
+    async with running(database_url) as service:
+        for name in ("c", "d", "e"):
+            await cluster(service, name)
+        await region(service, "c", "d", "e")
+        for number in range(5):
+            await drift(service, "c", since=number, to=number + 1)
+        found, cursor = [], None
+        while True:
+            page = await service.regions.events(OWNER, "r", limit=2, cursor=cursor)
+            found.append([each.event_id for each in page.items])
+            assert page.total == 3
+            if (cursor := page.next_cursor) is None:
+                break
+        assert found == [[5, 4], [3]]
+        assert await voting(service) == 1
+
+
+async def test_pages_of_regions(database_url: str) -> None:
+    async with running(database_url) as service:
+        await cluster(service)
+        for n in range(3):
+            await region(service, *("c" * (n == 1)), region_id=f"r{n}")
+        await region(service, region_id="theirs", owner=OTHER)
+        page = await service.regions.page(OWNER, limit=2, cursor=None)
+        assert [(each.region_id, each.cluster_count) for each in page.items] == [
+            ("r2", 0),
+            ("r1", 1),
+        ]
+        rest = await service.regions.page(OWNER, limit=2, cursor=page.next_cursor)
+        assert ([each.region_id for each in rest.items], rest.total) == (["r0"], 3)
+        assert rest.next_cursor is None
+
+
+async def test_two_servers_realign_once(postgres_url: str) -> None:
+    """The votes that make the majority come in on both at once, thirty times."""
+    clock = HeldClock()
+    async with (
+        running(postgres_url, clock) as one,
+        running(postgres_url, clock) as other,
+    ):
+        for name in ("c", "d"):
+            await cluster(one, name, coupling=0.5)
+            await member(one, f"{name}m", 0, cluster_id=name)
+        await region(one, "c", "d")
+        for number in range(30):
+            clock.now += 1
+            await asyncio.gather(
+                drift(one, "c", since=number, to=number + 1),
+                drift(other, "d", since=number, to=number + 1),
+            )
+            assert await last_realignment(one) == await last_realignment(other) == clock.now
+            rounds = number + 1
+            seqs = [(await session(one, name)).seq for name in ("r", "c", "d")]
+            assert seqs == [1 + rounds, 1 + 6 * rounds, 1 + 6 * rounds]
+        for service in (one, other):
+            await consistent(service, "c", "d", "r")
+
+
+async def first(events: AsyncIterator[Any], number: int) -> list[answers.DriftEvent]:
+    """That many events, whatever comes in between."""
+    found = []
+    async with asyncio.timeout(10):
+        async for each in events:
+            if each is not None:
+                found.append(each[1])
+            if len(found) == number:
+                break
+    return found
+
+
+async def test_events_are_followed_from_one_on(database_url: str) -> None:
+    async with running(database_url) as service:
+        for name in ("c", "d", "e"):
+            await cluster(service, name)
+        await region(service, "c", "d", "e")
+        await drift(service, "c")
+        async with (
+            aclosing(service.regions.follow(OWNER, "r", None)) as fresh,
+            aclosing(service.regions.follow(OWNER, "r", 0)) as whole,
+            aclosing(service.regions.follow(OWNER, "r", 99)) as ahead,
+        ):
+            for stream in (fresh, ahead):
+                assert await anext(stream) is None
+            (old,) = await first(whole, 1)
+            following = [asyncio.create_task(first(each, 1)) for each in (fresh, whole, ahead)]
+            await drift(service, "c", since=1, to=2)
+            found = await asyncio.gather(*following)
+        assert old.event_id == 1
+        assert [[each.event_id for each in events] for events in found] == [[2], [2], [2]]
+
+
+async def test_a_stream_ends_with_its_region_or_its_server(database_url: str) -> None:
+    async with running(database_url) as service:
+        for name in ("r", "q"):
+            await region(service, region_id=name)
+        one, two = (service.regions.follow(OWNER, name, None) for name in ("r", "q"))
+        for stream in (one, two):
+            assert await anext(stream) is None
+        ends = [asyncio.create_task(first(stream, 1)) for stream in (one, two)]
+        await asyncio.sleep(0.05)
+        await service.regions.delete(OWNER, "r")
+        assert await ends[0] == []
+        assert not ends[1].done()
+        service.following.end()
+        assert await ends[1] == []
+        with pytest.raises(Unavailable, match="the server is draining"):
+            await anext(service.regions.follow(OWNER, "q", None))
+
+
+async def test_a_subject_has_so_many_streams(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "MOST_STREAMS", 2)
+    async with running(database_url) as service:
+        await region(service)
+        await region(service, owner=OTHER)
+        streams = [service.regions.follow(OWNER, "r", None) for _ in range(2)]
+        for stream in streams:
+            assert await anext(stream) is None
+        with pytest.raises(Conflict, match="2 streams are open"):
+            await anext(service.regions.follow(OWNER, "r", None))
+        theirs = service.regions.follow(OTHER, "r", None)
+        assert await anext(theirs) is None
+        await streams[0].aclose()
+        again = service.regions.follow(OWNER, "r", None)
+        assert await anext(again) is None
+        for stream in (streams[1], theirs, again):
+            await stream.aclose()
+
+
+async def test_a_stream_hears_of_what_another_server_is_told(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(regions, "LOOKS_S", 1000)
+    async with running(postgres_url) as one, running(postgres_url) as other:
+        await cluster(one)
+        await region(one, "c")
+        stream = other.regions.follow(OWNER, "r", None)
+        assert await anext(stream) is None
+        following = asyncio.create_task(first(stream, 1))
+        await drift(one, "c")
+        (event,) = await following
+        assert (event.cluster_id, event.event_id) == ("c", 1)
+        await stream.aclose()
+        ended = other.regions.follow(OWNER, "r", None)
+        assert await anext(ended) is None
+        ending = asyncio.create_task(first(ended, 1))
+        await one.regions.delete(OWNER, "r")
+        assert await ending == []
