@@ -8,6 +8,7 @@ import mmap
 import sys
 from collections import deque
 from threading import Lock
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -17,8 +18,10 @@ from semvec.kernels.rows import Codes, Scales
 
 LEAST_RESERVED = 1 << 34
 """Bytes of address space for a plane; only what is written takes memory."""
-LEAST_ROWS = 1 << 16
-"""Rows that a plane has at least, where the system reserves less."""
+LEAST_ROWS = 1 << 12
+"""Fewer rows than these are not worth a plane."""
+ADDRESSES, SHARES = 1 << 46, 64
+"""Bytes of address space for all planes, and how many times a new one leaves what it takes."""
 RESERVED_TIMES = 4
 """What a plane has address space for, over the budget: the session in use stays whatever it takes,
 and others take a moment to leave."""
@@ -32,11 +35,15 @@ Change = tuple[int, int]
 
 
 class Arena:
-    """`Planes` of everybody, from any thread. `budget` is what hot sessions may count together."""
+    """`Planes` of everybody, from any thread. `budget` is what hot sessions may count together.
+
+    A plane goes with the last session that has rows of its width: clients choose widths, and
+    address space ends as well.
+    """
 
     def __init__(self, budget: int) -> None:
-        self._reserved = max(RESERVED_TIMES * budget, LEAST_RESERVED)
-        self._planes: dict[int, SharedPlane] = {}
+        self._wanted = max(RESERVED_TIMES * budget, LEAST_RESERVED)
+        self._planes = WeakValueDictionary[int, SharedPlane]()
         self._lock = Lock()
 
     @property
@@ -46,9 +53,12 @@ class Arena:
 
     def plane(self, width: int) -> "SharedPlane":
         with self._lock:
-            if width not in self._planes:
-                self._planes[width] = SharedPlane(width, self._reserved)
-            return self._planes[width]
+            plane = self._planes.get(width)
+            if plane is None:
+                left = ADDRESSES - sum(each.reserved for each in self._planes.values())
+                plane = SharedPlane(width, min(self._wanted, left // SHARES))
+                self._planes[width] = plane
+            return plane
 
 
 class SharedPlane:
@@ -60,6 +70,7 @@ class SharedPlane:
     def __init__(self, width: int, reserved: int) -> None:
         self.width = width
         self._codes, self._scales, rows = _reserved(width, reserved)
+        self.reserved = rows * (width + 4)
         self.codes: Codes = self._codes.array(np.int8, rows * width).reshape(rows, width)
         self.scales: Scales = self._scales.array(np.float32, rows)
         self._changes: deque[Change] | None = None
@@ -182,10 +193,12 @@ class Reserved:
 def _reserved(width: int, size: int) -> tuple[Reserved, Reserved, int]:
     """Room for codes and for scales, and for how many rows: as many as the system grants."""
     rows = size // (width + 4) // PAGE * PAGE
+    if rows < LEAST_ROWS:
+        raise Unavailable("no address space for vectors: there are too many dimensions")
     while True:
         try:
             return Reserved(rows * width), Reserved(4 * rows), rows
         except OSError as error:
-            if rows <= LEAST_ROWS:
-                raise Unavailable(f"no address space for vectors: {error.strerror}") from error
             rows = rows // 2 // PAGE * PAGE
+            if rows < LEAST_ROWS:
+                raise Unavailable(f"no address space for vectors: {error.strerror}") from error

@@ -1,5 +1,7 @@
 """The planes of an arena once more where a device reads them, row for row."""
 
+from weakref import WeakKeyDictionary
+
 import numpy as np
 
 from semvec.kernels.arena import Change, SharedPlane
@@ -18,7 +20,7 @@ class Mirror:
 
     def __init__(self, kernels: Kernels) -> None:
         self._kernels = kernels
-        self._copies: dict[SharedPlane, Rows] = {}
+        self._copies = WeakKeyDictionary[SharedPlane, Rows]()
 
     def rows(self, plane: SharedPlane) -> Rows:
         """The plane as it is by now: what was written before this call is there."""

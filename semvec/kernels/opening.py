@@ -1,9 +1,12 @@
 """The device that vectors are compared on, chosen once, when the server starts."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from semvec.errors import StartError
+from semvec.kernels.device import Device
 from semvec.kernels.protocol import Kernels
 
 log = logging.getLogger(__name__)
@@ -15,11 +18,15 @@ there twice for a moment, and the encoder and each launch need some."""
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Opened:
-    """A device whose kernels are compiled; `memory_bytes` is what vectors may take of it."""
+    """A device whose kernels are compiled; `memory_bytes` is what vectors may take of it.
+
+    `again` opens it once more, with a stream of its own, for another thread.
+    """
 
     kernels: Kernels
     name: str
     memory_bytes: int
+    again: Callable[[], Device] | None = None
 
 
 def open_device(device: str) -> Opened | None:
@@ -56,4 +63,5 @@ def _card(number: int) -> Opened:
 
     card = Card(number)
     free, total = card.memory
-    return Opened(CupyKernels(card), f"cuda:{number}, {card.name}, {total >> 20} MB", free // SHARE)
+    name = f"cuda:{number}, {card.name}, {total >> 20} MB"
+    return Opened(CupyKernels(card), name, free // SHARE, partial(Card, number))

@@ -10,8 +10,10 @@ from collections.abc import Callable
 from semvec import answers
 from semvec.audit import AuditLog
 from semvec.clock import Clock
+from semvec.embed.local import LocalEmbedder
 from semvec.embed.opening import open_embedder
 from semvec.embed.protocol import Embedder
+from semvec.embed.target import Target
 from semvec.errors import SemvecError
 from semvec.hot import HotSessions, Scans
 from semvec.hot.steering import Steering
@@ -123,9 +125,16 @@ class Service:
             self._hot.limit(opened.memory_bytes)
         await self.database.open()
         await self._revocations.start()
-        if self._embedder is not None:
-            await self._embedder.start()
+        await self._start_embedder(opened)
         self._sweeper = asyncio.create_task(self._sweep())
+
+    async def _start_embedder(self, opened: Opened | None) -> None:
+        """On the device too, if it is one that knows how."""
+        again = None if opened is None else opened.again
+        if again is not None and isinstance(self._embedder, LocalEmbedder):
+            await self._embedder.start(Target(again))
+        elif self._embedder is not None:
+            await self._embedder.start()
 
     async def close(self) -> None:
         """Commit, snapshot, close embedder and storage."""

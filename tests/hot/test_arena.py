@@ -3,10 +3,13 @@
 import asyncio
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from semvec.embed.local import LocalEmbedder
+from semvec.embed.target import Target
 from semvec.hot import Hot, HotSessions, Scans
 from semvec.kernels.arena import Arena
 from semvec.kernels.opening import Opened
@@ -18,6 +21,7 @@ from semvec.session.verify import recalled
 from semvec.store import Store
 from tests import services
 from tests.kernels.conftest import emulated
+from tests.kernels.emulated import Emulated
 from tests.services import OWNER, HeldClock, running
 from tests.session.conversations import DIMENSION, play, unit, worded
 
@@ -142,6 +146,18 @@ async def test_less_memory_on_the_device_is_the_limit(database_url: str) -> None
                     await asyncio.sleep(0.001)
             assert service.resident == expected
     assert asked == ["cuda:0", "cuda:0"]
+
+
+async def test_the_embedder_is_opened_on_the_same_device(sqlite_url: str) -> None:
+    class Noted(LocalEmbedder):
+        async def start(self, device: Target | None = None) -> None:
+            self.device = device
+
+    for again in (None, Emulated):
+        embedder = Noted(Path("model"))
+        opened = Opened(emulated(), "for a test", 1 << 30, again)
+        async with running(sqlite_url, embedder=embedder, open_device=partial(given, opened)):
+            assert (None if embedder.device is None else embedder.device.open) is again
 
 
 def given(opened: Opened | None, device: str) -> Opened | None:

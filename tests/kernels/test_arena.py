@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from semvec.errors import Unavailable
-from semvec.kernels.arena import Arena, Free, Reserved
+from semvec.kernels.arena import Arena, Free, Reserved, SharedPlane
 from semvec.kernels.pages import PAGE, PART, Lease, OwnPlane
 
 MIB = 1 << 20
@@ -141,13 +141,21 @@ def test_less_address_space_makes_a_smaller_plane(monkeypatch: pytest.MonkeyPatc
             super().__init__(size)
 
     monkeypatch.setattr("semvec.kernels.arena.Reserved", Scarce)
-    assert 16 * MIB < arena_bytes(384) <= 64 * MIB
+    assert 16 * MIB < Arena(0).plane(384).codes.nbytes <= 64 * MIB
     with pytest.raises(Unavailable, match="no address space for vectors: Cannot allocate"):
         Arena(0).plane(16384)
 
 
-def arena_bytes(width: int) -> int:
-    return int(Arena(0).plane(width).codes.nbytes)
+def test_any_number_of_widths_leaves_address_space_and_a_plane_goes_with_its_last_row() -> None:
+    arena = Arena(64 << 30)
+    leases = [filled(arena, 1, width, 1) for width in range(1, 500)]
+    reserved = [lease.plane.reserved for lease in leases if isinstance(lease.plane, SharedPlane)]
+    assert sum(reserved) < 1 << 46
+    assert min(reserved) > 1 << 20
+    assert max(reserved) > 200 << 30
+    leases.clear()
+    assert arena.nbytes == 0
+    assert arena.plane(7).reserved > 200 << 30
 
 
 def test_a_plane_of_ones_own_has_no_more_rows_than_were_asked_for() -> None:
