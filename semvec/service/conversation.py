@@ -69,7 +69,7 @@ class Conversation:
             heard = hear(hot.session.drift, answer, asked, reset=reset_context)
         query, now = Query(asked.text, asked.vector, asked.tokens), self._clock()
         hot, search, found = await self._recall.search(
-            hot, query, archived, CONTEXT_MEMORIES, now, cosines
+            hot, query, archived, CONTEXT_MEMORIES, now, cosines, learnt=learn
         )
         session = hot.session
         similarity, known = search.familiar(short_circuit_threshold)

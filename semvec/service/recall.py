@@ -1,10 +1,11 @@
 """What sessions recall: for a question, for their state, one memory by its hash."""
 
+import logging
 from collections.abc import Sequence
 
 from semvec import answers
 from semvec.clock import Clock
-from semvec.errors import NotFound
+from semvec.errors import NotFound, Unavailable
 from semvec.hot import Hot, HotSessions, Scans
 from semvec.intake import Intake, Text
 from semvec.session.events import MemoryRecord, decode_memory
@@ -14,6 +15,8 @@ from semvec.session.session import Session
 from semvec.store import Store
 from semvec.vectors import Vector, unit_vector, unpacked
 from semvec.words import terms
+
+log = logging.getLogger(__name__)
 
 TRIES = 3
 """Times that a session may change while it is searched elsewhere; then it is searched at once."""
@@ -79,29 +82,50 @@ class Recall:
         k: int,
         now: float,
         cosines: Vector | None = None,
+        *,
+        learnt: bool = False,
     ) -> tuple[Hot, Search, list[Found]]:
         """The best k for a query. `cosines`, shape (count,), are its vector's to the rows as they
-        are, if they are known.
+        are, if they are known. The copy is a newer one where this one has gone meanwhile.
 
-        The copy is a newer one where this one has gone meanwhile. Raises Unavailable.
+        Raises Unavailable, but not where the request has `learnt` something: it is done here then.
         """
-        for _ in range(TRIES):
-            session, seq = hot.session, hot.session.seq
-            if cosines is None:
-                cosines = await self._cosines(session, query)
-            if session.seq == seq:
-                search = Search(session, query, cosines, now, archived)
-                found = await self._scans.best(search, k)
-                if session.seq == seq:
-                    return hot, search, found
-            cosines, before = None, hot
-            hot = await self._hot.settled(before)
-            if hot is not before:
-                archived = await self.archived(hot, query.text)
-                hot = await self._hot.settled(hot)
+        try:
+            for _ in range(TRIES):
+                found = await self._searched(hot.session, query, archived, k, now, cosines)
+                if found is not None:
+                    return hot, *found
+                cosines, before = None, hot
+                hot = await self._hot.settled(before)
+                if hot is not before:
+                    archived = await self.archived(hot, query.text)
+                    hot = await self._hot.settled(hot)
+        except Unavailable as error:
+            if not learnt:
+                raise
+            log.warning("searched without the device: %s", error)
         cosines = hot.session.memories.cosines(query.vector[None]).reshape(-1)
         search = Search(hot.session, query, cosines, now, archived)
         return hot, search, search.best(k)
+
+    async def _searched(
+        self,
+        session: Session,
+        query: Query,
+        archived: Sequence[MemoryRecord],
+        k: int,
+        now: float,
+        cosines: Vector | None,
+    ) -> tuple[Search, list[Found]] | None:
+        """None where the session has changed meanwhile."""
+        seq = session.seq
+        if cosines is None:
+            cosines = await self._cosines(session, query)
+        if session.seq != seq:
+            return None
+        search = Search(session, query, cosines, now, archived)
+        found = await self._scans.best(search, k)
+        return (search, found) if session.seq == seq else None
 
     async def _cosines(self, session: Session, query: Query) -> Vector:
         return (await self._scans.cosines(session.memories, query.vector[None])).reshape(-1)

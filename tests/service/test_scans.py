@@ -253,6 +253,9 @@ async def test_a_device_that_fails_refuses_work_and_loses_nothing(database_url: 
         with pytest.raises(Unavailable, match="the GPU fails"):
             await hear(sessions, hot, response=worded("not to be learnt"))
         assert (hot.live, hot.session.seq) == (True, seq)
+        asked = query("the red kite")  # of a request whose event is committed already
+        _, _, found = await recall.search(hot, asked, [], 5, 5000.0, learnt=True)
+        agree(found, here(hot, asked, [], 5))
         slow.fault = None
         await hear(sessions, hot, response=worded("learnt at last"), reset=True)
         _, _, found = await recall.search(hot, query("learnt at last"), [], 5, 5000.0)
