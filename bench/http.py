@@ -19,6 +19,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 import orjson
@@ -53,13 +54,24 @@ class Figures:
 class Server:
     """A server process on a port of this machine."""
 
-    def __init__(self, command: Sequence[str], **environment: str) -> None:
+    def __init__(
+        self, command: Sequence[str], log: TextIO | None = None, **environment: str
+    ) -> None:
+        """What it logs goes to `log`, else where this process' errors go."""
         self._process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment}
+            command,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            env={**os.environ, **environment},
         )
         assert self._process.stdout is not None
         self.port = int(self._process.stdout.readline().rstrip("/\n").rpartition(":")[2])
         self._usage = psutil.Process(self._process.pid)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def cpu(self) -> float:
         """Seconds of CPU so far, all threads."""
@@ -68,6 +80,9 @@ class Server:
 
     def resident_mb(self) -> float:
         return float(self._usage.memory_info().rss) / 2**20
+
+    def signal(self, number: int) -> None:
+        self._process.send_signal(number)
 
     def stop(self) -> None:
         self._process.terminate()

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from semvec.groups.observer import AnomalyType, Detail
 from semvec.session.drift import Phase as DriftPhase
 from semvec.session.state import Phase, Switch
 from semvec.session.verify import Check
@@ -213,6 +214,124 @@ class EntityRemoved:
     session_id: str
     key: str
     removed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Transferred:
+    """`delta_norm` is how far the target's state has moved."""
+
+    source_session_id: str
+    target_session_id: str
+    delta_norm: float
+
+
+@dataclass(frozen=True, slots=True)
+class Switched:
+    active_user: str
+    previous_user: str
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveUser:
+    active_user: str
+
+
+@dataclass(frozen=True, slots=True)
+class UserSession:
+    session_id: str
+    dimension: int | None
+    created_at: float
+    last_used_at: float
+    interaction_count: int
+    total_memories: int
+    trust: float
+
+
+@dataclass(frozen=True, slots=True)
+class UserState:
+    """`saved_at` is when the user was last switched away from; `sessions` are those used last,
+    `session_count` counts all."""
+
+    active: bool
+    created_at: float | None
+    saved_at: float | None
+    session_count: int
+    sessions: list[UserSession]
+
+
+@dataclass(frozen=True, slots=True)
+class SerializedUser:
+    user_id: str
+    state: UserState
+
+
+@dataclass(frozen=True, slots=True)
+class Consensus:
+    accepted: bool
+    trust_scores: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """By session, the 1,000 used last."""
+
+    trust_scores: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class ObserverInfo:
+    observer_id: str
+    registered_regions: int
+    meta_session_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Anomaly:
+    type: AnomalyType
+    detected_at: float
+    details: dict[str, Detail]
+
+
+@dataclass(frozen=True, slots=True)
+class ObserverSummary:
+    """`recent_anomalies` are the newest of the `anomaly_count` that the log holds."""
+
+    observer_id: str
+    registered_regions: int
+    total_clusters_observed: int
+    last_sample_at: float | None
+    anomaly_count: int
+    recent_anomalies: list[Anomaly]
+    meta_session_id: str
+    sample_interval_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ObserverSample:
+    """`total_anomalies` are those in the log after the sample."""
+
+    sampled_at: float
+    sample_duration_ms: float
+    regions_sampled: int
+    regions_registered: int
+    clusters_sampled: int
+    new_anomalies: int
+    total_anomalies: int
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    registered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Unregistered:
+    unregistered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    cleared: int
 
 
 @dataclass(frozen=True, slots=True)

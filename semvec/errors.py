@@ -106,6 +106,12 @@ class TooManyRequests(SemvecError):
         self.retry_after = retry_after
 
 
+class NotConfigured(SemvecError):
+    """The operator has not set what this needs."""
+
+    status = 503
+
+
 class Unavailable(SemvecError):
     """The server cannot do this now; the same request may succeed later.
 

@@ -1,6 +1,7 @@
 """What clients send, as sessions take it: texts with unit vectors, profiles of new sessions."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import NotRequired, TypedDict
 
@@ -8,6 +9,7 @@ from semvec.embed.protocol import Embedder
 from semvec.errors import Invalid
 from semvec.session.events import PolicyVector, Profile
 from semvec.session.turn import Said
+from semvec.telemetry.protocol import Span
 from semvec.vectors import Encoding, packed, unit_vector
 
 LARGEST_DIMENSION = 16_384
@@ -43,8 +45,12 @@ class NewSession:
 
 
 class Intake:
-    def __init__(self, embedder: Embedder | None, long_term: int) -> None:
-        self._embedder, self._long_term = embedder, long_term
+    def __init__(self, embedder: Embedder | None, long_term: int, span: Span = nullcontext) -> None:
+        self._embedder, self._long_term, self._span = embedder, long_term, span
+
+    @property
+    def embeds(self) -> bool:
+        return self._embedder is not None
 
     def profile(self, wanted: NewSession) -> Profile:
         """What a new session is made with; the embedder's model unless the dimension is another."""
@@ -125,7 +131,8 @@ class Intake:
     async def _encode(self, profile: Profile, words: list[str]) -> list[Encoding]:
         """Without token vectors where the session does not hold such as the embedder gives."""
         assert self._embedder is not None
-        encodings = await self._embedder.encode(words)
+        with self._span("encode"):
+            encodings = await self._embedder.encode(words)
         if self._embedder.token_dimension == profile.token_dimension:
             return encodings
         return [Encoding(each.vector) for each in encodings]

@@ -21,6 +21,15 @@ class Page(Generic[Item]):
     total: int
 
 
+@dataclass(frozen=True, slots=True)
+class Excerpt(Generic[Item]):
+    """One page of a list that stands inside of a body."""
+
+    body: Item
+    next_cursor: str | None
+    total: int
+
+
 def cursor_of(position: int) -> str:
     return base64.urlsafe_b64encode(position.to_bytes(8, "big")).decode().rstrip("=")
 

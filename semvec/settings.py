@@ -187,6 +187,34 @@ class Settings(BaseModel):
         description="networks whose X-Forwarded-For or X-Real-IP is believed; none: nobody's",
     )
 
+    log_format: Literal["auto", "console", "json"] = Field(
+        default="auto", description="auto: console on a terminal, json elsewhere"
+    )
+    metrics_user: Text | None = Field(
+        default=None,
+        validation_alias="METRICS_USER",
+        description="name that /metrics asks for; it is off without both",
+    )
+    metrics_password: Text | None = Field(
+        default=None,
+        validation_alias="METRICS_PASSWORD",
+        repr=False,
+        description="password that /metrics asks for",
+    )
+    traces_exporter: Text | None = Field(
+        default=None,
+        validation_alias="OTEL_TRACES_EXPORTER",
+        description="otlp: traces are on, none: they are off; unset: on where it is said where "
+        "they go",
+    )
+    traces_endpoint: Text | None = Field(
+        default=None,
+        validation_alias=AliasChoices(
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"
+        ),
+        description="where traces go, over HTTP; also read from OTEL_EXPORTER_OTLP_ENDPOINT",
+    )
+
     rate_limit: bool = Field(
         default=True, description="off: no limits at all (a gateway in front has them, benchmarks)"
     )
@@ -258,6 +286,12 @@ class Settings(BaseModel):
     )
     max_connections_per_ip: Count = Field(
         default=2048, description="open connections of one address (IPv6: of one /64)"
+    )
+    max_streams: Count = Field(
+        default=16, description="event streams that one licence subject may have open"
+    )
+    stream_heartbeat_s: Seconds = Field(
+        default=15, description="silence on an event stream after which a sign of life is sent"
     )
     repeats_per_subject: Count = Field(
         default=100_000,

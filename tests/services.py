@@ -58,7 +58,7 @@ async def running(
         chosen,
         clock or HeldClock(),
         lambda: f"made-{id(ids)}-{next(ids)}",
-        open_device,
+        open_device=open_device,
     )
     await service.start()
     try:
@@ -169,7 +169,7 @@ async def put(service: Service, key: str, value: str = "v", owner: str = OWNER) 
 
 async def find(service: Service, q: str = "", owner: str = OWNER) -> list[tuple[str, str, int]]:
     found = await service.literals.find(owner, "s", q=q, max_results=1000)
-    return [(each.key, each.value, each.access_count) for each in found.entities]
+    return [(each.key, each.value, each.access_count) for each in found.body.entities]
 
 
 async def evicted(service: Service, clock: HeldClock) -> None:

@@ -170,7 +170,7 @@ def test_the_table_of_settings_is_complete_and_true() -> None:
     rows = [
         row
         for row in text.splitlines()
-        if row.startswith(("| `--", "| `DATA", "| `CORS", "| `SEMVEC"))
+        if row.startswith(("| `--", "| `DATA", "| `CORS", "| `METRICS", "| `OTEL", "| `SEMVEC"))
     ]
     expected = [f"| `{one.name}` | {one.default} | {one.meaning} |" for one in declarations()]
     assert rows == expected

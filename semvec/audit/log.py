@@ -79,10 +79,12 @@ class AuditLog:
 
     async def verify(self, ends: Iterable[Link] = ()) -> Report:
         """Whether all rows are as they were written, among them those in `ends`."""
-        known = [named for row in await self._store.openings() for named in named_by(row)]
-        inspection = Inspection([*known, *((ELSEWHERE, end) for end in ends)])
-        async for begin, page in self._store.chains():
-            inspection.see(begin, page)
+        async with self._store.trail() as trail:
+            known = [named for row in await trail.openings() for named in named_by(row)]
+            known += ((ELSEWHERE, end) for end in ends)
+            inspection = Inspection(trail.begins, known)
+            async for page in trail.pages():
+                inspection.see(page)
         return inspection.report()
 
 

@@ -6,6 +6,7 @@ from semvec.store import Entry
 MINUTE_S = 60.0
 MOST = 4096
 """Addresses that are counted apart; beyond that all others together are one."""
+ROWS = MOST + 1
 ACTION = "login.refused"
 RESOURCE = "login"
 
@@ -33,7 +34,7 @@ class Refusals:
 
     def give_back(self, entries: list[Entry]) -> None:
         """Those that could not be put on record, as far as there is room."""
-        self._over = [*entries, *self._over][:MOST]
+        self._over = [*entries, *self._over][:ROWS]
 
     def _turn(self, *, at_once: bool = False) -> None:
         minute = self._clock() // MINUTE_S * MINUTE_S
@@ -43,6 +44,6 @@ class Refusals:
             Entry(self._minute, "", ACTION, RESOURCE, 401, "", address, f'{{"count":{count}}}')
             for address, count in self._counts.items()
         ]
-        self._over = [*self._over, *rows][:MOST]
+        self._over = [*self._over, *rows][:ROWS]
         self._counts.clear()
         self._minute = minute

@@ -40,29 +40,25 @@ class Report:
 
 
 class Inspection:
-    """Sees the rows of all chains, those of a chain in order, and notes what does not fit.
+    """Sees all rows, oldest first, and notes what does not fit.
 
-    `known` are rows that have to be there, or to be pruned: whoever says so, and where and what.
+    `begins` are the links before the first rows of the chains. `known` are rows that have to be
+    there, or to be pruned: whoever says so, and where and what.
     """
 
-    def __init__(self, known: Iterable[tuple[str, Link]]) -> None:
+    def __init__(self, begins: Iterable[Link], known: Iterable[tuple[str, Link]]) -> None:
+        self._begins = {begin.chain: begin for begin in begins}
+        self._ends = dict(self._begins)
         self._known: dict[tuple[int, int], dict[bytes, str]] = {}
         for who, link in known:
             self._known.setdefault((link.chain, link.seq), {})[link.hash] = who
         self._rows = 0
-        self._begun: dict[int, Link] = {}
-        self._ends: dict[int, Link] = {}
-        self._last_ids: dict[int, int] = {}
         self._faults: list[Fault] = []
 
-    def see(self, begin: Link, page: Iterable[Recorded]) -> None:
-        """Rows of one chain after `begin`, or after those of it seen before."""
-        self._begun[begin.chain] = begin
-        end = self._ends.setdefault(begin.chain, begin)
+    def see(self, page: Iterable[Recorded]) -> None:
         for row in page:
-            self._faults += self._wrong(end, row)
-            end = self._ends[row.chain] = Link(row.chain, row.seq, row.hash)
-            self._last_ids[row.chain] = row.id
+            self._faults += self._wrong(row)
+            self._ends[row.chain] = Link(row.chain, row.seq, row.hash)
             self._rows += 1
 
     def report(self) -> Report:
@@ -75,20 +71,23 @@ class Inspection:
         faults = sorted([*self._faults, *missing], key=lambda fault: (fault.chain, fault.seq))
         return Report(self._rows, [*self._ends.values()], faults)
 
-    def _wrong(self, end: Link, row: Recorded) -> Iterator[Fault]:
-        if row.seq != end.seq + 1:
+    def _wrong(self, row: Recorded) -> Iterator[Fault]:
+        end = self._ends.get(row.chain)
+        if end is None:
+            yield Fault(row.chain, row.seq, "there is no such chain")
+        elif row.seq <= end.seq:
+            yield Fault(row.chain, row.seq, f"it comes after row {end.seq}")
+        elif row.seq > end.seq + 1:
             missing = f"{end.seq + 1}" + (f" to {row.seq - 1}" if row.seq > end.seq + 2 else "")
             yield Fault(row.chain, row.seq, f"before it, row {missing} is missing")
         elif digest(end.hash, row.chain, row.seq, row.entry) != row.hash:
             yield Fault(row.chain, row.seq, "it does not hash on top of the row before it")
-        if row.id <= self._last_ids.get(row.chain, 0):
-            yield Fault(row.chain, row.seq, f"its id {row.id} is out of order")
         for hash, who in self._known.pop((row.chain, row.seq), {}).items():
             if hash != row.hash:
                 yield Fault(row.chain, row.seq, f"it is not the row that {who} names")
 
     def _pruned(self, chain: int, seq: int) -> bool:
-        begin = self._begun.get(chain)
+        begin = self._begins.get(chain)
         return begin is not None and seq <= begin.seq
 
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from semvec.embed.on_device import DeviceModel
 from semvec.embed.target import Target
 from semvec.embed.windows import Window
 from semvec.errors import Unavailable
+from semvec.telemetry.protocol import SILENT, Batches
 from semvec.tokens import projection
 from semvec.vectors import Encoding
 
@@ -37,6 +39,7 @@ class _Text:
 
     text: str
     done: asyncio.Future[Encoding]
+    since: float = field(default_factory=time.monotonic)
     parts: dict[int, Encoded] = field(default_factory=dict)
     count: int = 0
 
@@ -85,12 +88,14 @@ class LocalEmbedder:
         model_name: str | None = None,
         sums: Mapping[str, str] | None = None,
         threads: int | None = None,
+        telemetry: Batches = SILENT,
     ) -> None:
         """`sums` are SHA-256 by file name; `threads` are as many as cores unless given, with a
         device at most DEVICE_THREADS."""
         self._directory = directory
         self._model_name = model_name or directory.name or str(directory)
         self._sums = sums
+        self._telemetry = telemetry
         self._count = threads or _cores()
         self._queue: SimpleQueue[_Piece | None] = SimpleQueue()
         self._counting = threading.Lock()
@@ -163,7 +168,7 @@ class LocalEmbedder:
         if device is not None:
             try:
                 return DeviceModel.of(model, device)
-            except (MemoryError, Unavailable, ValueError) as error:
+            except (ImportError, MemoryError, Unavailable, ValueError) as error:
                 log.warning("%s is encoded on the CPU: %s", self._model_name, error)
         return Model.of(model)
 
@@ -183,6 +188,17 @@ class LocalEmbedder:
         if self._closed and not self._open:
             self._drained.set()
 
+    def _end(
+        self, batch: Sequence[_Task], outcomes: Sequence[_Outcome], began: float, took: float
+    ) -> None:
+        """On the event loop: one forward pass is over."""
+        self._finish(outcomes)
+        if any(isinstance(outcome, Exception) for _, outcome in outcomes):
+            self._telemetry.failed()
+        else:
+            since = min(task.text.since for task in batch)
+            self._telemetry.done(len(batch), began - since, took)
+
     def _work(self, model: Encoder, loop: asyncio.AbstractEventLoop) -> None:
         """One thread's life, until it takes None from the queue."""
         while (first := self._queue.get()) is not None:
@@ -195,7 +211,10 @@ class LocalEmbedder:
                 except Exception as error:
                     loop.call_soon_threadsafe(self._finish, [(piece.text, error)])
             for batch in _batches(tasks, model.pace):
-                loop.call_soon_threadsafe(self._finish, self._encode(model, batch))
+                began = time.monotonic()
+                outcomes = self._encode(model, batch)
+                took = time.monotonic() - began
+                loop.call_soon_threadsafe(self._end, batch, outcomes, began, took)
 
     def _take(self, first: _Piece, most: int) -> list[_Piece]:
         """This thread's share of what waits."""

@@ -66,7 +66,7 @@ class DeviceModel:
         try:
             passed = self._thread.submit(self._forward.run, packed).result()
         except (MemoryError, RuntimeError) as error:
-            raise Unavailable(f"the encoder's device failed: {error}") from error
+            raise Unavailable("the encoder's device failed", reason=str(error)) from error
         return _parts(windows, packed, passed)
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ import numpy as np
 from yarl import URL
 
 from semvec.errors import Unavailable
+from semvec.telemetry.protocol import SILENT, Batches
 from semvec.vectors import Encoding, Vector
 
 BATCH_TEXTS = 32
@@ -65,6 +67,7 @@ class RemoteEmbedder:
         model: str | None = None,
         api_key: str | None = None,
         patience: Patience | None = None,
+        telemetry: Batches = SILENT,
     ) -> None:
         """ValueError for a URL that cannot be used, or if OpenAI's form lacks a model's name."""
         self._url, self._tei = _endpoint(URL(url))
@@ -75,6 +78,7 @@ class RemoteEmbedder:
         if api_key:
             self._headers["Authorization"] = f"Bearer {api_key}"
         self._patience = patience or Patience()
+        self._telemetry = telemetry
         self._session: aiohttp.ClientSession | None = None
         self._dimension: int | None = None
         self._slots = asyncio.Semaphore(PARALLEL_REQUESTS)
@@ -122,17 +126,22 @@ class RemoteEmbedder:
     async def _request(self, texts: Sequence[str]) -> list[Vector]:
         """Unit vectors of one batch, asked for again as long as that may help."""
         patience = self._patience
-        pause = patience.pause
+        pause, asked = patience.pause, time.monotonic()
         for left in reversed(range(patience.attempts)):
             try:
                 async with self._slots:
+                    began = time.monotonic()
                     reply = await self._post(self._body(texts))
-                return _unit(self._rows(reply, len(texts)), self._dimension)
+                vectors = _unit(self._rows(reply, len(texts)), self._dimension)
+                self._telemetry.done(len(texts), began - asked, time.monotonic() - began)
+                return vectors
             except _Passing as error:
+                self._telemetry.failed()
                 wait = pause if error.wait is None else error.wait
                 if not left or wait > patience.longest_pause:
                     raise Unavailable(str(error), max(1, math.ceil(wait))) from error
             except (ValueError, msgspec.DecodeError) as error:
+                self._telemetry.failed()
                 raise Unavailable("the embedder gave a bad reply", reason=str(error)) from error
             await asyncio.sleep(wait)
             pause = min(2 * pause, patience.longest_pause)

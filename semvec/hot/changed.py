@@ -1,6 +1,6 @@
 """What a change has come to."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from semvec.hot.copy import Hot, Name
@@ -8,7 +8,7 @@ from semvec.persistence import Next
 from semvec.session.events import Turn
 from semvec.session.plan import Plan
 from semvec.session.session import Session
-from semvec.store import Append
+from semvec.store import Append, Part
 from semvec.vectors import Vector
 
 
@@ -51,3 +51,7 @@ class Steered:
     key: int
     decide: Callable[[Session], Next]
     blind: Append | None = None
+
+
+Beside = Callable[[Hot, Turn], Awaitable[Sequence[Part]]]
+"""What has to be committed with a turn of a session, or not at all."""

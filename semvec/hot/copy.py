@@ -5,10 +5,11 @@ from collections import Counter
 from collections.abc import Iterable
 
 from semvec.errors import Unavailable
-from semvec.persistence import NOTHING_SAVED, Next, Saved
+from semvec.kernels.pages import Planes
+from semvec.persistence import NOTHING_SAVED, Next, Saved, rebuilt
 from semvec.session.events import Access, MemoryRecord, Turn
 from semvec.session.session import Session
-from semvec.store import Kind, Unit, unit_at_work
+from semvec.store import Kind, Stored, Unit, unit_at_work
 
 Name = tuple[str, str]
 """Owner and session id."""
@@ -114,3 +115,9 @@ class Hot:
                 left = Access(access.memory_id, later.count - access.count, later.at)
                 self.touched[access.memory_id] = left
         self.used -= Counter({use.id: use.count for use in event.used})
+
+
+def rebuild(name: Name, stored: Stored, now: float, planes: Planes | None = None) -> Hot:
+    """A hot copy out of storage."""
+    session, saved = rebuilt(stored, planes)
+    return Hot(name, stored.head.key, session, now, saved, stored.head.kind)

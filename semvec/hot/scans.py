@@ -7,12 +7,13 @@ there together.
 
 from collections.abc import Sequence
 
-from semvec.kernels.batcher import Batcher, Observer
+from semvec.kernels.batcher import Batcher
 from semvec.kernels.launches import Compare, Launches
 from semvec.kernels.opening import Opened
 from semvec.session.match import Question
 from semvec.session.memory import Memories
 from semvec.session.search import Found, Search
+from semvec.telemetry.protocol import SILENT, Batches
 from semvec.vectors import Vector
 
 LARGE = 4_000_000
@@ -22,8 +23,8 @@ WORTH_A_LAUNCH = 100_000
 
 
 class Scans:
-    def __init__(self, observer: Observer | None = None) -> None:
-        self._batcher = Batcher(observer)
+    def __init__(self, telemetry: Batches = SILENT) -> None:
+        self._batcher = Batcher(telemetry)
         self._device: Launches | None = None
 
     def use(self, opened: Opened | None) -> None:

@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import nullcontext
 from contextvars import Context
 from functools import partial
 from itertools import islice
@@ -12,16 +14,16 @@ from typing import TypeVar
 
 from semvec.clock import Clock
 from semvec.errors import Conflict, NotFound, SemvecError, Unavailable
-from semvec.hot.changed import Changed
+from semvec.hot.changed import Beside, Changed
 from semvec.hot.consolidating import Consolidating
-from semvec.hot.copy import Hot, Name
+from semvec.hot.copy import Hot, Name, rebuild
 from semvec.hot.scans import Scans
+from semvec.hot.telling import tell
 from semvec.hot.units import Units
 from semvec.kernels.pages import Planes
 from semvec.persistence import (
     Next,
     append_of,
-    rebuilt,
     replay,
     saved_with,
     seen,
@@ -30,7 +32,6 @@ from semvec.persistence import (
 from semvec.session.events import (
     Created,
     MemoryRecord,
-    Turn,
     Use,
     decode_memory,
     encode_event,
@@ -38,8 +39,11 @@ from semvec.session.events import (
 from semvec.session.literals import Entry
 from semvec.session.plan import Plan
 from semvec.session.session import Session
+from semvec.session.steering import Mean, moved
 from semvec.session.turn import decide_turn, plan_turn
-from semvec.store import Kind, Part, Replace, Store, Stored, unit_at_work
+from semvec.store import Kind, Part, Replace, Store, unit_at_work
+from semvec.telemetry.protocol import SILENT, Reason, SessionLife, Span
+from semvec.vectors import Vector
 
 log = logging.getLogger(__name__)
 
@@ -53,11 +57,8 @@ TOGETHER = 64
 """Sessions that leave at once on shutdown, so that their snapshots share commits."""
 CLOSING_S = 2.5
 """What shutdown may spend on snapshots; the journal has everything anyway."""
-OWNED = MappingProxyType({Kind.BACKING: "cluster", Kind.META: "region"})
+OWNED = MappingProxyType({Kind.BACKING: "cluster", Kind.META: "region or the observer"})
 """What sessions that are not plain stand behind."""
-
-Beside = Callable[[Hot, Turn], Awaitable[Sequence[Part]]]
-"""What has to be committed with a turn of a session, or not at all."""
 
 
 class HotSessions:
@@ -77,9 +78,12 @@ class HotSessions:
         max_sessions: int,
         memory_bytes: int,
         idle_ttl_s: float,
+        telemetry: SessionLife = SILENT,
+        span: Span = nullcontext,
     ) -> None:
         self._store, self._clock = store, clock
         self._planes, self._scans = planes, scans
+        self._telemetry, self._span = telemetry, span
         self._max_sessions, self._memory_bytes = max_sessions, memory_bytes
         self._idle_ttl_s = idle_ttl_s
         self._hot: OrderedDict[Name, Hot] = OrderedDict()
@@ -91,6 +95,11 @@ class HotSessions:
 
     def __len__(self) -> int:
         return len(self._hot)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that they take together."""
+        return self._nbytes
 
     def is_resident(self, name: Name, key: int) -> bool:
         hot = self._hot.get(name)
@@ -130,17 +139,32 @@ class HotSessions:
     async def change(
         self, hot: Hot, plan: Callable[[Session], Plan], beside: Beside | None = None
     ) -> Changed:
-        """Decide an event on the session as it is, commit it with what belongs `beside` it, apply
-        it.
+        """Decide an event on the session, commit it with what belongs `beside` it, apply it.
 
         It is planned again when another process was faster. Raises NotFound, Unavailable.
         """
+        return await self._decided(hot, lambda it: self._attempt(it, plan(it.session), beside))
+
+    async def move(self, hot: Hot, toward: Vector, share: float) -> Mean:
+        """Have the state go this share of the way to a vector; where it was. Raises as `change`."""
+
+        async def attempt(there: Hot) -> Mean | None:
+            session = there.session
+            event = moved(session.state.interaction_count, toward, share, self._clock())
+            before = session.state.mean
+            return before if await self._commit(there, event) else None
+
+        return await self._decided(hot, attempt)
+
+    async def _decided(self, hot: Hot, attempt: Callable[[Hot], Awaitable[T | None]]) -> T:
+        """What comes of an attempt once no other process was faster."""
         for _ in range(ATTEMPTS):
             async with self.units.locked(hot):
                 if hot.live:
-                    changed = await self._attempt(hot, plan(hot.session), beside)
-                    if changed is not None:
-                        return changed
+                    decided = await attempt(hot)
+                    if decided is not None:
+                        return decided
+                    self._telemetry.repeated()
                     await self._catch_up(hot)
             if not hot.live:
                 name, key = hot.name, hot.key
@@ -194,6 +218,7 @@ class HotSessions:
         hot.unit = unit_at_work()
         hot.session.apply(event)
         hot.settle(event)
+        tell(event, self._telemetry)
         if hot.unit is None:
             self._advanced(hot)
 
@@ -221,7 +246,7 @@ class HotSessions:
         """Start the eviction of sessions that are idle, or too many, or too large together."""
         horizon = self._clock() - self._idle_ttl_s
         for hot in [hot for hot in self._hot.values() if hot.used_at < horizon]:
-            self._send_off(hot)
+            self._send_off(hot, "idle")
         self._make_room()
 
     async def close(self) -> None:
@@ -230,7 +255,8 @@ class HotSessions:
             async with asyncio.timeout(CLOSING_S):
                 waiting = list(self._hot.values())
                 for start in range(0, len(waiting), TOGETHER):
-                    await asyncio.gather(*map(self._evict, waiting[start : start + TOGETHER]))
+                    leaving = waiting[start : start + TOGETHER]
+                    await asyncio.gather(*(self._evict(hot, "closing") for hot in leaving))
         except TimeoutError:
             log.warning("%d sessions close without a snapshot", len(self._hot))
         for task in self._background:
@@ -241,7 +267,7 @@ class HotSessions:
         if (made := self.units.made(name)) is not None:
             return made
         while (hot := self._hot.get(name) or await self._brought(name)).ahead:
-            async with hot.lock:  # it is free when the copy is as it is committed, or dropped
+            async with self.units.locked(hot):  # free when the copy is committed, or dropped
                 pass
         hot.used_at = self._clock()
         if hot.live:
@@ -256,11 +282,14 @@ class HotSessions:
         return await asyncio.shield(loading)
 
     async def _load(self, name: Name) -> Hot:
+        began = time.monotonic()
         stored = await self._store.load(*name)
         if stored is None:
             raise session_not_found(name[1])
         now = self._clock()
-        return self._keep(await asyncio.to_thread(rebuild, name, stored, now, self._planes))
+        hot = self._keep(await asyncio.to_thread(rebuild, name, stored, now, self._planes))
+        self._telemetry.loaded(time.monotonic() - began)
+        return hot
 
     async def _supersede(self, name: Name, key: int, write: Awaitable[bool]) -> bool:
         """Write what no event tells; also where nobody can tell whether that took effect, no hot
@@ -321,7 +350,9 @@ class HotSessions:
         """Make `event` the session's next one; False where another process was faster."""
         append = append_of(hot.key, hot.session, event)
         try:
-            if not await self._store.append(append, *parts):
+            with self._span("commit"):
+                committed = await self._store.append(append, *parts)
+            if not committed:
                 return False
             self.apply(hot, event)
         except BaseException:
@@ -340,9 +371,10 @@ class HotSessions:
         """Save the session as it is now; a failure leaves the journal as it was."""
         if hot.ahead:
             return  # nobody knows yet whether it will be so; the unit's end asks again
-        hot.saving, saved = True, saved_with(hot.session)
+        hot.saving, saved, done = True, saved_with(hot.session), False
         try:
-            if await self._store.save_snapshot(snapshot_of(hot.key, hot.session, hot.saved)):
+            done = await self._store.save_snapshot(snapshot_of(hot.key, hot.session, hot.saved))
+            if done:
                 hot.saved = saved
         except SemvecError as error:
             log.warning("no snapshot of session %d: %s", hot.key, error)
@@ -350,8 +382,9 @@ class HotSessions:
             log.exception("no snapshot of session %d", hot.key)
         finally:
             hot.saving = False
+            self._telemetry.snapshot(done)
 
-    async def _evict(self, hot: Hot) -> None:
+    async def _evict(self, hot: Hot, reason: Reason) -> None:
         async with hot.lock:
             if not hot.live:
                 return
@@ -366,6 +399,7 @@ class HotSessions:
                 log.exception("session %d leaves memory unsaved", hot.key)
             finally:
                 self.drop(hot)
+                self._telemetry.evicted(reason)
 
     def _keep(self, hot: Hot) -> Hot:
         """The copy that stays: of two of a name the newer session's, of one session's the first."""
@@ -386,12 +420,12 @@ class HotSessions:
             if number <= 0 and nbytes <= 0:
                 return
             number, nbytes = number - 1, nbytes - hot.nbytes
-            self._send_off(hot)
+            self._send_off(hot, "room")
 
-    def _send_off(self, hot: Hot) -> None:
+    def _send_off(self, hot: Hot, reason: Reason) -> None:
         if not hot.leaving:
             hot.leaving = True
-            self._start(self._evict(hot))
+            self._start(self._evict(hot, reason))
 
     def _resize(self, hot: Hot) -> None:
         if hot.live:
@@ -405,12 +439,6 @@ class HotSessions:
         task = aside(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
-
-
-def rebuild(name: Name, stored: Stored, now: float, planes: Planes | None = None) -> Hot:
-    """A hot copy out of storage."""
-    session, saved = rebuilt(stored, planes)
-    return Hot(name, stored.head.key, session, now, saved, stored.head.kind)
 
 
 def session_not_found(session_id: str) -> NotFound:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from semvec.errors import Unavailable
+from semvec.telemetry.protocol import SILENT, Batches
 
 ROOM = 1024
 """Questions that may wait; as many as a launch takes a few milliseconds for."""
@@ -17,24 +18,6 @@ Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
 Launch = Callable[[Sequence[Asked]], Sequence[Answer]]
 """Answers many questions at once, in their order; runs on the thread."""
-
-
-class Observer(Protocol):
-    """Called on the event loop; times are in seconds."""
-
-    def done(self, size: int, waited: float, took: float) -> None:
-        """So many together; the first of them had waited when they were launched."""
-
-    def failed(self) -> None:
-        """A launch came to nothing."""
-
-
-class Unobserved:
-    def done(self, size: int, waited: float, took: float) -> None:
-        """Nobody wants to know."""
-
-    def failed(self) -> None:
-        """Nor this."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,8 +42,8 @@ class Batcher:
     are the event loop's.
     """
 
-    def __init__(self, observer: Observer | None = None, room: int = ROOM) -> None:
-        self._observer, self._room = observer or Unobserved(), room
+    def __init__(self, telemetry: Batches = SILENT, room: int = ROOM) -> None:
+        self._telemetry, self._room = telemetry, room
         self._waiting: list[Waiter] = []
         self._busy, self._closed = False, False
         self._begun = 0.0
@@ -115,9 +98,9 @@ class Batcher:
     def _settle(self, done: Done) -> None:
         self._busy = False
         waited = self._begun - min(waiter.since for waiter, _ in done)
-        self._observer.done(len(done), waited, time.monotonic() - self._begun)
+        self._telemetry.done(len(done), waited, time.monotonic() - self._begun)
         if any(isinstance(answer, Exception) for _, answer in done):
-            self._observer.failed()
+            self._telemetry.failed()
         for waiter, answer in done:
             if waiter.outcome.done():  # nobody waits for it any more
                 continue

@@ -59,7 +59,7 @@ class Verifier:
 
         Raises Unauthorized, or LicenseExpired where nothing is wrong but that its time is over.
         """
-        if len(token) > MAX_TOKEN_CHARS or not JWS.fullmatch(token):
+        if len(token) > MAX_TOKEN_CHARS or not token.isascii():
             raise _invalid("not a signed token")
         digest = _digest(token)
         known = self._checked.get(digest)
@@ -67,6 +67,8 @@ class Verifier:
             self._check_revocation(known.jti)
             self._checked.move_to_end(digest)
             return known.caller
+        if not JWS.fullmatch(token):
+            raise _invalid("not a signed token")
         claims = self._signed_claims(token)
         self._check_times(claims)
         self._check_revocation(claims.jti)
@@ -164,7 +166,7 @@ def build_verifier(
 
 
 def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode()).digest()
+    return hashlib.sha256(token.encode(errors="surrogateescape")).digest()
 
 
 def _say_tier(verifier: Verifier, license_key: str) -> None:

@@ -15,23 +15,21 @@ SECOND = 1_000_000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Limit:
-    """`interval` is what one token owes, `depth` what a bucket may owe; `of` is what it counts."""
+    """`interval` is what one token owes, `depth` what a bucket may owe, `window_s` the seconds in
+    which an empty bucket fills; `of` is what it counts."""
 
     name: str
     of: str
     rate: Rate
     interval: int
     depth: int
+    window_s: int
 
     @classmethod
     def make(cls, name: str, of: str, rate: Rate) -> "Limit":
         interval = round(SECOND / rate.per_second)
-        return cls(name, of, rate, interval, interval * rate.burst)
-
-    @property
-    def window_s(self) -> int:
-        """Seconds in which an empty bucket fills."""
-        return _seconds(self.depth)
+        depth = interval * rate.burst
+        return cls(name, of, rate, interval, depth, _seconds(depth))
 
 
 class Charge(NamedTuple):

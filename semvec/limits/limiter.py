@@ -2,8 +2,9 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from semvec.clock import Clock
@@ -15,6 +16,9 @@ from semvec.settings import Settings
 
 if TYPE_CHECKING:
     from semvec.limits.shared import SharedBuckets
+
+
+REMAINING = attrgetter("remaining")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +51,17 @@ class Limiter:
 
     async def count_request(self, client: str, caller: Caller | None) -> Standing | None:
         """One request from the address `client`; the bucket that refused or has the least left."""
-        licence = None if caller is None else self._limits.tiers[caller.tier]
-        subject = "" if caller is None else caller.subject
-        return await self._take((self._limits.address, client), (licence, subject))
+        charges = self._of_address(client)
+        if caller is not None and (licence := self._limits.tiers[caller.tier]) is not None:
+            charges.append(Charge(licence, caller.subject))
+        return await self._take(charges)
 
     async def count_refused_login(self, client: str) -> Standing | None:
         """As `count_request`, of a request whose token is missing or was refused."""
-        return await self._take((self._limits.address, client), (self._limits.logins, client))
+        charges = self._of_address(client)
+        if self._limits.logins is not None:
+            charges.append(Charge(self._limits.logins, client))
+        return await self._take(charges)
 
     def may_log_in(self, client: str) -> bool:
         """Whether a refused login of the address would not be one too many; counts nothing."""
@@ -64,20 +72,25 @@ class Limiter:
         if self._shared is not None:
             await self._shared.close()
 
-    async def _take(self, *wanted: tuple[Limit | None, str]) -> Standing | None:
-        charges = [Charge(limit, key) for limit, key in wanted if limit is not None]
+    def _of_address(self, client: str) -> list[Charge]:
+        address = self._limits.address
+        return [] if address is None else [Charge(address, client)]
+
+    async def _take(self, charges: Sequence[Charge]) -> Standing | None:
         if not charges:
             return None
-        standings = None if self._shared is None else await self._shared.take(charges)
-        if standings is None:
+        if self._shared is None:
             standings = self._local.take(charges)
-        else:
+        elif (judged := await self._shared.take(charges)) is not None:
+            standings = judged
             self._local.copy(charges, standings)
+        else:
+            standings = self._local.take(charges)
         last = standings[-1]
         if not last.allowed:
             self.refused[last.limit.name] += 1
             return last
-        return min(standings, key=lambda standing: standing.remaining)
+        return min(standings, key=REMAINING) if len(standings) > 1 else last
 
 
 def open_limiter(settings: Settings, clock: Clock = time.monotonic) -> Limiter | None:

@@ -22,37 +22,43 @@ class LocalBuckets:
         """Charges one after the other, up to the first that is refused."""
         now = self._now()
         standings = []
-        for charge in charges:
-            limit = charge.limit
-            owed = self._owed(charge, now)
-            allowed = owed + limit.interval <= limit.depth
+        for limit, key in charges:
+            table, depth = self._full_at[limit.name], limit.depth
+            owed = _owed(table.get(key, now), now, depth)
+            allowed = (more := owed + limit.interval) <= depth
             if allowed:
-                owed += limit.interval
-            self._put(charge, now + owed)
+                owed = more
+            self._put(table, key, now + owed)
             standings.append(Standing(limit, owed, allowed))
             if not allowed:
                 break
         return standings
 
     def has_room(self, charge: Charge) -> bool:
-        return self._owed(charge, self._now()) + charge.limit.interval <= charge.limit.depth
+        limit, key = charge
+        full_at = self._full_at[limit.name].get(key)
+        if full_at is None:
+            return True
+        return _owed(full_at, self._now(), limit.depth) + limit.interval <= limit.depth
 
     def copy(self, charges: Iterable[Charge], standings: Iterable[Standing]) -> None:
         """Takes over how buckets stand elsewhere."""
         now = self._now()
         for charge, standing in zip(charges, standings, strict=False):
-            self._put(charge, now + standing.owed)
+            self._put(self._full_at[charge.limit.name], charge.key, now + standing.owed)
 
     def _now(self) -> int:
         return int(self._clock() * SECOND)
 
-    def _owed(self, charge: Charge, now: int) -> int:
-        full_at = self._full_at[charge.limit.name].get(charge.key, 0)
-        return min(max(0, full_at - now), charge.limit.depth)
-
-    def _put(self, charge: Charge, full_at: int) -> None:
-        table = self._full_at[charge.limit.name]
-        table[charge.key] = full_at
-        table.move_to_end(charge.key)
+    def _put(self, table: OrderedDict[str, int], key: str, full_at: int) -> None:
+        table[key] = full_at
+        table.move_to_end(key)
         if len(table) > self._capacity:
             table.popitem(last=False)
+
+
+def _owed(full_at: int, now: int, depth: int) -> int:
+    owed = full_at - now
+    if owed <= 0:
+        return 0
+    return owed if owed < depth else depth

@@ -1,6 +1,7 @@
 """Carrying on a conversation: recall for a message, learn what is said."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
 
 from semvec import answers
@@ -15,6 +16,7 @@ from semvec.session.plan import Plan
 from semvec.session.query import Query
 from semvec.session.session import Session
 from semvec.session.turn import Said, hear, plan_exchange, plan_turn
+from semvec.telemetry.protocol import Span
 
 CONTEXT_MEMORIES = 10
 """Memories that a context block chooses from."""
@@ -30,7 +32,9 @@ class Conversation:
         drifts: Drifts,
         clock: Clock,
         context_tokens: int,
+        span: Span = nullcontext,
     ) -> None:
+        self._span = span
         self._hot, self._intake, self._sessions, self._recall = hot, intake, sessions, recall
         self._drifts, self._clock, self._context_tokens = drifts, clock, context_tokens
 
@@ -68,11 +72,12 @@ class Conversation:
             hot, cosines = await self._hot.settled(hot), None
             heard = hear(hot.session.drift, answer, asked, reset=reset_context)
         query, now = Query(asked.text, asked.vector, asked.tokens), self._clock()
-        hot, search, found = await self._recall.search(
-            hot, query, archived, CONTEXT_MEMORIES, now, cosines, learnt=learn
-        )
+        with self._span("recall"):
+            hot, search, found = await self._recall.search(
+                hot, query, archived, CONTEXT_MEMORIES, now, cosines, learnt=learn
+            )
+            similarity, known = search.familiar(short_circuit_threshold)
         session = hot.session
-        similarity, known = search.familiar(short_circuit_threshold)
         block = context_block(
             session.state.interaction_count,
             session.total_memories,

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from semvec.hot import Changed, Hot
-from semvec.service.following import Following
 from semvec.service.realigning import Realigning
 from semvec.session.drift import Step
 from semvec.session.events import Turn
@@ -12,8 +11,8 @@ from semvec.store.groups import Drifted, regions_of
 
 
 class Drifts:
-    def __init__(self, store: Store, realigning: Realigning, following: Following) -> None:
-        self._store, self._realigning, self._following = store, realigning, following
+    def __init__(self, store: Store, realigning: Realigning) -> None:
+        self._store, self._realigning = store, realigning
 
     async def beside(self, hot: Hot, turn: Turn) -> Sequence[Part]:
         """What a turn tells the regions: it commits with it, or not at all."""
@@ -26,10 +25,9 @@ class Drifts:
         return (Drifted(hot.key, hot.name[1], regions, step.score, step.phase, turn.at),)
 
     async def told(self, changed: Changed) -> None:
-        """Have the regions act on what is committed."""
+        """Have the regions act on it as soon as it is committed."""
         if drifted(changed.hot, changed.turn) is not None:
             regions = await self._store.look(regions_of, changed.hot.key)
-            self._following.wake(regions)
             await self._realigning.review(regions)
 
 

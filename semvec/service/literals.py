@@ -3,7 +3,8 @@
 from semvec import answers
 from semvec.errors import Malformed
 from semvec.hot import HotSessions
-from semvec.session.edits import plan_entity, plan_no_entity
+from semvec.paging import Excerpt, cursor_of, position_of
+from semvec.session.edits import MOST_ENTITIES, plan_entity, plan_no_entity
 from semvec.session.events import Kind
 from semvec.session.literals import Entry
 
@@ -32,15 +33,20 @@ class LiteralCache:
         return answers.EntityStored(session_id, key, len(changed.hot.session.literals))
 
     async def find(
-        self, owner: str, session_id: str, *, q: str, max_results: int
-    ) -> answers.Entities:
-        """What is found by words counts as used; a plain list does not."""
+        self, owner: str, session_id: str, *, q: str, max_results: int, cursor: str | None = None
+    ) -> Excerpt[answers.Entities]:
+        """What is found by words counts as used; a plain list does not. A cursor is the number of
+        entities before the page, as they stand when it is asked for."""
+        start = position_of(cursor) if cursor is not None else 0
         hot = await self._hot.get((owner, session_id))
-        entries, total = await self._hot.entities(hot, q, max_results)
+        end = min(start + max_results, MOST_ENTITIES)
+        entries, total = await self._hot.entities(hot, q, end)
+        entries = entries[start:]
         items = [_item(entry, hot.used[entry.entity.id]) for entry in entries]
         for entry in entries if q else ():
             hot.use(entry.entity.id)
-        return answers.Entities(session_id, items, total)
+        following = cursor_of(end) if end < total else None
+        return Excerpt(answers.Entities(session_id, items, total), following, total)
 
     async def remove(self, owner: str, session_id: str, key: str) -> answers.EntityRemoved:
         hot = await self._hot.get((owner, session_id))

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Iterable, Sequence
+from functools import partial
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -12,6 +13,7 @@ from semvec.errors import NotFound, SemvecError
 from semvec.groups.region import Vote, agreed, consensus
 from semvec.hot import HotSessions, Steered
 from semvec.hot.steering import Steering
+from semvec.service.feeds import Bells
 from semvec.service.gathering import Gathering
 from semvec.service.moving import Moving
 from semvec.session.steering import advised
@@ -39,16 +41,21 @@ class Realigning:
         steering: Steering,
         gathering: Gathering,
         moving: Moving,
+        bells: Bells,
         clock: Clock,
     ) -> None:
-        self._store, self._hot, self._clock = store, hot, clock
+        self._store, self._hot, self._bells, self._clock = store, hot, bells, clock
         self._steering, self._gathering, self._moving = steering, gathering, moving
         self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
     async def review(self, regions: Iterable[int]) -> None:
-        """Realign those that have agreed. What fails is left to the next sweep: the votes are
-        committed."""
+        """Once what has just been written is committed, wake those who follow these regions, and
+        realign those that have agreed. What fails is left to the sweep: the votes are there."""
+        await self._hot.units.afterwards(partial(self._act, tuple(regions)))
+
+    async def _act(self, regions: Sequence[int]) -> None:
         for key in regions:
+            self._bells.ring(("region", key))
             try:
                 async with self._turns.setdefault(key, asyncio.Lock()):
                     await self._review(key)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 from semvec import answers
 from semvec.clock import Clock
@@ -13,6 +14,7 @@ from semvec.session.query import Query
 from semvec.session.search import Found, Search
 from semvec.session.session import Session
 from semvec.store import Store
+from semvec.telemetry.protocol import Span
 from semvec.vectors import Vector, unit_vector, unpacked
 from semvec.words import terms
 
@@ -24,10 +26,17 @@ TRIES = 3
 
 class Recall:
     def __init__(
-        self, hot: HotSessions, scans: Scans, store: Store, intake: Intake, clock: Clock
+        self,
+        hot: HotSessions,
+        scans: Scans,
+        store: Store,
+        intake: Intake,
+        clock: Clock,
+        span: Span = nullcontext,
     ) -> None:
         self._hot, self._scans = hot, scans
         self._store, self._intake, self._clock = store, intake, clock
+        self._span = span
 
     async def context(
         self,
@@ -44,10 +53,11 @@ class Recall:
         query = await self._query(hot.session, q, q_embedding)
         if query is None:
             return answers.Context(session_id, [])
-        hot = await self._hot.settled(hot)
-        archived = await self.archived(hot, query.text)
-        hot, now = await self._hot.settled(hot), self._clock()
-        hot, _, found = await self.search(hot, query, archived, top_k, now)
+        with self._span("recall"):
+            hot = await self._hot.settled(hot)
+            archived = await self.archived(hot, query.text)
+            hot, now = await self._hot.settled(hot), self._clock()
+            hot, _, found = await self.search(hot, query, archived, top_k, now)
         note_access(hot, found, now)
         whole = [full_first and not rank for rank in range(len(found))]
         items = [

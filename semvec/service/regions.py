@@ -1,7 +1,6 @@
 """Regions: clusters that realign together once enough of them have drifted."""
 
-import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 
 from semvec import answers
 from semvec.clock import Clock
@@ -11,7 +10,7 @@ from semvec.hot import HotSessions
 from semvec.intake import Intake, NewSession
 from semvec.paging import Page, cursor_of, position_of
 from semvec.service.clusters import ATTEMPTS, changing, cluster_not_found, taken
-from semvec.service.following import Following
+from semvec.service.feeds import Bells, Feed
 from semvec.service.realigning import Realigning
 from semvec.session.events import Created
 from semvec.store import Kind, Store
@@ -36,8 +35,6 @@ RECENT = 10
 """Drift events that the state of a region tells."""
 AT_ONCE = 256
 """Drift events that a stream reads at once."""
-LOOKS_S = 10
-"""Seconds after which a stream looks for itself."""
 
 
 class Regions:
@@ -47,12 +44,12 @@ class Regions:
         hot: HotSessions,
         intake: Intake,
         realigning: Realigning,
-        following: Following,
+        bells: Bells,
         clock: Clock,
         new_id: Callable[[], str],
     ) -> None:
         self._store, self._hot, self._intake = store, hot, intake
-        self._realigning, self._following = realigning, following
+        self._realigning, self._bells = realigning, bells
         self._clock, self._new_id = clock, new_id
 
     async def create(
@@ -103,7 +100,7 @@ class Regions:
         found = await self._region(owner, region_id)
         if not await self._hot.erase((owner, region_id), found.key):
             raise region_not_found(region_id)
-        self._following.wake([found.key])
+        await self._realigning.review([found.key])
         return answers.Deleted(True)
 
     async def attach(self, owner: str, region_id: str, cluster_id: str) -> answers.Added:
@@ -146,25 +143,18 @@ class Regions:
 
     async def follow(
         self, owner: str, region_id: str, after: int | None
-    ) -> AsyncGenerator[tuple[int, answers.DriftEvent] | None]:
-        """The events after one by its number, or from now on, as they come; None at first, and for
-        each second without one. It ends with the region, or the server."""
+    ) -> Feed[answers.DriftEvent]:
+        """The events after one by its number, or from now on; they end with the region."""
         found = await self._region(owner, region_id)
+
+        async def read(last: int) -> list[tuple[int, answers.DriftEvent]]:
+            rows = await self._store.look(events_after, found.key, AT_ONCE, last)
+            if not rows and await self._store.look(region_by_key, found.key) is None:
+                raise region_not_found(region_id)
+            return [(row.number, drift_event(region_id, row)) for row in rows]
+
         last = found.last_event if after is None else min(after, found.last_event)
-        with self._following.follow(owner, found.key) as news:
-            yield None
-            while not self._following.ended:
-                news.clear()
-                rows = await self._store.look(events_after, found.key, AT_ONCE, last)
-                for row in rows:
-                    yield row.number, drift_event(region_id, row)
-                    last = row.number
-                if not rows and await self._store.look(region_by_key, found.key) is None:
-                    return
-                for _ in range(0 if rows else LOOKS_S):
-                    if await woken(news):
-                        break
-                    yield None
+        return Feed(("region", found.key), last, read, self._bells)
 
     async def _region(self, owner: str, region_id: str) -> RegionRow:
         found = await self._store.look(region, owner, region_id)
@@ -180,15 +170,6 @@ class Regions:
         if held is None:
             raise cluster_not_found(cluster_id)
         return found, held
-
-
-async def woken(news: asyncio.Event) -> bool:
-    """Whether something may be new within a second."""
-    try:
-        async with asyncio.timeout(1.0):
-            return await news.wait()
-    except TimeoutError:
-        return False
 
 
 def drift_event(region_id: str, row: DriftEventRow) -> answers.DriftEvent:

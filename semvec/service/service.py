@@ -6,6 +6,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import nullcontext
 
 from semvec import answers
 from semvec.audit import AuditLog
@@ -26,21 +27,27 @@ from semvec.service.clusters import Clusters
 from semvec.service.control import Control
 from semvec.service.conversation import Conversation
 from semvec.service.drifts import Drifts
-from semvec.service.following import Following
+from semvec.service.feeds import Bells
 from semvec.service.gathering import Gathering
 from semvec.service.literals import LiteralCache
 from semvec.service.moving import Moving
+from semvec.service.network import Network
+from semvec.service.observer import Observer
 from semvec.service.realigning import Realigning
 from semvec.service.recall import Recall
 from semvec.service.regions import Regions
 from semvec.service.repeats import Repeats
 from semvec.service.revoking import RevocationWatch
+from semvec.service.sampling import Sampling
 from semvec.service.sessions import Sessions
 from semvec.service.trail import Trail
 from semvec.service.transfers import Transfers
+from semvec.service.users import Users
 from semvec.service.verification import Verification
 from semvec.settings import Settings
 from semvec.store import Store
+from semvec.telemetry.metrics import Metrics
+from semvec.telemetry.protocol import SILENT, Span
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +57,8 @@ LAGGING_S = 5.0
 
 class Service:
     """What it can do: `sessions`, `conversation`, `recall`, `control`, `literals`, `transfers`,
-    `verification`, `clusters`, `regions`; who did what: `audit`, `trail`; `repeats`."""
+    `verification`, `clusters`, `regions`, `network`, `users`, `observer`, `sampling`; who did what:
+    `audit`, `trail`; `repeats`."""
 
     def __init__(
         self,
@@ -59,12 +67,15 @@ class Service:
         settings: Settings,
         clock: Clock,
         new_id: Callable[[], str],
+        metrics: Metrics | None = None,
+        span: Span = nullcontext,
         open_device: Callable[[str], Opened | None] = open_device,
     ) -> None:
         self.database, self._embedder, self._settings = store, embedder, settings
         self.clock = clock
-        intake = Intake(embedder, settings.long_term_memories)
-        self._scans, self._open_device = Scans(), open_device
+        intake = Intake(embedder, settings.long_term_memories, span)
+        self._scans = Scans(SILENT if metrics is None else metrics.kernels)
+        self._open_device = open_device
         self._hot = HotSessions(
             store,
             clock,
@@ -73,16 +84,25 @@ class Service:
             max_sessions=settings.max_sessions,
             memory_bytes=settings.memory_bytes,
             idle_ttl_s=settings.session_idle_ttl_s,
+            telemetry=SILENT if metrics is None else metrics.sessions,
+            span=span,
         )
         self.sessions = Sessions(self._hot, store, intake, clock, new_id)
-        self.recall = Recall(self._hot, self._scans, store, intake, clock)
+        self.recall = Recall(self._hot, self._scans, store, intake, clock, span)
         steering, moving = Steering(self._hot, store), Moving(self._hot)
         gathering = Gathering(store, self._hot)
-        self._realigning = Realigning(store, self._hot, steering, gathering, moving, clock)
-        self.following = Following(store)
-        drifts = Drifts(store, self._realigning, self.following)
+        bells = Bells(shared=store.shared)
+        self._realigning = Realigning(store, self._hot, steering, gathering, moving, bells, clock)
+        drifts = Drifts(store, self._realigning)
         self.conversation = Conversation(
-            self._hot, intake, self.sessions, self.recall, drifts, clock, settings.context_tokens
+            self._hot,
+            intake,
+            self.sessions,
+            self.recall,
+            drifts,
+            clock,
+            settings.context_tokens,
+            span,
         )
         self.clusters = Clusters(
             store,
@@ -95,19 +115,23 @@ class Service:
             clock,
             new_id,
         )
-        self.regions = Regions(
-            store, self._hot, intake, self._realigning, self.following, clock, new_id
-        )
+        self.regions = Regions(store, self._hot, intake, self._realigning, bells, clock, new_id)
         self.control = Control(self._hot, intake)
         self.literals = LiteralCache(self._hot)
         aside = Aside(store)
         self.transfers = Transfers(aside, store, self._hot, clock, settings.max_body_bytes)
         self.verification = Verification(aside, self._hot)
+        self.network = Network(store, self._hot)
+        self.users = Users(store, clock)
+        self.observer = Observer(store, self._hot, intake, bells, clock, new_id)
+        self.sampling = Sampling(store, self._hot, bells, clock)
         self.audit = AuditLog(store, clock)
         self.trail = Trail(store, clock, settings.audit_days)
         self.repeats = Repeats(store, clock, settings.repeats_per_subject)
         self._revocations = RevocationWatch(store)
         self._sweeper: asyncio.Task[None] | None = None
+        if metrics is not None:
+            self._show(metrics)
 
     @property
     def resident(self) -> int:
@@ -126,6 +150,7 @@ class Service:
         await self.database.open()
         await self._revocations.start()
         await self._start_embedder(opened)
+        self.sampling.start()
         self._sweeper = asyncio.create_task(self._sweep())
 
     async def _start_embedder(self, opened: Opened | None) -> None:
@@ -142,7 +167,7 @@ class Service:
             self._sweeper.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._sweeper
-        await self.following.close()
+        await self.sampling.close()
         await self._revocations.close()
         await self._hot.close()
         await self._scans.close()
@@ -168,6 +193,14 @@ class Service:
         checks = {"database": database, "journal": journal, "embedder": embedder}
         return answers.Ready(database == journal == "ok", checks)
 
+    def _show(self, metrics: Metrics) -> None:
+        metrics.show(metrics.sessions.hot, lambda: len(self._hot))
+        metrics.show(metrics.sessions.hot_bytes, lambda: self._hot.nbytes)
+        metrics.sessions.hot_limit.set(self._settings.max_sessions)
+        metrics.sessions.hot_bytes_limit.set(self._settings.memory_bytes)
+        metrics.show(metrics.journal.lag, lambda: self.database.lag)
+        metrics.show(metrics.journal.waiting, lambda: self.database.waiting)
+
     async def _sweep(self) -> None:
         while True:
             await self._realigning.sweep()
@@ -178,9 +211,13 @@ class Service:
             await self.trail.sweep()
 
 
-def open_service(settings: Settings, clock: Clock = time.time) -> Service:
+def open_service(
+    settings: Settings, metrics: Metrics, span: Span = nullcontext, clock: Clock = time.time
+) -> Service:
     """A service as the settings say; nothing is opened before `start`."""
     shared = {"auto": None, "on": True, "off": False}[settings.database_shared]
-    store = Store(settings.database_url, shared=shared)
-    embedder = open_embedder(settings.embedder, settings.embed_model, settings.embed_api_key)
-    return Service(store, embedder, settings, clock, lambda: uuid.uuid4().hex)
+    store = Store(settings.database_url, shared=shared, telemetry=metrics.journal)
+    embedder = open_embedder(
+        settings.embedder, settings.embed_model, settings.embed_api_key, metrics.embedder
+    )
+    return Service(store, embedder, settings, clock, lambda: uuid.uuid4().hex, metrics, span)

@@ -28,8 +28,8 @@ from semvec.store.tables import audit_chains, audit_log
 
 FIRST = bytes(32)
 OPENED = "audit.open"
-NAMED = 64
-"""Chains, the newest ones, whose last rows a new chain names."""
+LOOKED_AT = 1000
+"""Rows, the newest ones, among which a new chain looks for the last ones of others."""
 COUNTED = 10_000
 """Rows that are counted for a list at most."""
 
@@ -82,51 +82,26 @@ class Filter:
 
 ADD_ENTRY = insert(audit_log)
 BEGIN_CHAIN = insert(audit_chains).values(at=bindparam("at")).returning(audit_chains.c.id)
-_rows = audit_log.alias("its_rows")
-_last_seq = (
-    select(func.max(_rows.c.seq)).where(_rows.c.chain == audit_chains.c.id).scalar_subquery()
-)
-LAST_ROWS = (
+NEWEST = (
     select(audit_log.c.chain, audit_log.c.seq, audit_log.c.hash)
-    .join(audit_chains, audit_log.c.chain == audit_chains.c.id)
-    .where(
-        audit_log.c.seq == _last_seq,
-        audit_chains.c.id >= bindparam("oldest"),
-        audit_chains.c.id < bindparam("before"),
-    )
-    .order_by(audit_log.c.chain)
+    .order_by(audit_log.c.id.desc())
+    .limit(LOOKED_AT)
 )
-CHAINS = select(audit_chains.c.id, audit_chains.c.pruned_seq, audit_chains.c.pruned_hash).order_by(
-    audit_chains.c.id
-)
-OPENINGS = (
+CHAINS = select(audit_chains.c.id, audit_chains.c.pruned_seq, audit_chains.c.pruned_hash)
+OPENINGS = select(audit_log).where(audit_log.c.action == OPENED)
+FOLLOWING = (
     select(audit_log)
-    .join(audit_chains, audit_log.c.chain == audit_chains.c.id)
-    .where(audit_log.c.seq == 1)
-)
-IN_CHAIN = (
-    select(audit_log)
-    .where(audit_log.c.chain == bindparam("chain"), audit_log.c.seq > bindparam("after"))
-    .order_by(audit_log.c.seq)
+    .where(audit_log.c.id > bindparam("after"))
+    .order_by(audit_log.c.id)
     .limit(bindparam("limit"))
 )
-_oldest_at = (
-    select(_rows.c.at)
-    .where(
-        _rows.c.chain == audit_chains.c.id,
-        _rows.c.seq == audit_chains.c.pruned_seq + 1,
-    )
-    .scalar_subquery()
+OLDEST = (
+    select(audit_log.c.id, audit_log.c.at, audit_log.c.chain, audit_log.c.seq, audit_log.c.hash)
+    .order_by(audit_log.c.id)
+    .limit(bindparam("most"))
+    .with_for_update()
 )
-OLD_CHAIN = (
-    select(audit_chains.c.id, audit_chains.c.pruned_seq, _last_seq)
-    .where(_oldest_at < bindparam("before"), _last_seq > audit_chains.c.pruned_seq + 1)
-    .limit(1)
-    .with_for_update(skip_locked=True)
-)
-PRUNE = delete(audit_log).where(
-    audit_log.c.chain == bindparam("in_chain"), audit_log.c.seq <= bindparam("last")
-)
+PRUNE = delete(audit_log).where(audit_log.c.id <= bindparam("last"))
 MARK_PRUNED = (
     update(audit_chains)
     .where(audit_chains.c.id == bindparam("in_chain"))
@@ -170,9 +145,11 @@ def record(connection: Connection, chain: Link | None, entries: Sequence[Entry])
 
 def _opened(connection: Connection, at: float) -> tuple[Link, Entry]:
     number = connection.execute(BEGIN_CHAIN, {"at": at}).scalar_one()
-    bounds = {"oldest": number - NAMED, "before": number}
-    ends = [[chain, seq, hash.hex()] for chain, seq, hash in connection.execute(LAST_ROWS, bounds)]
-    details = orjson.dumps({"after": ends}).decode()
+    ends: dict[int, tuple[int, bytes]] = {}
+    for chain, seq, hash in connection.execute(NEWEST):
+        ends.setdefault(chain, (seq, hash))
+    after = [[chain, seq, hash.hex()] for chain, (seq, hash) in sorted(ends.items())]
+    details = orjson.dumps({"after": after}).decode()
     return Link(number, 0, FIRST), Entry(at, "", OPENED, f"chain/{number}", 200, details=details)
 
 
@@ -198,21 +175,22 @@ def _add(rows: list[Row], link: Link, entry: Entry) -> Link:
 
 
 def prune(connection: Connection, before: float, most: int) -> bool:
-    """Delete up to so many of the oldest rows of a chain that are of before this time, never its
-    last row; False where there are none. What is left is checked from the hash of what went."""
-    found = connection.execute(OLD_CHAIN, {"before": before}).first()
-    if found is None:
-        return False
-    number, pruned, last = found
-    bounds = {"chain": number, "after": pruned, "limit": most}
-    old: list[Recorded] = []
-    for each in in_chain(connection, **bounds):
-        if each.entry.at >= before or each.seq == last:
+    """Delete up to so many of the oldest rows, as far as they are of before this time; False where
+    none is. What is left of a chain is checked from the hash of what went."""
+    old: dict[int, tuple[int, bytes]] = {}
+    last = 0
+    for number, at, chain, seq, hash in connection.execute(OLDEST, {"most": most}):
+        if at >= before:
             break
-        old.append(each)
-    cut = {"in_chain": number, "last": old[-1].seq}
-    connection.execute(PRUNE, cut)
-    connection.execute(MARK_PRUNED, {**cut, "its_hash": old[-1].hash})
+        last, old[chain] = number, (seq, hash)
+    if not old:
+        return False
+    connection.execute(PRUNE, {"last": last})
+    marks = [
+        {"in_chain": chain, "last": seq, "its_hash": hash}
+        for chain, (seq, hash) in sorted(old.items())
+    ]
+    connection.execute(MARK_PRUNED, marks)
     return True
 
 
@@ -241,9 +219,10 @@ def openings(connection: Connection) -> list[Recorded]:
     return [_recorded(row) for row in connection.execute(OPENINGS)]
 
 
-def in_chain(connection: Connection, chain: int, after: int, limit: int) -> list[Recorded]:
-    bounds = {"chain": chain, "after": after, "limit": limit}
-    return [_recorded(row) for row in connection.execute(IN_CHAIN, bounds)]
+def following(connection: Connection, after: int, limit: int) -> list[Recorded]:
+    """Rows with an id above `after`, oldest first."""
+    bounds = {"after": after, "limit": limit}
+    return [_recorded(row) for row in connection.execute(FOLLOWING, bounds)]
 
 
 def _conditions(wanted: Filter) -> Iterator[ColumnElement[bool]]:

@@ -70,6 +70,7 @@ class Claims:
 def _new_session(create: Create) -> dict[str, Any]:
     return {
         "owner": create.owner,
+        "owner_of": create.owner,
         "session_id": create.session_id,
         "seq": 1,
         "snapshot_seq": 0,

@@ -33,8 +33,8 @@ Put = Create | Append | Replace | Delete | Together
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """Who asks for what. Where a request names no `id` of this `kind`, it is that of the session
-    which it comes to make."""
+    """Who asks for what. The `id` says which one of its `kind`: empty where there is but one, None
+    for the one that the request comes to make."""
 
     at: float
     subject: str
@@ -46,11 +46,12 @@ class Receipt:
     client_ip: str | None
 
     def entry(self, made: str | None) -> Entry:
+        which = made if self.id is None else self.id
         return Entry(
             at=self.at,
             subject=self.subject,
             action=self.action,
-            resource=f"{self.kind}/{self.id or made or ''}",
+            resource=f"{self.kind}/{which}" if which else self.kind,
             status=self.status,
             request_id=self.request_id,
             client_ip=self.client_ip,
@@ -68,7 +69,10 @@ class Effect:
 
     def entries(self, *parts: Put | Part) -> tuple[Entry, ...]:
         """What the write of these has to take along."""
-        return () if self.recorded is not None else (self.receipt.entry(_made(parts)),)
+        if self.recorded is not None:
+            return ()
+        made = None if self.receipt.id is not None else _made(parts)
+        return (self.receipt.entry(made),)
 
 
 class Unit(Effect):

@@ -5,7 +5,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from errno import EACCES
 from functools import partial
 from pathlib import Path
@@ -43,14 +43,30 @@ class Executed:
     lastrowid: int | None
 
 
+NOTHING = Executed(None, [], -1, None)
+
+
+@dataclass(slots=True)
+class Deferred:
+    """What has still to be done: the begin of a transaction, statements that give nothing back."""
+
+    begin: str | None = None
+    statements: list[tuple[str, Sequence[Any]]] = field(default_factory=list)
+
+    def run(self, connection: sqlite3.Connection) -> None:
+        if self.begin:
+            connection.execute(self.begin)
+        for sql, parameters in self.statements:
+            connection.executemany(sql, parameters).close()
+
+
 def _execute(
-    connection: sqlite3.Connection, begin: str | None, sql: str, parameters: Any, many: bool
+    connection: sqlite3.Connection, deferred: Deferred, sql: str, parameters: Any
 ) -> Executed:
+    deferred.run(connection)
     cursor = connection.cursor()
     try:
-        if begin:
-            cursor.execute(begin)
-        (cursor.executemany if many else cursor.execute)(sql, parameters)
+        cursor.execute(sql, parameters)
         rows = cursor.fetchall() if cursor.description else []
         return Executed(cursor.description, rows, cursor.rowcount, cursor.lastrowid)
     finally:
@@ -64,18 +80,19 @@ class SqliteCursor:
 
     def __init__(self, connection: "SqliteConnection") -> None:
         self._connection = connection
-        self._executed = Executed(None, [], -1, None)
+        self._executed = NOTHING
         self.arraysize = 1
 
     async def __aenter__(self) -> "SqliteCursor":
         return self
 
     async def execute(self, sql: str, parameters: Any = ()) -> "SqliteCursor":
-        self._executed = await self._connection.run(sql, parameters, many=False)
+        self._executed = await self._connection.run(sql, parameters)
         return self
 
     async def executemany(self, sql: str, parameters: Sequence[Any]) -> "SqliteCursor":
-        self._executed = await self._connection.run(sql, parameters, many=True)
+        self._connection.defer(sql, parameters)
+        self._executed = NOTHING
         return self
 
     async def fetchall(self) -> list[Any]:
@@ -99,40 +116,48 @@ class SqliteCursor:
 
 class SqliteConnection(aiosqlite.Connection):
     """aiosqlite crosses to its thread for the cursor, the execution, the rows and the close of
-    every statement; this one crosses once, and BEGIN rides with the first statement."""
+    every statement; this one crosses once for each that gives something back, and once to commit.
+    BEGIN and what is executed many times over wait for the next crossing; their errors do too."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(partial(_connect, path), iter_chunk_size=64)
         self._thread.daemon = True
         self._wal = f"{path}-wal"
-        self._begin: str | None = None
+        self._deferred = Deferred()
 
     def begin(self, mode: Literal["DEFERRED", "IMMEDIATE"]) -> None:
-        self._begin = f"BEGIN {mode}"
+        self._deferred = Deferred(f"BEGIN {mode}")
+
+    def defer(self, sql: str, parameters: Sequence[Any]) -> None:
+        self._deferred.statements.append((sql, parameters))
 
     def cursor(self) -> SqliteCursor:  # type: ignore[override]
         return SqliteCursor(self)
 
-    async def run(self, sql: str, parameters: Any, *, many: bool) -> Executed:
-        begin, self._begin = self._begin, None
-        return await self._in_thread(partial(_execute, self._conn, begin, sql, parameters, many))
+    async def run(self, sql: str, parameters: Any) -> Executed:
+        return await self._in_thread(partial(_execute, self._conn, self._due(), sql, parameters))
 
     async def commit(self) -> None:
-        self._begin = None
-        if self.in_transaction:
-            await self._in_thread(partial(_commit, self._conn, self._wal))
+        deferred = self._due()
+        if deferred.statements or self.in_transaction:
+            await self._in_thread(partial(_commit, self._conn, deferred, self._wal))
 
     async def rollback(self) -> None:
-        self._begin = None
+        self._due()
         if self.in_transaction:
             await super().rollback()
+
+    def _due(self) -> Deferred:
+        deferred, self._deferred = self._deferred, Deferred()
+        return deferred
 
     async def _in_thread(self, function: Callable[[], T]) -> T:
         result: T = await self._execute(function)  # type: ignore[no-untyped-call]
         return result
 
 
-def _commit(connection: sqlite3.Connection, wal: str) -> None:
+def _commit(connection: sqlite3.Connection, deferred: Deferred, wal: str) -> None:
+    deferred.run(connection)
     connection.commit()
     if os.stat(wal).st_size > WAL_BYTES:
         connection.execute(f"PRAGMA busy_timeout = {CHECKPOINT_BUSY_MS}")

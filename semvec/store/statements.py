@@ -22,6 +22,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 
 from semvec.store.tables import (
     NAMING_HEADS,
+    active_users,
     archive_terms,
     content_key,
     events,
@@ -50,6 +51,11 @@ def _conflicting(insert_into: Any) -> Conflicting:
     snapshot = insert_into(snapshots)
     return Conflicting(
         create=insert_into(sessions)
+        .values(
+            user_id=select(active_users.c.user_id)
+            .where(active_users.c.owner == bindparam("owner_of"))
+            .scalar_subquery()
+        )
         .on_conflict_do_nothing()
         .returning(sessions.c.key, sessions.c.owner, sessions.c.session_id),
         remember=insert_into(memories).on_conflict_do_nothing(),

@@ -40,18 +40,20 @@ from semvec.store.records import (
     Together,
 )
 from semvec.store.repeats import Kept, Repeat
+from semvec.store.trail import Trail
 from semvec.store.transactions import STORAGE_ERRORS, Commits, cause, read, refused_as
 from semvec.store.whole import Whole
 from semvec.store.writer import Writer
 from semvec.store.writes import Write, carry_out, took_effect
+from semvec.telemetry.protocol import SILENT, Batches
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
+MANY = 16
+"""Parts past which a unit is a batch of its own."""
 SWEPT = 500
 """Old rows that are deleted in one transaction."""
-PAGE = 1000
-"""Rows of the audit log that are read at once."""
 
 
 class Store:
@@ -62,11 +64,14 @@ class Store:
     tell whether the write took effect.
     """
 
-    def __init__(self, url: str, *, shared: bool | None = None) -> None:
+    def __init__(
+        self, url: str, *, shared: bool | None = None, telemetry: Batches = SILENT
+    ) -> None:
+        """`telemetry` hears of commits."""
         self._database = connect(url, shared=shared)
         self._release: Callable[[], None] | None = None
         self._commits = Commits(self._database.writes)
-        self._writer = Writer[Write, Outcome](self._commit)
+        self._writer = Writer[Write, Outcome](self._commit, telemetry)
         self._chain: Link | None = None
         self._left_over = asyncio.Event()
         self._left_over.set()
@@ -85,6 +90,11 @@ class Store:
     def lag(self) -> float:
         """Seconds that the oldest write without an outcome has been waiting; 0.0 without one."""
         return self._writer.lag
+
+    @property
+    def waiting(self) -> int:
+        """Writes without an outcome."""
+        return self._writer.waiting
 
     async def open(self) -> None:
         """Lock and migrate the database and start writing; StoreError when that cannot be."""
@@ -145,11 +155,13 @@ class Store:
     async def end(self, unit: Unit, answer: Repeat) -> Made | Refused:
         """Commit what a unit has put off, and the answer to its request."""
         entries = unit.entries(*unit.parts) if unit.parts else ()
-        write = Write(Together((*unit.parts, answer)), entries)
+        whole, large = Together((*unit.parts, answer)), len(unit.parts) > MANY
         try:
-            return cast(Made | Refused, await self._writer.submit(write))
+            written = await self._writer.submit(Write(whole, entries), large=large)
         finally:
-            self._left_over.set()
+            if _erases(whole):
+                self._left_over.set()
+        return cast(Made | Refused, written)
 
     async def did(self, *parts: Part) -> bool:
         """Whether all of these took effect, or none did."""
@@ -226,23 +238,14 @@ class Store:
         """How many rows there are, as far as anybody counts."""
         return await self._read(audit.count, wanted)
 
-    async def openings(self) -> list[Recorded]:
-        """The first rows of all chains that still have theirs."""
-        return await self._read(audit.openings)
-
-    async def chains(self) -> AsyncIterator[tuple[Link, list[Recorded]]]:
-        """All of the audit log as of one moment: of each chain the link before its first row, and
-        its rows, page by page."""
-        with refused_as("read"):
-            async with self._database.consistent.connect() as connection:
-                for begin in await connection.run_sync(audit.chains):
-                    after = begin.seq
-                    while True:
-                        page = await connection.run_sync(audit.in_chain, begin.chain, after, PAGE)
-                        yield begin, page
-                        if not page:
-                            break
-                        after = page[-1].seq
+    @asynccontextmanager
+    async def trail(self) -> AsyncIterator[Trail]:
+        """The whole audit log as of one moment; hold it no longer than reading takes."""
+        async with AsyncExitStack() as stack:
+            with refused_as("read"):
+                connection = await stack.enter_async_context(self._database.consistent.connect())
+                begins = await connection.run_sync(audit.chains)
+            yield Trail(begins, connection)
 
     async def head(self, owner: str, session_id: str) -> Head | None:
         return await self._read(reads.head, owner, session_id)

@@ -41,6 +41,7 @@ sessions = Table(
     Column("mean", LargeBinary),  # s_t, float32; null where the dimension is
     Column("phase", Text),
     Column("drift_phase", Text),
+    Column("user_id", Text),  # who was active when it was made; null: the first user
     Index("sessions_by_id", "owner", "session_id", unique=True),  # head, load, create
     Index("sessions_by_owner", "owner", "kind", "key"),  # heads, newest first; count
     sqlite_autoincrement=True,
@@ -181,6 +182,68 @@ drift_events = Table(
     sqlite_with_rowid=False,
 )
 
+users = Table(
+    "users",
+    metadata,
+    Column("owner", Text, primary_key=True),
+    Column("user_id", Text, primary_key=True),
+    Column("created_at", Double, nullable=False),
+    Column("saved_at", Double),
+    sqlite_with_rowid=False,
+)
+
+active_users = Table(
+    "active_users",
+    metadata,
+    Column("owner", Text, primary_key=True),
+    Column("user_id", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+trust = Table(
+    "trust",
+    metadata,
+    Column("key", Serial, primary_key=True, autoincrement=False),
+    Column("kept", Integer, nullable=False),  # votes for what came out
+    Column("missed", Integer, nullable=False),  # votes for what did not
+)
+
+observers = Table(
+    "observers",
+    metadata,
+    Column("key", BigInteger, primary_key=True, autoincrement=False),  # its meta-session's
+    Column("owner", Text, nullable=False),
+    Column("observer_id", Text, nullable=False),
+    Column("interval_s", Double, nullable=False),
+    Column("due_at", Double, nullable=False),
+    Column("last_sample_at", Double),
+    Column("version", BigInteger, nullable=False),  # counts its samples
+    Column("last_anomaly", BigInteger, nullable=False),  # number of the newest
+    Column("standing", Text, nullable=False),  # JSON: names of the conditions that stand
+    Index("observers_by_owner", "owner", unique=True),
+    Index("observers_by_due", "due_at"),  # what the scheduler looks for
+)
+
+observer_regions = Table(
+    "observer_regions",
+    metadata,
+    Column("observer_key", BigInteger, primary_key=True, autoincrement=False),
+    Column("region_key", BigInteger, primary_key=True, autoincrement=False),
+    Index("observers_by_region", "region_key"),  # a region that goes
+    sqlite_with_rowid=False,
+)
+
+anomalies = Table(
+    "anomalies",
+    metadata,
+    Column("observer_key", BigInteger, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("type", Text, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("details", Text, nullable=False),  # JSON
+    sqlite_with_rowid=False,
+)
+
 NAMING_HEADS: Mapping[Table, tuple[str, ...]] = MappingProxyType(
     {
         clusters: ("key",),
@@ -189,6 +252,10 @@ NAMING_HEADS: Mapping[Table, tuple[str, ...]] = MappingProxyType(
         region_clusters: ("region_key", "cluster_key"),
         votes: ("region_key", "cluster_key"),
         drift_events: ("region_key",),
+        trust: ("key",),
+        observers: ("key",),
+        observer_regions: ("observer_key", "region_key"),
+        anomalies: ("observer_key",),
     }
 )
 """Tables whose rows go with a session, and the columns that hold its key."""
@@ -218,9 +285,7 @@ audit_log = Table(
     Column("client_ip", Text),
     Column("details", Text, nullable=False),
     Column("hash", LargeBinary, nullable=False),
-    Index("audit_by_chain", "chain", "seq", unique=True),  # verify
     Index("audit_by_subject", "subject", "id"),  # an owner's rows, newest first
-    sqlite_autoincrement=True,
 )
 
 repeats = Table(

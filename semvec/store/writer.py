@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from semvec.errors import Unavailable
+from semvec.telemetry.protocol import SILENT, Batches
 
 log = logging.getLogger(__name__)
 
@@ -36,8 +37,12 @@ class Writer(Generic[Op, Result]):
     nothing that anyone may rely on; Unavailable, whose text the callers get, for storage's faults.
     """
 
-    def __init__(self, commit: Callable[[Sequence[Op]], Awaitable[Sequence[Result]]]) -> None:
-        self._commit = commit
+    def __init__(
+        self,
+        commit: Callable[[Sequence[Op]], Awaitable[Sequence[Result]]],
+        telemetry: Batches = SILENT,
+    ) -> None:
+        self._commit, self._telemetry = commit, telemetry
         self._queue: deque[Waiting[Op, Result]] = deque()
         self._large: deque[Waiting[Op, Result]] = deque()
         self._batch: list[Waiting[Op, Result]] = []
@@ -50,6 +55,11 @@ class Writer(Generic[Op, Result]):
         """Seconds that the oldest operation without an outcome has been waiting."""
         oldest = self._batch or self._queue
         return time.monotonic() - oldest[0].since if oldest else 0.0
+
+    @property
+    def waiting(self) -> int:
+        """Operations without an outcome."""
+        return len(self._batch) + len(self._queue) + len(self._large)
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name="semvec-writer")
@@ -109,16 +119,20 @@ class Writer(Generic[Op, Result]):
         return [waiting for waiting in taken if not waiting.done.done()]
 
     async def _write(self, batch: Sequence[Waiting[Op, Result]]) -> None:
+        began = time.monotonic()
         try:
             outcomes = await self._commit([waiting.operation for waiting in batch])
         except Unavailable as error:
             log.error("a batch of %d writes: %s", len(batch), error)
+            self._telemetry.failed()
             self._fail(batch, error.detail, error.reason)
             return
         except Exception as error:
             log.exception("a batch of %d writes was not committed", len(batch))
+            self._telemetry.failed()
             self._fail(batch, "storage cannot commit", type(error).__name__)
             return
+        self._telemetry.done(len(batch), began - batch[0].since, time.monotonic() - began)
         for waiting, outcome in zip(batch, outcomes, strict=True):
             if not waiting.done.done():
                 waiting.done.set_result(outcome)

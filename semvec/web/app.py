@@ -1,16 +1,23 @@
 """The web application."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from semvec.licensing.verifier import Verifier, open_verifier
-from semvec.limits.limiter import open_limiter
+from semvec.limits.limiter import Limiter, open_limiter
 from semvec.service import Service, open_service
 from semvec.settings import Settings, SettingsError, load_settings
+from semvec.telemetry.loop import watch
+from semvec.telemetry.metrics import Metrics
+from semvec.telemetry.opening import Telemetry, open_telemetry
 from semvec.web.cors import allow_origins
 from semvec.web.endpoint import mount
-from semvec.web.keys import CLIENT, DOCUMENT, LIMITER, SERVICE, SETTINGS
+from semvec.web.keys import CLIENT, DOCUMENT, LIMITER, METRICS, SERVICE, SETTINGS
+from semvec.web.middleware.account import Accounts, account
 from semvec.web.middleware.auth import PUBLIC, authenticate
 from semvec.web.middleware.client import locate
 from semvec.web.middleware.errors import answer_errors
@@ -19,16 +26,21 @@ from semvec.web.middleware.request_id import identify
 from semvec.web.openapi import describe
 from semvec.web.routes import ENDPOINTS
 from semvec.web.routes.pages import mount_pages
+from semvec.web.stream import STREAMS, Streams
 
 
-def create_app(settings: Settings | None = None) -> web.Application:
+def create_app(
+    settings: Settings | None = None, telemetry: Telemetry | None = None
+) -> web.Application:
     """The application as configured, to be served alone or mounted with `add_subapp`.
 
     Raises SettingsError where the server cannot start as it is configured.
     """
     settings = settings or load_settings()
-    service = open_service(settings)
-    return assemble(settings, service, open_verifier(settings, revoked=service.revoked))
+    telemetry = telemetry or open_telemetry(settings)
+    service = open_service(settings, telemetry.metrics, telemetry.span)
+    verifier = open_verifier(settings, revoked=service.revoked)
+    return assemble(settings, service, verifier, telemetry)
 
 
 def from_argv(argv: Sequence[str]) -> web.Application:
@@ -38,10 +50,19 @@ def from_argv(argv: Sequence[str]) -> web.Application:
     return create_app()
 
 
-def assemble(settings: Settings, service: Service, verifier: Verifier | None) -> web.Application:
+def assemble(
+    settings: Settings,
+    service: Service,
+    verifier: Verifier | None,
+    telemetry: Telemetry | None = None,
+) -> web.Application:
     limiter = open_limiter(settings)
+    telemetry = telemetry or open_telemetry(settings)
+    accounts = Accounts(telemetry.metrics)
     app = web.Application(
         middlewares=[
+            account(accounts, telemetry.tell),
+            *_tracing(telemetry, accounts),
             identify,
             answer_errors,
             locate(settings.trusted_proxies),
@@ -53,18 +74,44 @@ def assemble(settings: Settings, service: Service, verifier: Verifier | None) ->
     )
     app[SETTINGS] = settings
     app[SERVICE] = service
+    app[METRICS] = telemetry.metrics
     app[DOCUMENT] = describe(ENDPOINTS, PUBLIC)
-    app.cleanup_ctx.append(_running_service)
+    app[STREAMS] = Streams(settings.max_streams, settings.stream_heartbeat_s)
+    app.cleanup_ctx.append(_watched_loop)
     app.on_shutdown.append(_end_streams)
+    app.cleanup_ctx.append(_running_service)
     if limiter:
         app[LIMITER] = limiter
         app.on_response_prepare.append(tell_limits)
         app.on_cleanup.append(_close_limiter)
+        _count_refusals(telemetry.metrics, limiter)
     mount(app.router, *ENDPOINTS)
     mount_pages(app.router)
+    if telemetry.traces:
+        traces = telemetry.traces
+        app.on_cleanup.append(lambda _: traces.close())
     if settings.cors_origins:
         allow_origins(app, settings.cors_origins)
+    accounts.learn(app.router)
     return app
+
+
+async def _end_streams(app: web.Application) -> None:
+    app[STREAMS].end()
+
+
+def _tracing(telemetry: Telemetry, accounts: Accounts) -> list[Middleware]:
+    if telemetry.traces is None:
+        return []
+    from semvec.web.middleware.trace import trace  # its library is an extra
+
+    return [trace(telemetry.traces, accounts)]
+
+
+def _count_refusals(metrics: Metrics, limiter: Limiter) -> None:
+    for name, counter in metrics.edge.limited.items():
+        metrics.follow(counter, partial(limiter.refused.__getitem__, name))
+    metrics.follow(metrics.edge.unshared, lambda: limiter.unshared)
 
 
 def _refused(request: web.Request) -> None:
@@ -75,11 +122,14 @@ async def _close_limiter(app: web.Application) -> None:
     await app[LIMITER].close()
 
 
-async def _end_streams(app: web.Application) -> None:
-    app[SERVICE].following.end()
-
-
 async def _running_service(app: web.Application) -> AsyncIterator[None]:
     await app[SERVICE].start()
     yield
     await app[SERVICE].close()
+
+
+async def _watched_loop(app: web.Application) -> AsyncIterator[None]:
+    task = asyncio.create_task(watch(app[METRICS]), name="semvec-watch")
+    yield
+    task.cancel()
+    await asyncio.wait([task])

@@ -1,11 +1,9 @@
 """A server on its way out: it still answers, and lets go of each connection after that."""
 
 import asyncio
-import contextlib
-from collections.abc import Iterator
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
+from aiohttp.typedefs import Handler, Middleware
 
 
 class Draining:
@@ -20,16 +18,16 @@ class Draining:
     async def until_idle(self) -> None:
         await self._idle.wait()
 
-    @contextlib.contextmanager
-    def answering(self) -> Iterator[None]:
+    def enter(self) -> None:
+        """One more request is being answered."""
         self._answering += 1
-        self._idle.clear()
-        try:
-            yield
-        finally:
-            self._answering -= 1
-            if not self._answering:
-                self._idle.set()
+        if self._answering == 1:
+            self._idle.clear()
+
+    def leave(self) -> None:
+        self._answering -= 1
+        if not self._answering:
+            self._idle.set()
 
 
 DRAINING = web.AppKey("draining", Draining)
@@ -41,10 +39,16 @@ def is_draining(request: web.Request) -> bool:
     return draining is not None and draining.begun.is_set()
 
 
-@web.middleware
-async def let_go(request: web.Request, handler: Handler) -> web.StreamResponse:
-    with request.config_dict[DRAINING].answering():
-        response = await handler(request)
-    if is_draining(request):
-        response.force_close()
-    return response
+def let_go(draining: Draining) -> Middleware:
+    @web.middleware
+    async def answered(request: web.Request, handler: Handler) -> web.StreamResponse:
+        draining.enter()
+        try:
+            response = await handler(request)
+        finally:
+            draining.leave()
+        if draining.begun.is_set():
+            response.force_close()
+        return response
+
+    return answered

@@ -20,7 +20,7 @@ from multidict import MultiMapping
 from pydantic import BaseModel, ValidationError, create_model
 
 from semvec.errors import Fault, Invalid, Malformed
-from semvec.paging import Page
+from semvec.paging import Excerpt, Page
 from semvec.service import Answer, Asked, Effect, Receipt, doing
 from semvec.settings import Settings
 from semvec.web.body import Upload, leave_expectation, read_body
@@ -30,15 +30,16 @@ from semvec.web.idempotency import key_of, scope_of
 from semvec.web.keys import CALLER, CLIENT, REQUEST_ID, SERVICE, SETTINGS
 from semvec.web.reply import (
     Download,
-    EventStream,
+    Rendered,
     Reply,
     answer_response,
     file_response,
     json_response,
     page_response,
+    rendered_response,
 )
 from semvec.web.schemas.fields import Query
-from semvec.web.streaming import stream_response
+from semvec.web.stream import Stream, stream_response
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 Handle = Callable[..., Awaitable[Any]]
@@ -59,9 +60,11 @@ class Endpoint:
 
     `path` is as the document shows it; in `pattern` a part may say what it matches. `limit` bounds
     the body, in bytes; an `upload` is read by the handler. `errors` are statuses of errors beyond
-    those that follow from what the endpoint takes. `makes` names fields of the reply that other
-    endpoints take. What `changes` something goes on record under its handler's name; the input that
-    names what it is of is `named`: a part of the path, or a field of the body.
+    those that follow from what the endpoint takes, `media` what a good answer may come as, and
+    `scheme` how a public endpoint asks who it is nevertheless. What is `streamed` are events, each
+    a `reply`. `makes` names fields of the reply that other endpoints take. What `changes` something
+    goes on record under its handler's name; the input that names what it is of is `named`: a part
+    of the path, or a field of the body.
     """
 
     method: Method
@@ -81,8 +84,10 @@ class Endpoint:
     changes: bool
     kind: str
     named: tuple[str, str] | None
-    streams: bool
+    streamed: bool
     makes: tuple[str, ...]
+    media: tuple[str, ...]
+    scheme: str | None
 
     @property
     def body_required(self) -> bool:
@@ -134,7 +139,7 @@ class Endpoint:
         return Answer(self.statuses[0], orjson.dumps(result))
 
     def _receipt(self, request: web.Request, inputs: dict[str, Any]) -> Receipt:
-        named = None
+        named = ""
         if self.named is not None:
             place, name = self.named
             named = inputs[name] if place == "path" else getattr(inputs["body"], name)
@@ -175,12 +180,14 @@ class Endpoint:
         return inputs, partial(_digest, content)
 
     async def _response(self, request: web.Request, result: Any) -> web.StreamResponse:
-        if isinstance(result, Page):
+        if isinstance(result, Page | Excerpt):
             return page_response(result, request.rel_url)
-        if isinstance(result, EventStream):
-            return await stream_response(result, request)
         if isinstance(result, Download):
             return file_response(result)
+        if isinstance(result, Stream):
+            return await stream_response(result, request)
+        if isinstance(result, Rendered):
+            return rendered_response(result)
         if isinstance(result, Reply):
             return json_response(result.body, result.status)
         return json_response(result, self.statuses[0])
@@ -196,6 +203,8 @@ def endpoint(
     limit: Limit = attrgetter("max_body_bytes"),
     makes: tuple[str, ...] = (),
     changes: bool | None = None,
+    media: tuple[str, ...] = ("application/json",),
+    scheme: str | None = None,
 ) -> Callable[[Handle], Endpoint]:
     """Whatever is not asked for by GET `changes` something, unless it says that it does not."""
 
@@ -228,8 +237,10 @@ def endpoint(
             changes=method != "GET" if changes is None else changes,
             kind=kind,
             named=named,
-            streams=get_origin(answered) is EventStream,
+            streamed=get_origin(answered) is Stream,
             makes=makes,
+            media=media,
+            scheme=scheme,
         )
 
     return declare
@@ -248,9 +259,13 @@ def mount(router: web.UrlDispatcher, *endpoints: Endpoint) -> None:
 def _reply_type(answered: Any) -> tuple[Any, bool]:
     """The type of the body, and whether it is one page of a list."""
     kind = get_origin(answered)
+    if answered is Rendered:
+        return str, False
     if kind is Page:
         return GenericAlias(list, get_args(answered)), True
-    return (get_args(answered)[0] if kind in (Reply, Download, EventStream) else answered), False
+    if kind is Excerpt:
+        return get_args(answered)[0], True
+    return (get_args(answered)[0] if kind in (Reply, Download, Stream) else answered), False
 
 
 def _body_type(taken: Any) -> tuple[type[BaseModel] | None, bool]:

@@ -11,6 +11,7 @@ from semvec import __version__
 from semvec.web.endpoint import Endpoint
 from semvec.web.idempotency import HEADER, REPLAYED
 from semvec.web.schemas.errors import Error, ValidationError
+from semvec.web.stream import EVENT_STREAM, LAST_EVENT_ID
 
 Schema = dict[str, Any]
 Bodies = dict[tuple[Any, JsonSchemaMode], Schema]
@@ -23,18 +24,18 @@ PAGING_HEADERS: Schema = {
     "X-Next-Cursor": {"description": "`cursor` of the next page", "schema": {"type": "string"}},
     "X-Total-Estimate": {"description": "items on all pages", "schema": {"type": "integer"}},
 }
-LAST_EVENT_ID: Schema = {
-    "name": "Last-Event-ID",
-    "in": "header",
-    "description": "`id` of the last event that was seen; those after it come first",
-    "required": False,
-    "schema": {"type": "string", "pattern": "^[0-9]{0,18}$"},
-}
 RETRY_HEADERS: Schema = {
     "Retry-After": {
         "description": "seconds until there is room for one more request",
         "schema": {"type": "integer"},
     }
+}
+RESUMING: Schema = {
+    "name": LAST_EVENT_ID,
+    "in": "header",
+    "description": "`id` of the last event that the client has; what came after it is sent first",
+    "required": False,
+    "schema": {"type": "string", "pattern": "^[0-9]{0,18}$"},
 }
 
 
@@ -88,6 +89,7 @@ def describe(endpoints: Sequence[Endpoint], public: Container[str]) -> Schema:
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
                 "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+                "operator": {"type": "http", "scheme": "basic"},
             },
         },
     }
@@ -121,8 +123,8 @@ def _operation(declared: Endpoint, bodies: Bodies, public: bool) -> Schema:
     parameters = [*_parameters(declared.parts, "path"), *_parameters(declared.query, "query")]
     if declared.keyed:
         parameters.append(IDEMPOTENCY_KEY)
-    if declared.streams:
-        parameters.append(LAST_EVENT_ID)
+    if declared.streamed:
+        parameters.append(RESUMING)
     if parameters:
         operation["parameters"] = parameters
     if declared.body is not None:
@@ -131,7 +133,7 @@ def _operation(declared: Endpoint, bodies: Bodies, public: bool) -> Schema:
             "content": _json(bodies[declared, "validation"]),
         }
     if public:
-        operation["security"] = []
+        operation["security"] = [{declared.scheme: []}] if declared.scheme else []
     return operation
 
 
@@ -180,21 +182,24 @@ def _required(model: type[BaseModel] | None) -> Sequence[str]:
 
 
 def _responses(declared: Endpoint, body: Schema, public: bool) -> Schema:
-    schemas = dict.fromkeys(_error_statuses(declared, public), ERROR)
-    if 422 in schemas:
-        schemas[422] = VALIDATION_ERROR
-    schemas |= dict.fromkeys(declared.statuses, body)
+    contents = dict.fromkeys(_error_statuses(declared, public), _json(ERROR))
+    if 422 in contents:
+        contents[422] = _json(VALIDATION_ERROR)
+    for status in declared.statuses:
+        contents[status] = {kind: {"schema": body} for kind in declared.media}
     responses: Schema = {
-        str(status): {"description": HTTPStatus(status).phrase, "content": _json(schema)}
-        for status, schema in sorted(schemas.items())
+        str(status): {"description": HTTPStatus(status).phrase, "content": content}
+        for status, content in sorted(contents.items())
     }
+    if declared.streamed:
+        responses["200"] = {
+            "description": "Server-sent events, the `data` of each in this form",
+            "content": {EVENT_STREAM: {"schema": body}},
+        }
     if declared.paged:
         responses[str(declared.statuses[0])]["headers"] = PAGING_HEADERS
     if declared.keyed:
         responses[str(declared.statuses[0])]["headers"] = REPLAYED_HEADERS
-    if declared.streams:
-        content = responses[str(declared.statuses[0])]["content"]
-        content["text/event-stream"] = content.pop("application/json")
     if "429" in responses:
         responses["429"]["headers"] = RETRY_HEADERS
     return responses | {"default": {"description": "Any other error", "content": _json(ERROR)}}
@@ -207,6 +212,8 @@ def _error_statuses(declared: Endpoint, public: bool) -> set[int]:
         statuses |= {401, 402, 429}
     if declared.body is not None:
         statuses |= {400, 413, 422}
+    if declared.streamed:
+        statuses |= {400, 409, 503}
     if declared.keyed:
         statuses |= {400, 409, 422}
     if declared.query is not None or declared.parts is not None:

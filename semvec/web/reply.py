@@ -1,16 +1,16 @@
 """What handlers answer, as HTTP responses."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import BinaryIO, Generic, TypeVar
 
 import orjson
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.payload import BufferedReaderPayload
 from yarl import URL
 
-from semvec.paging import Page
+from semvec.paging import Excerpt, Page
 from semvec.service import Answer
 from semvec.web.idempotency import REPLAYED
 
@@ -35,14 +35,12 @@ class Download(Generic[Body]):
 
 
 @dataclass(frozen=True, slots=True)
-class EventStream(Generic[Body]):
-    """Bodies that go out one by one as server-sent events of this name, each with its id.
+class Rendered:
+    """A body that is no JSON."""
 
-    The first is None, and raises what is wrong; later ones are where nothing has come for a second.
-    """
-
-    name: str
-    events: AsyncGenerator[tuple[int, Body] | None]
+    content: bytes
+    content_type: str
+    headers: Mapping[str, str]
 
 
 def json_response(body: object, status: int = 200) -> web.Response:
@@ -65,9 +63,14 @@ def file_response(download: Download[Body]) -> web.Response:
     return web.Response(body=BufferedReaderPayload(download.file), headers=JSON)
 
 
-def page_response(page: Page[Body], url: URL) -> web.Response:
-    """The plain list; the way on is in the headers."""
-    response = json_response(page.items)
+def rendered_response(rendered: Rendered) -> web.Response:
+    headers = {hdrs.CONTENT_TYPE: rendered.content_type, **rendered.headers}
+    return web.Response(body=rendered.content, headers=headers)
+
+
+def page_response(page: Page[Body] | Excerpt[Body], url: URL) -> web.Response:
+    """The list, or what it stands in; the way on is in the headers."""
+    response = json_response(page.items if isinstance(page, Page) else page.body)
     response.headers["X-Total-Estimate"] = str(page.total)
     if page.next_cursor is not None:
         response.headers["X-Next-Cursor"] = page.next_cursor

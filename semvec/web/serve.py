@@ -10,6 +10,7 @@ import os
 import resource
 import signal
 import socket
+import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 import uvloop
@@ -21,11 +22,14 @@ from semvec.errors import SemvecError, StartError
 from semvec.machine import keep_freed_memory
 from semvec.settings import Settings
 from semvec.store.errors import StoreError
+from semvec.telemetry.lines import Format, as_json, for_eyes
+from semvec.telemetry.opening import open_telemetry
+from semvec.telemetry.outbox import Outbox
 from semvec.web import create_app
 from semvec.web.connection import Connection
 from semvec.web.crowd import Crowd
 from semvec.web.draining import DRAINING, Draining, let_go
-from semvec.web.keys import SERVICE
+from semvec.web.stream import STREAMS
 from semvec.web.tls import Tls, accepting, open_certificate
 
 BACKLOG = 1024
@@ -43,7 +47,15 @@ log = logging.getLogger(__name__)
 
 def serve(settings: Settings) -> None:
     """Serves until a signal says otherwise; raises StartError."""
-    log_to_stderr(settings.log_level)
+    outbox = Outbox(sys.stderr, _format(settings))
+    log_to(outbox, settings.log_level)
+    try:
+        _serve_and_log(settings, outbox)
+    finally:
+        outbox.close()
+
+
+def _serve_and_log(settings: Settings, outbox: Outbox) -> None:
     if settings.allow_anonymous and not _is_loopback(settings.host):
         log.warning(
             "ANYBODY who reaches %s may read and write: SEMVEC_ALLOW_ANONYMOUS is for development",
@@ -51,7 +63,7 @@ def serve(settings: Settings) -> None:
         )
     _open_files()
     keep_freed_memory()
-    uvloop.run(_serve(settings))
+    uvloop.run(_serve(settings, outbox))
 
 
 def _open_files() -> None:
@@ -61,24 +73,35 @@ def _open_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def log_to_stderr(level: str) -> None:
-    logging.basicConfig(format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+def _format(settings: Settings) -> Format:
+    eyes = (
+        sys.stderr.isatty() if settings.log_format == "auto" else settings.log_format == "console"
+    )
+    return for_eyes if eyes else as_json
+
+
+def log_to(handler: logging.Handler, level: str) -> None:
+    logging.basicConfig(handlers=[handler])
     for name in ("semvec", "aiohttp"):
         logging.getLogger(name).setLevel(level.upper())
-    # A line for each request would cost as much as the request.
+    # Requests have lines of their own, which cost less.
     logging.getLogger("aiohttp.access").disabled = True
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings, outbox: Outbox) -> None:
     loop = asyncio.get_running_loop()
     certificate = open_certificate(settings)
     with _told_in_short():
-        app = create_app(settings)
+        telemetry = open_telemetry(settings, outbox=outbox)
+        app = create_app(settings, telemetry)
     draining = app[DRAINING] = Draining()
     stop = draining.begun
-    app.middlewares.insert(0, let_go)
+    app.middlewares.insert(0, let_go(draining))
     _stop_on_signals(stop)
     runner = web.AppRunner(app, shutdown_timeout=LAST_WORDS_S)
+    crowd = Crowd(settings.max_connections_per_ip)
+    metrics = telemetry.metrics
+    metrics.follow(metrics.edge.connections_refused, lambda: crowd.turned_away)
     try:
         with _told_in_short():
             await runner.setup()
@@ -89,7 +112,7 @@ async def _serve(settings: Settings) -> None:
             runner.server,
             loop=loop,
             deadline_s=settings.request_deadline_s,
-            crowd=Crowd(settings.max_connections_per_ip),
+            crowd=crowd,
         )
         if certificate:
             certificate.reload_on_hangup()
@@ -99,7 +122,7 @@ async def _serve(settings: Settings) -> None:
         print(f"semvec {__version__} listening on {_address(listener, tls)}", flush=True)
         await stop.wait()
         log.info("stopping")
-        app[SERVICE].following.end()
+        app[STREAMS].end()
         if settings.drain_delay_s:
             await asyncio.sleep(settings.drain_delay_s)
         late = _accept_waiting(listener, connection, tls)

@@ -53,8 +53,22 @@ VALUES = {
     "context": "a context",
     "max_results": 3,
     "test_embeddings": [VECTOR],
+    "cluster_id": "c",
+    "region_id": "r",
+    "name": "a name",
+    "aggregation_mode": "attention",
+    "coupling_factor": 0.5,
+    "consensus_threshold": 0.5,
+    "vote_window_seconds": 60.0,
 }
-"""What fits the fields of all requests about session `s`, and of lists."""
+"""What fits the fields of all requests about session `s`, cluster `c`, region `r`, and of lists."""
+IDS = ("session_id", "cluster_id", "region_id")
+CHANGED_BY_REQUESTS = (
+    *("sessions", "events", "clusters", "members", "regions", "region_clusters"),
+    *("votes", "drift_events"),
+)
+ENDLESS = "/stream"
+NOBODYS = dict.fromkeys(IDS, "nowhere")
 CREATE = {
     "session_id": "t",
     "dimension": DIMENSION,
@@ -129,10 +143,15 @@ async def test_promise_7_another_owner_finds_nothing_and_changes_nothing(
         server.client(eve) as other,
     ):
         await owner.post("/v1/session/create", **CREATE | {"session_id": "s"})
+        for kind in ("cluster", "region"):
+            made = await owner.post(f"/v1/{kind}/", **{f"{kind}_id": kind[0], "name": kind})
+            assert made.status == 201
+        for client in (owner, other):
+            assert (await client.post("/v1/observer/")).status == 201
         stored = await owner.post("/v1/store", **fields_of("s", "response", "response_embedding"))
         before = await fingerprint(owner, sqlite_url)
         requests = requests_with_an_id((await owner.get("/openapi.json")).json())
-        assert len(requests) >= 18
+        assert len(requests) >= 30
         exported = (await owner.get("/v1/session/s/export")).json()["state_dict"]
         for _, path, fields in requests:
             fields["memory_hash"] = stored.json()["memory_hash"]
@@ -140,16 +159,22 @@ async def test_promise_7_another_owner_finds_nothing_and_changes_nothing(
                 fields["state_dict"] = exported
         for method, path, fields in requests:
             hers = await send(other, method, path, fields)
-            nobodys = await send(other, method, path, fields | {"session_id": "nowhere"})
+            nobodys = await send(other, method, path, fields | NOBODYS)
             assert hers.status == nobodys.status == 404, (method, path, hers)
-            assert hers.json()["detail"] == nobodys.json()["detail"].replace("nowhere", "s")
+            as_if_hers = {nobodys.json()["detail"].replace("nowhere", VALUES[name]) for name in IDS}
+            assert hers.json()["detail"] in as_if_hers
         assert await fingerprint(owner, sqlite_url) == before
-        assert (await other.get("/v1/session/")).json() == []
-        made = await other.post("/v1/session/create", **CREATE | {"session_id": "s"})
-        assert made.json() == {"session_id": "s", "created": True}
+        for kind in ("session", "cluster", "region"):
+            assert (await other.get(f"/v1/{kind}/")).json() == []
+        created = await other.post("/v1/session/create", **CREATE | {"session_id": "s"})
+        assert created.json() == {"session_id": "s", "created": True}
         assert (await fingerprint(owner, sqlite_url))[0] == before[0]
         for method, path, fields in sorted(requests, key=last_what_erases):
-            assert (await send(owner, method, path, fields)).status in (200, 201), (method, path)
+            if not path.endswith(ENDLESS):
+                if path.endswith("{cluster_id}/run"):
+                    del fields["session_id"]  # only its own backing session would be taken
+                answer = await send(owner, method, path, fields)
+                assert answer.status in (200, 201), (method, path, answer)
 
 
 async def test_promise_10_bad_input_changes_nothing(sqlite_url: str, tmp_path: Path) -> None:
@@ -188,12 +213,12 @@ def fields_of(session_id: str, *names: str) -> dict[str, Any]:
 
 
 async def fingerprint(client: Client, url: str) -> tuple[object, list[object]]:
-    """What the owner of session `s` sees of it, and the rows of all sessions in the database."""
+    """What the owner of session `s` sees of it, and the rows of all in the database."""
     metrics = (await client.get("/v1/metrics/s")).json()
     listed = (await client.get("/v1/session/")).json()
     database = sqlite3.connect(url.removeprefix("sqlite:///"))
     rows: list[object] = [
-        database.execute(f"SELECT * FROM {table}").fetchall() for table in ("sessions", "events")
+        database.execute(f"SELECT * FROM {table}").fetchall() for table in CHANGED_BY_REQUESTS
     ]
     database.close()
     return (metrics, listed), rows
@@ -227,7 +252,7 @@ def requests_with_an_id(document: dict[str, Any]) -> list[Request]:
     return [
         (method, path, fields)
         for method, path, fields in operations(document)
-        if "session_id" in fields and not path.endswith("/create")
+        if fields.keys() & {*IDS} and not path.endswith(("/create", "/cluster/", "/region/"))
     ]
 
 

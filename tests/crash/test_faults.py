@@ -9,7 +9,7 @@ from itertools import count
 import pytest
 from aiohttp.test_utils import TestServer
 
-from semvec.hot.sessions import rebuild
+from semvec.hot.copy import rebuild
 from semvec.service import Service
 from semvec.session.memory import content_hash
 from semvec.settings import Settings

@@ -85,6 +85,30 @@ async def test_promise_3_a_request_half_sent_is_waited_for(
         assert await server.exit_status(EXIT_S) == 0
 
 
+async def test_promise_3_transfers_under_way_do_not_hold_it(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    """A client that takes nothing of its export, and one that never ends its import."""
+    async with serving(sqlite_url, tmp_path) as server, server.client() as client:
+        await client.post("/v1/session/create", session_id="s", dimension=2)
+        for number in range(24):
+            entity = {"key": str(number), "kind": "type", "value": "a" * 900_000}
+            assert (await client.post("/v1/session/s/entities", **entity)).status == 201
+        async with server.client() as taker, server.client() as giver:
+            _, writer = await taker.connect()
+            writer.transport.pause_reading()  # type: ignore[attr-defined]
+            writer.write(b"GET /v1/session/s/export HTTP/1.1\r\nHost: x\r\n\r\n")
+            _, writer = await giver.connect()
+            head = (
+                b"POST /v1/session/s/import HTTP/1.1\r\nHost: x\r\nContent-Length: 999999\r\n\r\n"
+            )
+            writer.write(head + b'{"state_dict": {')
+            await asyncio.sleep(2)
+            server.process.send_signal(signal.SIGTERM)
+            assert await server.exit_status(EXIT_S) == 0
+            assert "Traceback" not in server.log.read_text()
+
+
 async def test_promise_3_while_draining_it_serves_and_says_so(
     sqlite_url: str, tmp_path: Path
 ) -> None:

@@ -138,18 +138,21 @@ async def test_a_device_that_fails_refuses_work_and_names_the_cause(
     await embedder.close()
 
 
-async def test_a_device_without_room_leaves_the_cpu(
-    directory: Path, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    "failure", [MemoryError("the card is full"), ImportError("no libcublas"), Unavailable("lost")]
+)
+async def test_a_device_that_does_not_open_leaves_the_cpu(
+    directory: Path, failure: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def full() -> Device:
-        raise MemoryError("the card is full")
+    def opened() -> Device:
+        raise failure
 
     embedder = LocalEmbedder(directory)
     with caplog.at_level(logging.WARNING):
-        await embedder.start(Target(full))
+        await embedder.start(Target(opened))
     assert len(await embedder.encode(["the boat"])) == 1
     await embedder.close()
-    assert "tiny is encoded on the CPU: the card is full" in caplog.text
+    assert f"tiny is encoded on the CPU: {failure}" in caplog.text
 
 
 async def test_windows_of_a_long_text_are_joined(

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -97,7 +98,7 @@ async def test_running_full_evicts_the_longest_idle_and_frees_their_pages(
 ) -> None:
     clock, arena, scans = HeldClock(), Arena(0), Scans()
     store = Store(database_url)
-    limits: dict[str, int] = {"max_sessions": 100, "idle_ttl_s": 1000}
+    limits: dict[str, Any] = {"max_sessions": 100, "idle_ttl_s": 1000}
     sessions = HotSessions(store, clock, arena, scans, memory_bytes=200_000, **limits)
     await store.open()
     try:

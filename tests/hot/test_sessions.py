@@ -44,7 +44,12 @@ async def opened(
     url: str, clock: HeldClock | None = None, *, shared: bool | None = None, **limits: int
 ) -> AsyncIterator[tuple[Store, HotSessions]]:
     store = Store(url, shared=shared)
-    chosen = {"max_sessions": 100, "memory_bytes": 1 << 30, "idle_ttl_s": 1000, **limits}
+    chosen: dict[str, Any] = {
+        "max_sessions": 100,
+        "memory_bytes": 1 << 30,
+        "idle_ttl_s": 1000,
+        **limits,
+    }
     sessions = HotSessions(store, clock or HeldClock(), Arena(0), Scans(), **chosen)
     await store.open()
     try:

@@ -11,7 +11,7 @@ from semvec.kernels.batcher import Batcher
 
 
 class Noted:
-    """An `Observer` that remembers."""
+    """`Batches` that remembers."""
 
     def __init__(self) -> None:
         self.sizes: list[int] = []

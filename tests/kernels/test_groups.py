@@ -1,6 +1,9 @@
 """Promise 9: rows in groups, beside float64."""
 
+from itertools import pairwise
+
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -63,6 +66,16 @@ def test_more_pairs_than_expected_are_found(kernels: Kernels) -> None:
     assert (pairs.left < pairs.right).all()
 
 
+def test_pairs_of_long_rows_in_several_tiles(kernels: Kernels) -> None:
+    rng = np.random.default_rng(2)
+    vectors = cases.unit(rng, 150, 200)
+    vectors[75:] = numpy_.normalised(0.8 * vectors[:75] + 0.6 * vectors[75:])
+    rows, exact = cases.placed_rows(kernels, vectors, "int8")
+    pairs = kernels.near_pairs(rows, Runs.single([0], [150]), 0.5)
+    assert len(pairs.left) > 50
+    check_pairs(pairs, exact, [list(range(150))], None, 0.5)
+
+
 def some_groups(rng: np.random.Generator, number: int, rows: int) -> Groups:
     sizes = rng.integers(0, 20, number) if rows else np.zeros(number, np.int64)
     members = rng.integers(0, max(rows, 1), sizes.sum())
@@ -104,6 +117,21 @@ def test_promise_9_attention_means(
         powers = np.exp(members @ queries[j].astype(np.float64) / 0.1)
         expected = powers @ members / max(powers.sum(), 1e-300)
         np.testing.assert_allclose(mean, expected, atol=CODES_AWAY)
+
+
+@pytest.mark.parametrize("kind", ["int8", "float16", "float32"])
+def test_groups_larger_than_a_block(kernels: Kernels, kind: str) -> None:
+    rng = np.random.default_rng(4)
+    rows, exact = cases.placed_rows(kernels, cases.unit(rng, 700, 48), kind)
+    groups = Groups(np.arange(700), np.array([0, 330, 640, 700]))
+    queries = cases.queries(rng, 3, 48)
+    found = kernels.attention_means(queries, rows, groups, 0.5)
+    plain = kernels.weighted_means(rows, groups, np.ones(700, np.float32))
+    for j, (first, last) in enumerate(pairwise(groups.offsets)):
+        members = exact[first:last]
+        powers = np.exp(members @ queries[j].astype(np.float64) / 0.5)
+        np.testing.assert_allclose(found[j], powers @ members / powers.sum(), atol=CODES_AWAY)
+        np.testing.assert_allclose(plain[j], members.mean(axis=0), atol=AWAY)
 
 
 def test_an_empty_query_gives_the_plain_mean(kernels: Kernels) -> None:

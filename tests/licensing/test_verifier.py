@@ -161,3 +161,10 @@ def test_a_revoked_token_is_refused_known_or_not() -> None:
         with pytest.raises(Unauthorized, match="revoked"):
             checked.verify(token)
     assert checked.verify(tokens[2]).subject == "acme"
+
+
+def test_a_token_that_is_no_text_is_known_to_nobody() -> None:
+    checked = Verifier([], renewal_url="https://renew.example")
+    assert not checked.knows("a.b.\udcff")
+    with pytest.raises(Unauthorized):
+        checked.verify("a.b.\udcff")

@@ -2,6 +2,10 @@
 
 import asyncio
 
+import pytest
+
+from semvec.errors import Malformed
+from semvec.paging import cursor_of
 from tests.services import OWNER, HeldClock, create, evicted, find, put, rows, running
 
 
@@ -35,4 +39,26 @@ async def test_a_large_cache_is_searched_beside_the_event_loop(database_url: str
         )
         found = await service.literals.find(OWNER, "s", q="file number9", max_results=5)
         assert found.total == 11
-        assert len(found.entities) == 5
+        assert len(found.body.entities) == 5
+
+
+async def test_pages_of_entities_lead_to_all_of_them(database_url: str) -> None:
+    async with running(database_url) as service:
+        await create(service)
+        for number in range(7):
+            await put(service, f"key{number}")
+        seen: list[str] = []
+        cursor: str | None = None
+        for _ in range(3):
+            page = await service.literals.find(OWNER, "s", q="", max_results=3, cursor=cursor)
+            assert page.total == page.body.total == 7
+            seen += [each.key for each in page.body.entities]
+            cursor = page.next_cursor
+        assert cursor is None
+        assert seen == [f"key{number}" for number in reversed(range(7))]
+        beyond = await service.literals.find(
+            OWNER, "s", q="", max_results=3, cursor=cursor_of(2**63 - 1)
+        )
+        assert (beyond.body.entities, beyond.next_cursor) == ([], None)
+        with pytest.raises(Malformed, match="cursor"):
+            await service.literals.find(OWNER, "s", q="", max_results=3, cursor="x")

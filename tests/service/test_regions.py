@@ -1,16 +1,13 @@
 """Regions on a real database: votes, majorities, realignment by figures, events followed."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import aclosing
 from typing import Any
 
 import numpy as np
 import pytest
 
-from semvec import answers
 from semvec.errors import Conflict, NotFound, Unavailable
-from semvec.service import Service, following, regions
+from semvec.service import Service
 from semvec.store import Store, groups
 from semvec.store.groups import Drifted
 from tests import services
@@ -351,94 +348,41 @@ async def test_two_servers_realign_once(postgres_url: str) -> None:
             await consistent(service, "c", "d", "r")
 
 
-async def first(events: AsyncIterator[Any], number: int) -> list[answers.DriftEvent]:
-    """That many events, whatever comes in between."""
-    found = []
-    async with asyncio.timeout(10):
-        async for each in events:
-            if each is not None:
-                found.append(each[1])
-            if len(found) == number:
-                break
-    return found
-
-
 async def test_events_are_followed_from_one_on(database_url: str) -> None:
     async with running(database_url) as service:
         for name in ("c", "d", "e"):
             await cluster(service, name)
         await region(service, "c", "d", "e")
         await drift(service, "c")
-        async with (
-            aclosing(service.regions.follow(OWNER, "r", None)) as fresh,
-            aclosing(service.regions.follow(OWNER, "r", 0)) as whole,
-            aclosing(service.regions.follow(OWNER, "r", 99)) as ahead,
-        ):
-            for stream in (fresh, ahead):
-                assert await anext(stream) is None
-            (old,) = await first(whole, 1)
-            following = [asyncio.create_task(first(each, 1)) for each in (fresh, whole, ahead)]
+        fresh, whole, ahead = [
+            await service.regions.follow(OWNER, "r", after) for after in (None, 0, 99)
+        ]
+        assert [number for number, _ in await whole.read(whole.after)] == [1]
+        wake = asyncio.Event()
+        with fresh.bells.rung(fresh.topic, wake):
             await drift(service, "c", since=1, to=2)
-            found = await asyncio.gather(*following)
-        assert old.event_id == 1
-        assert [[each.event_id for each in events] for events in found] == [[2], [2], [2]]
+            assert wake.is_set()
+        for feed in (fresh, ahead):
+            ((number, event),) = await feed.read(feed.after)
+            assert (number, event.event_id, event.cluster_id) == (2, 2, "c")
 
 
-async def test_a_stream_ends_with_its_region_or_its_server(database_url: str) -> None:
-    async with running(database_url) as service:
-        for name in ("r", "q"):
-            await region(service, region_id=name)
-        one, two = (service.regions.follow(OWNER, name, None) for name in ("r", "q"))
-        for stream in (one, two):
-            assert await anext(stream) is None
-        ends = [asyncio.create_task(first(stream, 1)) for stream in (one, two)]
-        await asyncio.sleep(0.05)
-        await service.regions.delete(OWNER, "r")
-        assert await ends[0] == []
-        assert not ends[1].done()
-        service.following.end()
-        assert await ends[1] == []
-        with pytest.raises(Unavailable, match="the server is draining"):
-            await anext(service.regions.follow(OWNER, "q", None))
-
-
-async def test_a_subject_has_so_many_streams(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(following, "MOST_STREAMS", 2)
+async def test_a_feed_ends_with_its_region(database_url: str) -> None:
     async with running(database_url) as service:
         await region(service)
-        await region(service, owner=OTHER)
-        streams = [service.regions.follow(OWNER, "r", None) for _ in range(2)]
-        for stream in streams:
-            assert await anext(stream) is None
-        with pytest.raises(Conflict, match="2 streams are open"):
-            await anext(service.regions.follow(OWNER, "r", None))
-        theirs = service.regions.follow(OTHER, "r", None)
-        assert await anext(theirs) is None
-        await streams[0].aclose()
-        again = service.regions.follow(OWNER, "r", None)
-        assert await anext(again) is None
-        for stream in (streams[1], theirs, again):
-            await stream.aclose()
+        feed, wake = await service.regions.follow(OWNER, "r", None), asyncio.Event()
+        with feed.bells.rung(feed.topic, wake):
+            await service.regions.delete(OWNER, "r")
+            assert wake.is_set()
+        with pytest.raises(NotFound, match="region 'r' not found"):
+            await feed.read(feed.after)
 
 
-async def test_a_stream_hears_of_what_another_server_is_told(
-    postgres_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(regions, "LOOKS_S", 1000)
+async def test_a_feed_has_what_another_server_is_told(postgres_url: str) -> None:
     async with running(postgres_url) as one, running(postgres_url) as other:
         await cluster(one)
         await region(one, "c")
-        stream = other.regions.follow(OWNER, "r", None)
-        assert await anext(stream) is None
-        following = asyncio.create_task(first(stream, 1))
+        feed = await other.regions.follow(OWNER, "r", None)
         await drift(one, "c")
-        (event,) = await following
+        ((_, event),) = await feed.read(feed.after)
         assert (event.cluster_id, event.event_id) == ("c", 1)
-        await stream.aclose()
-        ended = other.regions.follow(OWNER, "r", None)
-        assert await anext(ended) is None
-        ending = asyncio.create_task(first(ended, 1))
-        await one.regions.delete(OWNER, "r")
-        assert await ending == []

@@ -25,6 +25,7 @@ from semvec.session.query import Query
 from semvec.session.search import Found, Search
 from semvec.session.turn import plan_turn
 from semvec.store import Store
+from semvec.telemetry.protocol import SILENT, Batches
 from tests.kernels.conftest import emulated
 from tests.services import OWNER, HeldClock
 from tests.session.conversations import DIMENSION, new_session, play, said, unit, worded
@@ -76,11 +77,11 @@ class Slow:
 
 @asynccontextmanager
 async def opened(
-    url: str, kernels: Kernels | None, observer: Noted | None = None
+    url: str, kernels: Kernels | None, telemetry: Batches = SILENT
 ) -> AsyncIterator[tuple[HotSessions, Recall]]:
-    store, door = Store(url), Scans(observer)
+    store, door = Store(url), Scans(telemetry)
     door.use(None if kernels is None else Opened(kernels, "for a test", GIB))
-    limits = {"max_sessions": 100, "memory_bytes": GIB, "idle_ttl_s": 1000}
+    limits: dict[str, Any] = {"max_sessions": 100, "memory_bytes": GIB, "idle_ttl_s": 1000}
     sessions = HotSessions(store, HeldClock(), Arena(GIB), door, **limits)
     await store.open()
     try:

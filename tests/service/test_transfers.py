@@ -119,7 +119,7 @@ async def test_an_import_replaces_all_that_was_there(database_url: str) -> None:
                 with pytest.raises(NotFound):
                     await lookup
         entities = await service.literals.find(OWNER, "other", q="", max_results=9)
-        assert [each.value for each in entities.entities] == ["remark"]
+        assert [each.value for each in entities.body.entities] == ["remark"]
         assert await verified(service, "other")
 
 

@@ -16,8 +16,9 @@ from semvec import answers
 from semvec.audit import Event
 from semvec.errors import Conflict, NotFound
 from semvec.intake import NewSession
-from semvec.paging import Page
+from semvec.paging import Excerpt, Page
 from semvec.service import Answer, Asked, Service
+from semvec.service.feeds import Bells, Feed
 from semvec.session.verify import Check
 from semvec.settings import Settings
 from semvec.store import Entry
@@ -51,7 +52,8 @@ class RecordingService:
         self.files: list[BinaryIO] = []
         self.sessions = self.conversation = self.recall = self.control = self.literals = self
         self.transfers = self.verification = self.repeats = self.trail = self.audit = self
-        self.following = self
+        self.network = self.users = self
+        self.sampling, self.observer = self, RecordingObserver(self)
         self.clusters = self.regions = Refusing()
 
     @property
@@ -157,10 +159,10 @@ class RecordingService:
         self._note("put", given | {"owner": owner, "session_id": session_id})
         return answers.EntityStored(session_id, given["key"], 9)
 
-    async def find(self, owner: str, session_id: str, **given: Any) -> answers.Entities:
+    async def find(self, owner: str, session_id: str, **given: Any) -> Excerpt[answers.Entities]:
         self._note("find", given | {"owner": owner, "session_id": session_id})
         item = answers.EntityItem("a/b.py", "path", "x = 1", "", 1.0, 2)
-        return answers.Entities(session_id, [item], 6)
+        return Excerpt(answers.Entities(session_id, [item], 6), "next", 6)
 
     async def remove(self, owner: str, session_id: str, key: str) -> answers.EntityRemoved:
         self._note("remove", {"owner": owner, "session_id": session_id, "key": key})
@@ -193,6 +195,38 @@ class RecordingService:
         self._note("verify", given)
         return answers.Verified(session_id, True, [Check("tiers", True, "as they should")])
 
+    async def transfer(self, owner: str, **given: Any) -> answers.Transferred:
+        self._note("transfer", given | {"owner": owner})
+        return answers.Transferred(given["source_session_id"], given["target_session_id"], 0.25)
+
+    async def switch(self, owner: str, user_id: str) -> answers.Switched:
+        self._note("switch", {"owner": owner, "user_id": user_id})
+        return answers.Switched(user_id, "default")
+
+    async def active(self, owner: str) -> answers.ActiveUser:
+        self._note("active", {"owner": owner})
+        return answers.ActiveUser("default")
+
+    async def serialize(self, owner: str, user_id: str) -> answers.SerializedUser:
+        self._note("serialize", {"owner": owner, "user_id": user_id})
+        session = answers.UserSession("s", 8, 1.5, 2.5, 3, 4, 0.5)
+        return answers.SerializedUser(user_id, answers.UserState(True, 1.5, None, 1, [session]))
+
+    async def propose(self, owner: str, proposer: str, target: list[float]) -> answers.Consensus:
+        self._note("propose", {"owner": owner, "proposer": proposer, "target": target})
+        return answers.Consensus(True, {"a": 0.75})
+
+    async def trust(self, owner: str) -> answers.Trust:
+        self._note("trust", {"owner": owner})
+        return answers.Trust({"a": 0.75})
+
+    async def sample(self, owner: str) -> answers.ObserverSample:
+        self._note("sample", {"owner": owner})
+        return answers.ObserverSample(1.5, 0.25, 2, 2, 3, 1, 4)
+
+    def note(self, operation: str, given: dict[str, Any]) -> None:
+        self._note(operation, given)
+
     async def answer(self, asked: Asked) -> Answer:
         self._note("answer", {"scope": asked.scope, "digest": await asked.digest()})
         return replace(await asked.act(), replayed=True)
@@ -214,6 +248,47 @@ class RecordingService:
             raise self.failure
         if given.get("session_id") == "unknown":
             raise NotFound("session not found")
+
+
+class RecordingObserver:
+    """The same for the observer."""
+
+    def __init__(self, service: RecordingService) -> None:
+        self._service, self.new = service, True
+        self._anomaly = answers.Anomaly("systemic_drift", 1.5, {"cluster_count": 3})
+
+    async def create(self, owner: str, **given: Any) -> tuple[answers.ObserverInfo, bool]:
+        self._service.note("observe", given | {"owner": owner})
+        return answers.ObserverInfo("o", 2, "m"), self.new
+
+    async def summary(self, owner: str) -> answers.ObserverSummary:
+        self._service.note("summary", {"owner": owner})
+        return answers.ObserverSummary("o", 2, 3, None, 1, [self._anomaly], "m", 30.0)
+
+    async def page(self, owner: str, *, limit: int, cursor: str | None) -> Page[answers.Anomaly]:
+        self._service.note("anomalies", {"owner": owner, "limit": limit, "cursor": cursor})
+        return Page([self._anomaly], "next", 4)
+
+    async def clear(self, owner: str) -> answers.Cleared:
+        self._service.note("clear", {"owner": owner})
+        return answers.Cleared(4)
+
+    async def register(self, owner: str, region_id: str) -> answers.Registered:
+        self._service.note("register", {"owner": owner, "region_id": region_id})
+        return answers.Registered(True)
+
+    async def unregister(self, owner: str, region_id: str) -> answers.Unregistered:
+        self._service.note("unregister", {"owner": owner, "region_id": region_id})
+        return answers.Unregistered(True)
+
+    async def follow(self, owner: str, after: int | None) -> Feed[answers.Anomaly]:
+        """One anomaly, number 7."""
+        self._service.note("follow", {"owner": owner, "after": after})
+
+        async def read(last: int) -> list[tuple[int, answers.Anomaly]]:
+            return [(7, self._anomaly)] if last < 7 else []
+
+        return Feed("anomalies", after or 0, read, Bells(shared=False))
 
 
 @pytest.fixture

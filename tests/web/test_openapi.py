@@ -1,11 +1,14 @@
+import re
 from typing import Any
 
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from semvec.paging import cursor_of
 from semvec.web.middleware.auth import PUBLIC
 from semvec.web.openapi import describe
 from semvec.web.routes import ENDPOINTS
+from semvec.web.schemas.fields import CURSOR
 from tests.web.conftest import Client
 
 
@@ -98,9 +101,10 @@ def test_only_public_paths_go_without_a_token(document: dict[str, Any]) -> None:
         path
         for path, methods in document["paths"].items()
         for operation in methods.values()
-        if operation.get("security") == []
+        if operation.get("security") in ([], [{"operator": []}])
     }
     assert open_paths == PUBLIC
+    assert document["paths"]["/metrics"]["get"]["security"] == [{"operator": []}]
     assert document["security"] == [{"bearer": []}, {"apiKey": []}]
 
 
@@ -139,3 +143,17 @@ def test_what_an_answer_makes_leads_on_to_what_takes_it(document: dict[str, Any]
         "session_id": "$request.path.session_id",
         "key": "$response.body#/key",
     }
+
+
+def test_every_list_takes_the_same_cursors(document: dict[str, Any]) -> None:
+    cursors = [
+        parameter["schema"]["anyOf"][0]
+        for methods in document["paths"].values()
+        for operation in methods.values()
+        for parameter in operation.get("parameters", ())
+        if parameter["name"] == "cursor"
+    ]
+    assert len(cursors) >= 7
+    assert all(each == {"type": "string", "pattern": CURSOR} for each in cursors)
+    for position in (0, 1, 2**40, 2**63 - 1):
+        assert re.search(CURSOR, cursor_of(position))

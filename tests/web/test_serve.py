@@ -1,3 +1,4 @@
+import json
 import signal
 import socket
 import subprocess
@@ -76,6 +77,45 @@ def test_an_unusable_database_is_said_in_one_line(tmp_path: Path) -> None:
     assert status == 1
     assert lines[-1].startswith("semvec: ")
     assert "Traceback" not in "".join(lines)
+
+
+async def test_every_request_is_a_line_of_the_log(sqlite_url: str, tmp_path: Path) -> None:
+    async with serving(sqlite_url, tmp_path) as server, server.client() as client:
+        sent = {"session_id": "s", "message": "a secret", "message_embedding": [1.0, 2.0]}
+        assert (await client.post("/v1/session/create", session_id="s", dimension=2)).status == 200
+        answer = await client.post("/v1/run", **sent)
+        lost = await client.get("/v1/a%0Asecret?secret")
+        server.process.send_signal(signal.SIGTERM)
+        assert await server.exit_status(EXIT_WITHIN_S) == 0
+    lines = [json.loads(line) for line in server.log.read_text().splitlines()]
+    requests = [line for line in lines if line["logger"] == "semvec.access"]
+    assert [line["message"] for line in requests] == [
+        "GET /v1/readyz 200",
+        "POST /v1/session/create 200",
+        "POST /v1/run 200",
+        "GET unmatched 404",
+    ]
+    ids = [answer.headers["x-request-id"], lost.headers["x-request-id"]]
+    assert [line["request_id"] for line in requests[2:]] == ids
+    assert requests[2].items() >= {"subject": "anonymous", "client": "127.0.0.1"}.items()
+    assert 0 < requests[2]["duration_ms"] < 5000
+    assert "secret" not in server.log.read_text()
+    assert lines[-1]["message"] == "stopped"
+
+
+@pytest.mark.parametrize(
+    ("level", "told", "form"), [("info", True, "console"), ("warning", False, "json")]
+)
+async def test_the_log_has_the_form_and_the_level_that_are_set(
+    sqlite_url: str, tmp_path: Path, level: str, told: bool, form: str
+) -> None:
+    flags = ("--log-level", level)
+    async with serving(sqlite_url, tmp_path, *flags, SEMVEC_LOG_FORMAT=form) as server:
+        server.process.send_signal(signal.SIGTERM)
+        assert await server.exit_status(EXIT_WITHIN_S) == 0
+    log = server.log.read_text()
+    assert (" INFO    semvec.access: 127.0.0.1 - GET /v1/readyz 200 " in log) is told
+    assert (log == "") is not told
 
 
 @pytest.mark.parametrize(("host", "warned"), [("127.0.0.1", False), ("0.0.0.0", True)])

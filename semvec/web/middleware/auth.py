@@ -6,16 +6,24 @@ from functools import lru_cache
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
+from multidict import istr
 
 from semvec.errors import LicenseExpired, Unauthorized
 from semvec.licensing.token import ANONYMOUS, Caller
 from semvec.licensing.verifier import Verifier
+from semvec.web.endpoint import Endpoint
 from semvec.web.keys import CALLER
 
 BEARER = 'Bearer realm="semvec"'
+OPERATOR = 'Basic realm="semvec operator", charset="UTF-8"'
 
-PUBLIC = frozenset({"/v1/health", "/v1/livez", "/v1/readyz"})
+API_KEY = istr("X-API-Key")
+
+PUBLIC = frozenset({"/metrics", "/v1/health", "/v1/livez", "/v1/readyz"})
 """Path templates that answer without a token, below whatever prefix the app is mounted."""
+
+OPERATED = frozenset({"/metrics"})
+"""Those of them that ask for the operator's name and password."""
 
 BROWSED = frozenset({"/docs", "/docs/{file}", "/redoc", "/openapi.json"})
 """Where a browser may send the token as the password it has asked for."""
@@ -56,8 +64,11 @@ def authenticate(
 
 def presented_token(request: web.Request) -> str | None:
     """The one token a request carries, in either header; raises Unauthorized where they differ."""
-    tokens = {_token(request, value) for value in request.headers.getall(hdrs.AUTHORIZATION, ())}
-    tokens |= {value.strip() for value in request.headers.getall("X-API-Key", ())}
+    bearers = request.headers.getall(hdrs.AUTHORIZATION, ())
+    if len(bearers) == 1 and API_KEY not in request.headers:
+        return _token(request, bearers[0]) or None
+    tokens = {_token(request, value) for value in bearers}
+    tokens |= {value.strip() for value in request.headers.getall(API_KEY, ())}
     tokens.discard("")
     if len(tokens) > 1:
         raise Unauthorized("Invalid license: two different tokens")
@@ -66,6 +77,8 @@ def presented_token(request: web.Request) -> str | None:
 
 def challenges(request: web.Request) -> list[str]:
     """What may be sent in `Authorization`, for a client that did not."""
+    if is_at(request, OPERATED):
+        return [OPERATOR]
     if is_at(request, BROWSED):
         return [BEARER, 'Basic realm="semvec: any name, and a licence token as password"']
     return [BEARER]
@@ -89,13 +102,16 @@ def _password(credentials: str) -> str:
 
 def is_at(request: web.Request, paths: frozenset[str]) -> bool:
     """Whether the request's route is one of these, below whatever prefix."""
-    resource = request.match_info.route.resource
-    return resource is not None and _ends(resource.canonical, paths)
+    return _is_one(request.match_info.route, paths)
 
 
-@lru_cache(maxsize=1024)
-def _ends(path: str, endings: frozenset[str]) -> bool:
-    return path.rstrip("/").endswith((*endings,))
+@lru_cache(maxsize=4096)
+def _is_one(route: web.AbstractRoute, paths: frozenset[str]) -> bool:
+    declared = getattr(route.handler, "__self__", None)
+    if isinstance(declared, Endpoint):
+        return declared.path in paths
+    resource = route.resource
+    return resource is not None and resource.canonical.rstrip("/").endswith((*paths,))
 
 
 def _is_preflight(request: web.Request) -> bool:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
-from multidict import MultiMapping
+from multidict import MultiMapping, istr
 
 from semvec.addresses import Networks, parse_address
 from semvec.web.keys import CLIENT
@@ -15,6 +15,8 @@ from semvec.web.keys import CLIENT
 WITH_PORT = re.compile(r"(?:\[([^\]]+)\]|([\d.]+))(?::\d{1,5})?")
 LONGEST_ENTRY = 64
 UNKNOWN = "unknown"
+FORWARDED = istr("X-Forwarded-For")
+REAL_IP = istr("X-Real-IP")
 
 
 class Hop(NamedTuple):
@@ -47,7 +49,7 @@ def client_address(peer: str | None, headers: MultiMapping[str], read_hop: ReadH
     hop = read_hop((peer or "").partition("%")[0])
     if hop is None:
         return UNKNOWN
-    if not hop.trusted:
+    if not hop.trusted or not (FORWARDED in headers or REAL_IP in headers):
         return hop.address
     for entry in _claims(headers):
         further = read_hop(entry) if len(entry) <= LONGEST_ENTRY else None
@@ -61,9 +63,9 @@ def client_address(peer: str | None, headers: MultiMapping[str], read_hop: ReadH
 
 def _claims(headers: MultiMapping[str]) -> Iterable[str]:
     """The machines that proxies say a request came by, nearest first."""
-    lines = headers.getall("X-Forwarded-For", ())
+    lines = headers.getall(FORWARDED, ())
     entries = [entry.strip() for line in lines for entry in line.split(",")]
-    return reversed([*filter(None, entries)] or headers.getall("X-Real-IP", []))
+    return reversed([*filter(None, entries)] or headers.getall(REAL_IP, []))
 
 
 def hop_reader(proxies: Networks) -> ReadHop:

@@ -15,7 +15,7 @@ from semvec.errors import (
     Unauthorized,
     Unavailable,
 )
-from semvec.web.keys import REQUEST_ID
+from semvec.web.keys import FAULT, REQUEST_ID
 from semvec.web.middleware.auth import challenges
 from semvec.web.reply import json_response
 from semvec.web.schemas.errors import Error, FieldError, ValidationError
@@ -29,13 +29,21 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
     try:
         return await handler(request)
     except SemvecError as error:
+        if error.status >= 500:
+            request[FAULT] = error.detail
         return _domain_error(error, request)
     except web.HTTPException as error:
         if error.status < 400:
             raise
         return _http_error(error, request)
     except Exception:
-        log.exception("%s %r failed, request %s", request.method, request.path, request_id)
+        log.exception(
+            "%s %r failed, request %s",
+            request.method,
+            request.path,
+            request_id,
+            extra={"request_id": request_id},
+        )
         return json_response(Error("internal error", request_id), 500)
 
 

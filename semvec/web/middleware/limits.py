@@ -2,6 +2,7 @@
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
+from multidict import istr
 
 from semvec.addresses import client_network
 from semvec.errors import LicenseExpired, TooManyRequests, Unauthorized
@@ -9,7 +10,13 @@ from semvec.licensing.verifier import Verifier
 from semvec.limits.bucket import Standing
 from semvec.limits.limiter import Limiter
 from semvec.web.keys import CALLER, CLIENT, STANDING
-from semvec.web.middleware.auth import is_at, presented_token
+from semvec.web.middleware.auth import OPERATED, is_at, presented_token
+
+POLICY = istr("RateLimit-Policy")
+LEFT = istr("RateLimit")
+X_LIMIT = istr("X-RateLimit-Limit")
+X_REMAINING = istr("X-RateLimit-Remaining")
+X_RESET = istr("X-RateLimit-Reset")
 
 UNLIMITED = frozenset({"/v1/health", "/v1/livez", "/v1/readyz"})
 
@@ -33,6 +40,8 @@ def limit_logins(limiter: Limiter, verifier: Verifier | None) -> Middleware:
             raise
 
     def _takes_a_check(request: web.Request) -> bool:
+        if is_at(request, OPERATED):
+            return True
         try:
             token = presented_token(request)
         except Unauthorized:
@@ -65,12 +74,16 @@ async def tell_limits(request: web.Request, response: web.StreamResponse) -> Non
     if standing is None:
         return
     limit, remaining = standing.limit, standing.remaining
-    headers = response.headers
-    headers["RateLimit-Policy"] = f'"{limit.name}";q={limit.rate.burst};w={limit.window_s}'
-    headers["RateLimit"] = f'"{limit.name}";r={remaining};t={standing.wait_s}'
-    headers["X-RateLimit-Limit"] = str(limit.rate.burst)
-    headers["X-RateLimit-Remaining"] = str(remaining)
-    headers["X-RateLimit-Reset"] = str(standing.reset_s)
+    burst = limit.rate.burst
+    response.headers.extend(
+        (
+            (POLICY, f'"{limit.name}";q={burst};w={limit.window_s}'),
+            (LEFT, f'"{limit.name}";r={remaining};t={standing.wait_s}'),
+            (X_LIMIT, f"{burst}"),
+            (X_REMAINING, f"{remaining}"),
+            (X_RESET, f"{standing.reset_s}"),
+        )
+    )
 
 
 def _tell(request: web.Request, standing: Standing | None) -> None:

@@ -5,10 +5,11 @@ import secrets
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
+from multidict import istr
 
 from semvec.web.keys import REQUEST_ID
 
-HEADER = "X-Request-ID"
+HEADER = istr("X-Request-ID")
 SANE = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 

@@ -22,7 +22,12 @@ async def list_clusters(call: Call, query: GroupListQuery) -> Page[answers.Clust
 
 
 @endpoint(
-    "POST", "/v1/cluster/", summary="Create a cluster", statuses=(201,), errors=(400, 409, 503)
+    "POST",
+    "/v1/cluster/",
+    summary="Create a cluster",
+    statuses=(201,),
+    errors=(400, 409, 503),
+    makes=("cluster_id",),
 )
 async def create_cluster(call: Call, body: ClusterCreate) -> answers.ClusterInfo:
     """A session of the same id stands behind it."""
@@ -69,6 +74,7 @@ async def remove_member(
     "/v1/cluster/{cluster_id}/store",
     summary="Learn a message and its answer",
     errors=CHANGES,
+    makes=("memory_hash",),
 )
 async def store_in_cluster(
     call: Call, cluster_id: ClusterId, body: ClusterStoreRequest

@@ -1,6 +1,7 @@
 """The literal cache: values by key, byte for byte."""
 
 from semvec import answers
+from semvec.paging import Excerpt
 from semvec.web.call import Call
 from semvec.web.endpoint import endpoint
 from semvec.web.schemas.fields import EntityKey, SessionId
@@ -28,11 +29,15 @@ async def put_entity(call: Call, session_id: SessionId, body: EntityCreate) -> a
     )
 
 
-@endpoint("GET", "/v1/session/{session_id}/entities", summary="Find values by words", errors=(404,))
-async def find_entities(call: Call, session_id: SessionId, query: EntityQuery) -> answers.Entities:
+@endpoint(
+    "GET", "/v1/session/{session_id}/entities", summary="Find values by words", errors=(400, 404)
+)
+async def find_entities(
+    call: Call, session_id: SessionId, query: EntityQuery
+) -> Excerpt[answers.Entities]:
     """Those with every word of `q`, or one that begins so; without `q`, all."""
     return await call.service.literals.find(
-        call.owner, session_id, q=query.q, max_results=query.max_results
+        call.owner, session_id, q=query.q, max_results=query.max_results, cursor=query.cursor
     )
 
 

@@ -4,7 +4,6 @@ from semvec import answers
 from semvec.paging import Page
 from semvec.web.call import Call
 from semvec.web.endpoint import endpoint
-from semvec.web.reply import EventStream
 from semvec.web.schemas.fields import ClusterId, RegionId
 from semvec.web.schemas.groups import (
     DriftEventQuery,
@@ -12,7 +11,7 @@ from semvec.web.schemas.groups import (
     RegionClusterRequest,
     RegionCreate,
 )
-from semvec.web.streaming import last_event_id
+from semvec.web.stream import Stream, last_event_id
 
 
 @endpoint("GET", "/v1/region/", summary="Your regions, newest first", errors=(400,))
@@ -20,7 +19,14 @@ async def list_regions(call: Call, query: GroupListQuery) -> Page[answers.Region
     return await call.service.regions.page(call.owner, limit=query.limit, cursor=query.cursor)
 
 
-@endpoint("POST", "/v1/region/", summary="Create a region", statuses=(201,), errors=(409, 503))
+@endpoint(
+    "POST",
+    "/v1/region/",
+    summary="Create a region",
+    statuses=(201,),
+    errors=(409, 503),
+    makes=("region_id",),
+)
 async def create_region(call: Call, body: RegionCreate) -> answers.RegionInfo:
     """Its meta-session, which learns what its clusters agree on, has the same id."""
     return await call.service.regions.create(
@@ -85,11 +91,12 @@ async def list_drift_events(
     summary="Drifts of its clusters as they happen",
     errors=(400, 404, 409, 503),
 )
-async def stream_drift_events(call: Call, region_id: RegionId) -> EventStream[answers.DriftEvent]:
+async def stream_drift_events(call: Call, region_id: RegionId) -> Stream[answers.DriftEvent]:
     """Server-sent events named `drift`, from now on or from the event after `Last-Event-ID`. A
     comment comes at least every 15 seconds."""
     after = last_event_id(call.request)
-    return EventStream("drift", call.service.regions.follow(call.owner, region_id, after))
+    feed = await call.service.regions.follow(call.owner, region_id, after)
+    return Stream("drift", call.owner, feed)
 
 
 ENDPOINTS = (

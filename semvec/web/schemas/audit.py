@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from semvec.web.schemas.fields import Query, Text
+from semvec.web.schemas.fields import Cursor, Query, Text
 
 
 class AuditQuery(Query):
@@ -18,5 +18,5 @@ class AuditQuery(Query):
     """Only what was done before this time."""
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
     """Most items on the page."""
-    cursor: Text | None = None
+    cursor: Cursor | None = None
     """`X-Next-Cursor` of the page before."""

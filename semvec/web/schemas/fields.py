@@ -11,18 +11,33 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetJsonSchemaHandler,
     StringConstraints,
     WithJsonSchema,
 )
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 """Any text but NUL, which no database column of text holds; lone surrogates are no text at all."""
 
+
+class _Unpublished:
+    """A bound that is for the machine's sake, far from any use, and stands in docs/edge.md."""
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        bounded = handler(schema)
+        return {name: bounded[name] for name in bounded if name not in ("maxLength", "maxItems")}
+
+
 LONGEST_PROSE = 262_144
-Prose = Annotated[Text, Field(max_length=LONGEST_PROSE)]
+Prose = Annotated[Text, Field(max_length=LONGEST_PROSE), _Unpublished()]
 """What is encoded, which takes time for each word: a quarter of a million letters, a second."""
 
 SessionId = Annotated[Text, Field(description="The session.")]
+UserId = Annotated[Text, Field(description="The user, as named in a switch.")]
 MemoryHash = Annotated[Text, Field(description="The memory, by its `memory_hash`.")]
 EntityKey = Annotated[Text, Field(description="The key, with its slashes.")]
 
@@ -45,7 +60,9 @@ WHOLE = BeforeValidator(_whole)
 """For integers of bodies: JSON knows one kind of number, so 1.0 is 1, and "1" is not."""
 
 LARGEST_DIMENSION = 16_384
-Embedding = Annotated[list[float], Field(max_length=LARGEST_DIMENSION, fail_fast=True)]
+Embedding = Annotated[
+    list[float], Field(max_length=LARGEST_DIMENSION, fail_fast=True), _Unpublished()
+]
 """A vector; one bad number is told, not every one. Its length is its session's to judge."""
 
 

@@ -4,9 +4,19 @@ from typing import Annotated
 
 from pydantic import Field, WithJsonSchema
 
-from semvec.web.schemas.fields import Body, Embedding, NewId, Query, Text
+from semvec.web.schemas.fields import (
+    LARGEST_DIMENSION,
+    WHOLE,
+    Body,
+    Cursor,
+    Embedding,
+    NewId,
+    Prose,
+    Query,
+    Text,
+)
 
-Dimension = Annotated[int, Field(ge=1, le=16384)]
+Dimension = Annotated[int, Field(ge=1, le=LARGEST_DIMENSION), WHOLE]
 Name = Annotated[Text, Field(min_length=1)]
 ModeName = Annotated[
     str, WithJsonSchema({"type": "string", "enum": ["weighted_average", "attention"]})
@@ -37,9 +47,9 @@ class MemberRequest(Body):
 class ClusterStoreRequest(Body):
     """A message and its answer."""
 
-    message: Annotated[Text, Field(min_length=1)]
+    message: Annotated[Prose, Field(min_length=1)]
     """What was asked."""
-    response: Annotated[Text, Field(min_length=1)]
+    response: Annotated[Prose, Field(min_length=1)]
     """What was answered; both become one memory."""
     message_embedding: Embedding | None = None
     """A vector of the message; without it the text is encoded here."""
@@ -69,12 +79,12 @@ class RegionClusterRequest(Body):
 class GroupListQuery(Query):
     limit: Annotated[int, Field(ge=1, le=1000)] = 1000
     """Most items on the page."""
-    cursor: Text | None = None
+    cursor: Cursor | None = None
     """`X-Next-Cursor` of the page before."""
 
 
 class DriftEventQuery(Query):
     limit: Annotated[int, Field(ge=1, le=1000)] = 20
     """Most items on the page."""
-    cursor: Text | None = None
+    cursor: Cursor | None = None
     """`X-Next-Cursor` of the page before."""

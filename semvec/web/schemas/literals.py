@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field, WithJsonSchema
 
 from semvec.session.events import Kind
-from semvec.web.schemas.fields import Body, Query, Text
+from semvec.web.schemas.fields import Body, Cursor, Query, Text
 
 Key = Annotated[Text, Field(min_length=1, max_length=512)]
 """So that a key of any letters, percent-encoded, still fits into an address."""
@@ -32,3 +32,5 @@ class EntityQuery(Query):
     """Words, or how they begin, in key, value or context; all of them must occur."""
     max_results: Annotated[int, Field(ge=1, le=1000)] = 20
     """Most entities in the answer."""
+    cursor: Cursor | None = None
+    """`X-Next-Cursor` of the page before."""

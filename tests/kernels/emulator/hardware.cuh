@@ -1,6 +1,6 @@
 // Runs CUDA C on the CPU, one block after the other, so that kernels can be tested where there is
 // no device. Threads are fibers that run until they wait. Copies in the background happen when they
-// are waited for and not before, and a block's memory begins as noise.
+// are waited for and not before, or at once, and a block's memory begins as noise.
 #pragma once
 
 #include <setjmp.h>
@@ -79,28 +79,39 @@ static void run_fiber() {
     _longjmp(scheduler, 1);
 }
 
-// `backwards`: the last thread runs first, so that one that does not wait for what another one
-// writes finds noise in one block or in the next.
-static void run_block(unsigned threads, size_t shared, bool backwards) {
+static bool hasty;
+
+static void run_fiber_on() {
+    Fiber& fiber = fibers[current];
+    if (fiber.done) return;
+    threadIdx.x = current;
+    if (_setjmp(scheduler)) return;
+    if (fiber.started) _longjmp(fiber.here, 1);
+    fiber.started = true;
+    getcontext(&fiber.begin);
+    fiber.begin.uc_stack.ss_sp = stacks[current];
+    fiber.begin.uc_stack.ss_size = STACK;
+    makecontext(&fiber.begin, run_fiber, 0);
+    setcontext(&fiber.begin);
+}
+
+// Every other block is `hasty`: the last warp goes first and as far as it can before the next one,
+// and copies arrive at once. What is read too early or overwritten too soon shows in one kind of
+// block or in the other.
+static void run_block(unsigned threads, size_t shared) {
     fibers.clear(), fibers.resize(threads);
     warps.assign(threads / 32, Warp());
     block_barrier = Barrier();
     memset(block_memory, 0xcd, sizeof block_memory);
     for (long before = -1; before != progress;) {
         before = progress;
-        for (unsigned turn = 0; turn < threads; ++turn) {
-            current = backwards ? threads - 1 - turn : turn;
-            Fiber& fiber = fibers[current];
-            if (fiber.done) continue;
-            threadIdx.x = current;
-            if (_setjmp(scheduler)) continue;
-            if (fiber.started) _longjmp(fiber.here, 1);
-            fiber.started = true;
-            getcontext(&fiber.begin);
-            fiber.begin.uc_stack.ss_sp = stacks[current];
-            fiber.begin.uc_stack.ss_size = STACK;
-            makecontext(&fiber.begin, run_fiber, 0);
-            setcontext(&fiber.begin);
+        for (unsigned turn = 0; turn < threads / 32; ++turn) {
+            const unsigned warp = hasty ? threads / 32 - 1 - turn : turn;
+            long until;
+            do {
+                until = progress;
+                for (current = 32 * warp; current < 32 * warp + 32; ++current) run_fiber_on();
+            } while (hasty && until != progress);
         }
     }
     for (const Fiber& fiber : fibers) need(fiber.done, "threads wait for each other");
@@ -117,7 +128,7 @@ static void emulate(void (*kernel)(A...), const int* grid, void** arguments,
     blockDim.x = grid[2];
     for (blockIdx.y = 0; blockIdx.y < (unsigned)grid[1]; ++blockIdx.y)
         for (blockIdx.x = 0; blockIdx.x < (unsigned)grid[0]; ++blockIdx.x)
-            run_block(blockDim.x, grid[3], (blockIdx.x + blockIdx.y) % 2);
+            hasty = (blockIdx.x + blockIdx.y) % 2, run_block(blockDim.x, grid[3]);
 }
 
 // `grid`: blocks along x, along y, threads of a block, bytes of its memory.
@@ -201,9 +212,14 @@ inline void stored(void* to, int4 chunk) {
     need((size_t)to % 16 == 0, "16 bytes are stored elsewhere");
     memcpy(to, &chunk, sizeof chunk);
 }
+inline void arrive(const Copy& copy) {
+    memset(copy.to, 0, copy.size);
+    if (copy.from) memcpy(copy.to, copy.from, copy.size);
+}
 inline void copy_of(void* to, const void* from, size_t size, bool there) {
     need((size_t)to % size == 0 && (size_t)from % size == 0, "a copy begins elsewhere");
-    fibers[current].batches.back().push_back({to, there ? from : nullptr, size});
+    const Copy copy = {to, there ? from : nullptr, size};
+    hasty ? arrive(copy) : fibers[current].batches.back().push_back(copy);
 }
 inline void copy_ahead(void* to, const void* from, bool there) { copy_of(to, from, 16, there); }
 inline void copy_ahead(float* to, const float* from, bool there) { copy_of(to, from, 4, there); }
@@ -212,10 +228,7 @@ template <int BATCHES>
 inline void await_copies() {
     auto& batches = fibers[current].batches;
     for (size_t i = 0; i + BATCHES + 1 < batches.size(); ++i) {
-        for (const Copy& each : batches[i]) {
-            memset(each.to, 0, each.size);
-            if (each.from) memcpy(each.to, each.from, each.size);
-        }
+        for (const Copy& each : batches[i]) arrive(each);
         batches[i].clear();
     }
 }

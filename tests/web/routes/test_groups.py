@@ -19,6 +19,7 @@ from semvec.service import Service
 from semvec.settings import Settings
 from semvec.store import Store
 from semvec.web.app import assemble
+from semvec.web.stream import STREAMS, Streams
 from tests.coordination import axis, drift
 from tests.services import DIMENSION, HeldClock
 from tests.web.conftest import Client, Serve
@@ -32,12 +33,24 @@ class Site:
     service: Service
     key: Ed25519PrivateKey
 
+    @property
+    def streams(self) -> Streams:
+        assert self.client.app is not None
+        return self.client.app[STREAMS]
+
     async def ask(
-        self, method: str, path: str, body: dict[str, Any] | None = None, sub: str = "ada"
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        sub: str = "ada",
+        key: str | None = None,
     ) -> ClientResponse:
         now = int(time.time())
         token = sign(Claims(sub=sub, tier="pro", iat=now, exp=now + 600), self.key)
         headers = {"Authorization": f"Bearer {token}"}
+        if key is not None:
+            headers["Idempotency-Key"] = key
         return await self.client.request(method, path, json=body, headers=headers)
 
     async def get(self, path: str) -> Any:
@@ -271,6 +284,40 @@ async def dump(site: Site) -> list[Any]:
         ]
 
 
+async def test_requests_with_a_key_take_effect_once(site: Site) -> None:
+    """With their answers: also what they have regions do once they are committed."""
+
+    async def twice(key: str, path: str, **body: Any) -> Any:
+        answers = [await site.ask("POST", path, body, key=key) for _ in range(2)]
+        assert [each.headers.get("Idempotency-Replayed") for each in answers] == [None, "true"]
+        first, again = [await each.json() for each in answers]
+        assert first == again
+        return first
+
+    await twice("c", "/v1/cluster/", cluster_id="c", name="c", dimension=8, coupling_factor=0.5)
+    made = await twice("d", "/v1/cluster/", name="d", dimension=8)
+    await twice("r", "/v1/region/", region_id="r", name="r", dimension=8)
+    assert await twice("a", "/v1/region/r/clusters", cluster_id="c") == {"added": True}
+    await site.post("/v1/session/create", session_id="s", dimension=8)
+    await site.post("/v1/store", session_id="s", response="x", response_embedding=axis(3))
+    assert (await twice("m", "/v1/cluster/c/members", session_id="s"))["added"]
+    for number in range(4):
+        await site.post("/v1/cluster/c/run", message=f"m{number}", message_embedding=axis(0))
+    said = await twice("run", "/v1/cluster/c/run", message="new", message_embedding=axis(1))
+    assert said["drift_detected"]
+    assert (await site.get("/v1/region/r"))["last_realignment"] is not None
+    assert len(await site.get("/v1/region/r/events")) == 1
+    assert (await twice("f", "/v1/cluster/c/feedback"))["sessions_updated"] == 1
+    for name, seq in (("s", 3), ("c", 7), ("r", 2)):
+        head = await site.service.database.head("ada", name)
+        assert head is not None
+        assert head.seq == seq
+        verified = await site.post(f"/v1/session/{name}/verify", test_embeddings=[])
+        assert verified["consistent"], verified
+    assert len(await site.get("/v1/cluster/")) == 2
+    assert (await site.get(f"/v1/cluster/{made['cluster_id']}"))["member_count"] == 0
+
+
 async def told(answer: ClientResponse, number: int) -> list[dict[str, str]]:
     """The fields of so many events of a stream, comments left out."""
     found: list[dict[str, str]] = []
@@ -317,11 +364,12 @@ async def resumed(site: Site, last: str) -> ClientResponse:
     )
 
 
-async def test_a_stream_shows_that_it_lives(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("semvec.web.streaming.HEARTBEAT_S", 1.0)
+async def test_a_stream_shows_that_it_lives(site: Site) -> None:
+    site.streams.heartbeat_s = 0.2
     await filled(site)
     live = await site.ask("GET", "/v1/region/r/events/stream")
     async with asyncio.timeout(10):
+        assert await live.content.readuntil(b"\n\n") == b"retry: 2000\n\n"
         for _ in range(3):
             assert await live.content.readuntil(b"\n\n") == b":\n\n"
     live.close()
@@ -330,7 +378,7 @@ async def test_a_stream_shows_that_it_lives(site: Site, monkeypatch: pytest.Monk
 async def test_a_client_that_is_gone_leaves_room_for_another(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("semvec.service.following.MOST_STREAMS", 1)
+    monkeypatch.setattr(site.streams, "_most", 1)
     await filled(site)
     live = await site.ask("GET", "/v1/region/r/events/stream")
     refused = await site.ask("GET", "/v1/region/r/events/stream")
@@ -357,7 +405,7 @@ async def test_streams_end_as_the_server_does(site: Site) -> None:
     await filled(site)
     live = await site.ask("GET", "/v1/region/r/events/stream")
     await live.content.readuntil(b"\n\n")
-    site.service.following.end()
+    site.streams.end()
     async with asyncio.timeout(5):
         assert await live.read() == b""
     refused = await site.ask("GET", "/v1/region/r/events/stream")

@@ -42,7 +42,9 @@ async def test_an_entity_passes_on_every_field(client: Client, service: Recordin
 
 async def test_entities_are_found(client: Client, service: RecordingService) -> None:
     answer = await client.get("/v1/session/s/entities", params={"q": "b py", "max_results": 3})
-    assert service.last_call == SESSION | {"q": "b py", "max_results": 3}
+    assert service.last_call == SESSION | {"q": "b py", "max_results": 3, "cursor": None}
+    assert answer.headers["X-Next-Cursor"] == "next"
+    assert answer.headers["X-Total-Estimate"] == "6"
     assert await answer.json() == {
         "session_id": "s",
         "entities": [
@@ -57,8 +59,8 @@ async def test_entities_are_found(client: Client, service: RecordingService) -> 
         ],
         "total": 6,
     }
-    await client.get("/v1/session/s/entities")
-    assert service.last_call == SESSION | {"q": "", "max_results": 20}
+    await client.get("/v1/session/s/entities?cursor=next")
+    assert service.last_call == SESSION | {"q": "", "max_results": 20, "cursor": "next"}
 
 
 @pytest.mark.parametrize("key", KEYS)

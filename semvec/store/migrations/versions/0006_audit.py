@@ -33,9 +33,7 @@ def upgrade() -> None:
         sa.Column("client_ip", sa.Text),
         sa.Column("details", sa.Text, nullable=False),
         sa.Column("hash", sa.LargeBinary, nullable=False),
-        sqlite_autoincrement=True,
     )
-    op.create_index("audit_by_chain", "audit_log", ["chain", "seq"], unique=True)
     op.create_index("audit_by_subject", "audit_log", ["subject", "id"])
     op.create_table(
         "repeats",

@@ -1,0 +1,81 @@
+"""What sessions pass on to each other, and what they agree on."""
+
+import asyncio
+from collections.abc import Sequence
+
+import numpy as np
+
+from semvec import answers
+from semvec.errors import Conflict, Unavailable
+from semvec.groups.network import MOST_VOTERS, Reputation, delta_norm, passed_on, poll
+from semvec.hot import HotSessions, session_not_found
+from semvec.store import Store, trust
+from semvec.store.trust import Judged, Verdict, Voter
+from semvec.vectors import Vector, normalised, unit_vector
+
+ATTEMPTS = 100
+"""Other proposals of the same voters that one survives."""
+
+
+class Network:
+    def __init__(self, store: Store, hot: HotSessions) -> None:
+        self._store, self._hot = store, hot
+
+    async def transfer(
+        self, owner: str, *, source_session_id: str, target_session_id: str, max_weight: float
+    ) -> answers.Transferred:
+        """Move the target's state towards the source's, no further than that is trusted."""
+        source = await self._hot.get((owner, source_session_id))
+        target = await self._hot.get((owner, target_session_id))
+        dimensions = source.session.profile.dimension, target.session.profile.dimension
+        if dimensions[0] != dimensions[1]:
+            raise Conflict("the sessions' dimensions are {} and {}".format(*dimensions))
+        found = await self._store.look(trust.reputations, [source.key])
+        if source.key not in found:
+            raise session_not_found(source_session_id)
+        share = passed_on(max_weight, Reputation(*found[source.key]))
+        toward = source.session.state.mean.astype(np.float32)
+        norm = 0.0
+        if share > 0.0 and source.key != target.key:
+            norm = delta_norm(toward, await self._hot.move(target, toward, share), share)
+        return answers.Transferred(source_session_id, target_session_id, norm)
+
+    async def propose(
+        self, owner: str, proposer_session_id: str, target_embedding: Sequence[float]
+    ) -> answers.Consensus:
+        """Put a direction to the vote, and note who was on the side of the outcome."""
+        proposer = await self._hot.get((owner, proposer_session_id))
+        dimension = proposer.session.profile.dimension
+        target = unit_vector(target_embedding, dimension, "target_embedding")
+        for _ in range(ATTEMPTS):
+            voters = await self._store.look(
+                trust.voters, owner, dimension, proposer.key, MOST_VOTERS
+            )
+            accepted, verdicts = await asyncio.to_thread(count, voters, target)
+            if await self._store.did(Judged(verdicts)):
+                scores = {
+                    voter.session_id: reputation(each).after(right=each.right).trust
+                    for voter, each in zip(voters, verdicts, strict=True)
+                }
+                return answers.Consensus(accepted, scores)
+        raise Unavailable("too many proposals at once")
+
+    async def trust(self, owner: str) -> answers.Trust:
+        found = await self._store.look(trust.recent, owner, MOST_VOTERS)
+        scores = {session_id: Reputation(kept, missed).trust for session_id, kept, missed in found}
+        return answers.Trust(scores)
+
+
+def count(voters: Sequence[Voter], target: Vector) -> tuple[bool, tuple[Verdict, ...]]:
+    """Whether a proposal is accepted, and what that says of each voter."""
+    means = np.frombuffer(b"".join(voter.mean for voter in voters), "<f4").reshape(-1, len(target))
+    outcome = poll(normalised(means), target, [reputation(each) for each in voters])
+    verdicts = (
+        Verdict(voter.key, voter.kept, voter.missed, right)
+        for voter, right in zip(voters, outcome.right, strict=True)
+    )
+    return outcome.accepted, tuple(verdicts)
+
+
+def reputation(of: Voter | Verdict) -> Reputation:
+    return Reputation(of.kept, of.missed)

@@ -1,0 +1,164 @@
+"""The observer of a licence subject: what it looks at, and what it has reported."""
+
+from collections.abc import Callable, Sequence
+from typing import cast
+
+from semvec import answers
+from semvec.clock import Clock
+from semvec.errors import Conflict, NotFound, Unavailable
+from semvec.groups.observer import AnomalyType
+from semvec.hot import HotSessions
+from semvec.intake import Intake, NewSession
+from semvec.paging import LARGEST, Page, cursor_of, position_of
+from semvec.service.feeds import Bells, Feed
+from semvec.service.sampling import observer_not_found
+from semvec.session.events import Created, Profile
+from semvec.store import Kind, Store
+from semvec.store.observed import (
+    AnomalyRow,
+    ObserverRow,
+    anomalies_after,
+    anomalies_before,
+    is_registered,
+    observed,
+    observer,
+    region_keys,
+)
+from semvec.store.observers import MOST_REGIONS, AddObserver, Clear, Register, Unregister
+
+ATTEMPTS = 100
+"""Changes by others that one change survives."""
+META_SESSION = "observer:meta"
+"""No client can choose this id: so there is one observer of a subject, and no other session in its
+way."""
+DIMENSION = 384
+"""Length of the vectors of its meta-session where there is no embedder."""
+RECENT = 10
+"""Anomalies in a summary."""
+STREAMED = 100
+"""Anomalies that a stream reads at once."""
+
+
+class Observer:
+    def __init__(
+        self,
+        store: Store,
+        hot: HotSessions,
+        intake: Intake,
+        bells: Bells,
+        clock: Clock,
+        new_id: Callable[[], str],
+    ) -> None:
+        self._store, self._hot, self._intake = store, hot, intake
+        self._bells, self._clock, self._new_id = bells, clock, new_id
+
+    async def create(
+        self, owner: str, *, interval_s: float, region_ids: Sequence[str]
+    ) -> tuple[answers.ObserverInfo, bool]:
+        """The observer, and whether it is new; one that is there stays as it is. Raises NotFound
+        for a region that this owner does not have."""
+        for _ in range(ATTEMPTS):
+            keys = await self._regions(owner, region_ids)
+            found = await self._store.look(observer, owner)
+            if found is not None:
+                return info(found.observer_id, found.regions), False
+            now, observer_id = self._clock(), self._new_id()
+            created = Created(now, self._profile())
+            row = AddObserver(observer_id, interval_s, now + interval_s, keys)
+            if await self._hot.add((owner, META_SESSION), created, row, kind=Kind.META):
+                return info(observer_id, len(keys)), True
+        raise changing()
+
+    async def summary(self, owner: str) -> answers.ObserverSummary:
+        found = await self._observer(owner)
+        recent = await self._store.look(anomalies_before, found.key, RECENT, LARGEST)
+        return answers.ObserverSummary(
+            observer_id=found.observer_id,
+            registered_regions=found.regions,
+            total_clusters_observed=await self._store.look(observed, found.key),
+            last_sample_at=found.last_sample_at,
+            anomaly_count=found.anomalies,
+            recent_anomalies=[anomaly(row) for row in recent],
+            meta_session_id=META_SESSION,
+            sample_interval_seconds=found.interval_s,
+        )
+
+    async def page(self, owner: str, *, limit: int, cursor: str | None) -> Page[answers.Anomaly]:
+        """The log, newest first."""
+        found = await self._observer(owner)
+        before = position_of(cursor) if cursor is not None else LARGEST
+        rows = await self._store.look(anomalies_before, found.key, limit + 1, before)
+        following = cursor_of(rows[limit - 1].number) if len(rows) > limit else None
+        return Page([anomaly(row) for row in rows[:limit]], following, found.anomalies)
+
+    async def clear(self, owner: str) -> answers.Cleared:
+        """Empty the log; what stands is not reported again."""
+        for _ in range(ATTEMPTS):
+            found = await self._observer(owner)
+            if await self._store.did(Clear(found.key, found.anomalies, found.last_anomaly)):
+                return answers.Cleared(found.anomalies)
+        raise changing()
+
+    async def register(self, owner: str, region_id: str) -> answers.Registered:
+        for _ in range(ATTEMPTS):
+            found, region = await self._observer(owner), await self._region(owner, region_id)
+            if await self._store.look(is_registered, found.key, region):
+                return answers.Registered(False)
+            if found.regions >= MOST_REGIONS:
+                raise Conflict(f"the observer has {MOST_REGIONS} regions, the most it may")
+            if await self._store.did(Register(found.key, region)):
+                return answers.Registered(True)
+        raise changing()
+
+    async def unregister(self, owner: str, region_id: str) -> answers.Unregistered:
+        for _ in range(ATTEMPTS):
+            found, region = await self._observer(owner), await self._region(owner, region_id)
+            if not await self._store.look(is_registered, found.key, region):
+                return answers.Unregistered(False)
+            if await self._store.did(Unregister(found.key, region)):
+                return answers.Unregistered(True)
+        raise changing()
+
+    async def follow(self, owner: str, after: int | None) -> Feed[answers.Anomaly]:
+        """The anomalies after one by its number, or from now on."""
+        found = await self._observer(owner)
+
+        async def read(last: int) -> list[tuple[int, answers.Anomaly]]:
+            rows = await self._store.look(anomalies_after, found.key, STREAMED, last)
+            return [(row.number, anomaly(row)) for row in rows]
+
+        start = found.last_anomaly if after is None else after
+        return Feed(("observer", found.key), min(start, found.last_anomaly), read, self._bells)
+
+    def _profile(self) -> Profile:
+        default = None if self._intake.embeds else DIMENSION
+        return self._intake.profile(NewSession(dimension=default))
+
+    async def _observer(self, owner: str) -> ObserverRow:
+        found = await self._store.look(observer, owner)
+        if found is None:
+            raise observer_not_found()
+        return found
+
+    async def _region(self, owner: str, region_id: str) -> int:
+        (key,) = await self._regions(owner, [region_id])
+        return key
+
+    async def _regions(self, owner: str, region_ids: Sequence[str]) -> tuple[int, ...]:
+        found = await self._store.look(region_keys, owner, region_ids)
+        for region_id in region_ids:
+            if region_id not in found:
+                raise NotFound(f"region {region_id!r} not found")
+        return tuple(sorted(found.values()))
+
+
+def info(observer_id: str, regions: int) -> answers.ObserverInfo:
+    return answers.ObserverInfo(observer_id, regions, META_SESSION)
+
+
+def anomaly(row: AnomalyRow) -> answers.Anomaly:
+    return answers.Anomaly(cast(AnomalyType, row.type), row.at, row.details)
+
+
+def changing() -> Unavailable:
+    return Unavailable("too many changes of the observer at once")

@@ -1,0 +1,121 @@
+"""Samples of what observers see: on request, and in the background for all that are due."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from functools import partial
+from typing import cast
+
+from semvec import answers
+from semvec.clock import Clock
+from semvec.errors import NotFound, SemvecError, Unavailable
+from semvec.groups.observer import Condition, Sight, conditions, news
+from semvec.hot import HotSessions
+from semvec.service.feeds import Bells
+from semvec.session.drift import Phase as DriftPhase
+from semvec.session.state import Phase
+from semvec.store import Store
+from semvec.store.observed import DueRow, SightRow, due, observer, sights
+from semvec.store.observers import MOST_ANOMALIES, News, Sampled, Take
+
+log = logging.getLogger(__name__)
+
+ATTEMPTS = 100
+"""Samples by others that one sample survives."""
+LOOKS_S = 0.5
+"""How often samples that are due are looked for."""
+AT_ONCE = 16
+"""Samples that one process takes at once."""
+
+
+class Sampling:
+    def __init__(self, store: Store, hot: HotSessions, bells: Bells, clock: Clock) -> None:
+        self._store, self._hot, self._bells, self._clock = store, hot, bells, clock
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="semvec-sampling")
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def sample(self, owner: str) -> answers.ObserverSample:
+        """Look at an observer's regions now. Raises NotFound."""
+        for _ in range(ATTEMPTS):
+            begun, now = time.perf_counter(), self._clock()
+            found = await self._store.look(observer, owner)
+            if found is None:
+                raise observer_not_found()
+            rows = await self._store.look(sights, found.key)
+            standing, clusters = await asyncio.to_thread(seen_in, rows)
+            fresh = news(standing, found.standing)
+            names = tuple(each.name for each in standing)
+            reported = tuple(News(each.type, each.details) for each in fresh)
+            if await self._store.did(Sampled(found.key, found.version, now, names, reported)):
+                await self._hot.units.afterwards(partial(self._ring, found.key))
+                return answers.ObserverSample(
+                    sampled_at=now,
+                    sample_duration_ms=1000.0 * (time.perf_counter() - begun),
+                    regions_sampled=found.regions,
+                    regions_registered=found.regions,
+                    clusters_sampled=clusters,
+                    new_anomalies=len(fresh),
+                    total_anomalies=min(MOST_ANOMALIES, found.anomalies + len(fresh)),
+                )
+        raise Unavailable("too many samples of one observer at once")
+
+    async def take_due(self) -> int:
+        """Take all samples that are due and that no other process has taken; how many."""
+        taken = 0
+        while True:
+            waiting = await self._store.look(due, self._clock(), AT_ONCE)
+            taken += sum(await asyncio.gather(*map(self._take, waiting)))
+            if len(waiting) < AT_ONCE:
+                return taken
+
+    async def _run(self) -> None:
+        """One after the other, whatever they take: a sample that is late is not made up for."""
+        while True:
+            await asyncio.sleep(LOOKS_S)
+            try:
+                await self.take_due()
+            except SemvecError as error:
+                log.warning("samples have to wait: %s", error)
+            except Exception:
+                log.exception("samples have to wait")
+
+    async def _take(self, row: DueRow) -> bool:
+        if not await self._store.did(Take(row.key, row.due_at, self._clock() + row.interval_s)):
+            return False
+        try:
+            await self.sample(row.owner)
+        except NotFound:
+            return False
+        return True
+
+    async def _ring(self, key: int) -> None:
+        self._bells.ring(("observer", key))
+
+
+def seen_in(rows: Sequence[SightRow]) -> tuple[list[Condition], int]:
+    """What stands, and the number of clusters."""
+    sights = [
+        Sight(
+            region=region,
+            region_id=region_id,
+            cluster=cluster,
+            cluster_id=cluster_id,
+            phase=cast(Phase, phase or "initialization"),
+            drift_phase=cast(DriftPhase, drift_phase or "stable"),
+            interaction_count=interactions,
+        )
+        for region, region_id, cluster, cluster_id, phase, drift_phase, interactions in rows
+    ]
+    return conditions(sights), len({sight.cluster for sight in sights})
+
+
+def observer_not_found() -> NotFound:
+    return NotFound("observer not found")

@@ -1,0 +1,55 @@
+"""For which user an owner's sessions are made."""
+
+from semvec import answers
+from semvec.clock import Clock
+from semvec.errors import NotFound, Unavailable
+from semvec.groups.network import Reputation
+from semvec.store import Refused, Store, users
+
+MOST_SESSIONS = 10_000
+"""Of one user that one answer holds."""
+ATTEMPTS = 100
+"""Other switches of the same owner that one switch survives."""
+
+
+class Users:
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store, self._clock = store, clock
+
+    async def active(self, owner: str) -> answers.ActiveUser:
+        return answers.ActiveUser(await self._store.look(users.active, owner))
+
+    async def switch(self, owner: str, user_id: str) -> answers.Switched:
+        """All that was acknowledged for the user before is durable already; the leave is noted."""
+        for _ in range(ATTEMPTS):
+            previous = await self._store.look(users.active, owner)
+            switch = users.Switch(owner, previous, user_id, self._clock())
+            if not isinstance(await self._store.together(switch), Refused):
+                return answers.Switched(active_user=user_id, previous_user=previous)
+        raise Unavailable("too many switches of users at once")
+
+    async def serialize(self, owner: str, user_id: str) -> answers.SerializedUser:
+        """Raises NotFound for a user that nobody has switched to."""
+        found = await self._store.look(users.user, owner, user_id, MOST_SESSIONS)
+        if found is None:
+            raise NotFound(f"user {user_id!r} not found")
+        sessions = [
+            answers.UserSession(
+                session_id=row.session_id,
+                dimension=row.dimension,
+                created_at=row.created_at,
+                last_used_at=row.last_used_at,
+                interaction_count=row.interaction_count,
+                total_memories=row.total_memories,
+                trust=Reputation(row.kept, row.missed).trust,
+            )
+            for row in found.sessions
+        ]
+        state = answers.UserState(
+            active=found.active,
+            created_at=found.created_at,
+            saved_at=found.saved_at,
+            session_count=found.session_count,
+            sessions=sessions,
+        )
+        return answers.SerializedUser(user_id, state)

@@ -1,0 +1,60 @@
+"""Telemetry as the settings ask for it."""
+
+import logging
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry
+
+from semvec.settings import Settings
+from semvec.telemetry.cells import Cells
+from semvec.telemetry.lines import Answered
+from semvec.telemetry.metrics import Metrics
+from semvec.telemetry.outbox import Outbox
+from semvec.telemetry.protocol import Span
+
+if TYPE_CHECKING:
+    from semvec.telemetry.traces import Traces
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """`tell` takes a line of the log for each request; None where nobody wants them."""
+
+    metrics: Metrics
+    traces: "Traces | None" = None
+    tell: Callable[[Answered], None] | None = None
+
+    @property
+    def span(self) -> Span:
+        return nullcontext if self.traces is None else self.traces.span
+
+
+def open_telemetry(
+    settings: Settings, cells: Cells | None = None, outbox: Outbox | None = None
+) -> Telemetry:
+    """`cells` are those that workers share; requests are told of in `outbox` where there is one."""
+    metrics = Metrics(CollectorRegistry(), Cells() if cells is None else cells)
+    tell = None
+    if outbox is not None:
+        metrics.follow(metrics.edge.lines_dropped, lambda: outbox.dropped)
+        if settings.log_level in ("info", "debug"):
+            tell = outbox.put
+    return Telemetry(metrics, _traces(settings), tell)
+
+
+def _traces(settings: Settings) -> "Traces | None":
+    """None unless the environment says where to send them, or that they are wanted."""
+    wanted = settings.traces_exporter or ("otlp" if settings.traces_endpoint else "none")
+    if "otlp" not in wanted.split(","):
+        return None
+    try:
+        from semvec.telemetry.traces import exported_traces  # its libraries are an extra
+    except ImportError:
+        log.warning("no traces: they need OpenTelemetry, pip install 'semvec[otel]'")
+        return None
+    return exported_traces()

@@ -1,0 +1,82 @@
+"""Traces of requests, by OpenTelemetry; an extra."""
+
+import asyncio
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode, get_current_span
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from semvec import __version__
+
+CLOSING_S = 1.5
+"""What shutdown may spend on the last spans."""
+
+
+class Traces:
+    """Spans of requests and of their parts. Errors are told by their status, never in words."""
+
+    def __init__(self, processor: SpanProcessor) -> None:
+        ours = Resource({"service.name": "semvec", "service.version": __version__})
+        self._provider = TracerProvider(
+            resource=ours.merge(OTELResourceDetector().detect()), shutdown_on_exit=False
+        )
+        self._provider.add_span_processor(processor)
+        self._tracer = self._provider.get_tracer("semvec", __version__)
+        self._contexts = TraceContextTextMapPropagator()
+
+    @contextmanager
+    def request(self, method: str, endpoint: str, headers: Mapping[str, str]) -> Iterator[Span]:
+        """The span of a request, in the trace that its `traceparent` names, else in one of its
+        own."""
+        with self._tracer.start_as_current_span(
+            f"{method} {endpoint}",
+            context=self._contexts.extract(headers),
+            kind=SpanKind.SERVER,
+            attributes={"http.request.method": method, "http.route": endpoint},
+            record_exception=False,
+            set_status_on_exception=False,
+        ) as span:
+            yield span
+
+    def span(self, name: str) -> AbstractContextManager[object]:
+        """A part of the current request; work for no request is not traced."""
+        if not get_current_span().is_recording():
+            return nullcontext()
+        return self._tracer.start_as_current_span(
+            name, record_exception=False, set_status_on_exception=False
+        )
+
+    async def close(self) -> None:
+        """Send the last spans, as far as time allows."""
+        loop, done = asyncio.get_running_loop(), asyncio.Event()
+
+        def shut_down() -> None:
+            self._provider.shutdown()
+            with suppress(RuntimeError):  # the loop has ended meanwhile
+                loop.call_soon_threadsafe(done.set)
+
+        # One of the loop's threads would be waited for at the end, however long it takes.
+        threading.Thread(target=shut_down, name="semvec-traces", daemon=True).start()
+        try:
+            await asyncio.wait_for(done.wait(), CLOSING_S)
+        except TimeoutError:
+            return
+
+
+def answered(span: Span, status: int, request_id: str) -> None:
+    """Note how a request went."""
+    span.set_attribute("http.response.status_code", status)
+    span.set_attribute("semvec.request_id", request_id)
+    if status >= 500:
+        span.set_status(Status(StatusCode.ERROR))
+
+
+def exported_traces() -> Traces:
+    """Traces that go where the environment's OTEL_ variables say."""
+    return Traces(BatchSpanProcessor(OTLPSpanExporter()))

@@ -1,0 +1,74 @@
+"""The metrics, for Prometheus; public, but for those who know the operator's password."""
+
+import asyncio
+import base64
+import hashlib
+import hmac
+
+from aiohttp import hdrs, web
+
+from semvec.errors import NotConfigured, Unauthorized
+from semvec.settings import Settings
+from semvec.telemetry.exposition import OPENMETRICS, scrape
+from semvec.web.call import Call
+from semvec.web.endpoint import endpoint
+from semvec.web.keys import CLIENT, METRICS, SERVICE, SETTINGS
+from semvec.web.reply import Rendered
+
+TAKEN_AS_IS = {"Cache-Control": "no-store", "Vary": "Accept, Accept-Encoding"}
+
+
+@endpoint(
+    "GET",
+    "/metrics",
+    summary="Metrics for Prometheus",
+    errors=(401, 429, 503),
+    media=("text/plain", OPENMETRICS),
+    scheme="operator",
+)
+async def expose_metrics(call: Call) -> Rendered:
+    """With `METRICS_USER` and `METRICS_PASSWORD`; in the format of OpenMetrics where `Accept` asks
+    for it."""
+    request = call.request
+    try:
+        check_operator(request, request.app[SETTINGS])
+    except Unauthorized:
+        request.app[SERVICE].trail.refused(request[CLIENT])
+        raise
+    metrics = request.app[METRICS]
+    metrics.look()
+    accept = request.headers.get(hdrs.ACCEPT, "")
+    coding = request.headers.get(hdrs.ACCEPT_ENCODING, "")
+    shown = await asyncio.to_thread(scrape, metrics.registry, accept, coding)
+    packing = {hdrs.CONTENT_ENCODING: "gzip"} if shown.packed else {}
+    return Rendered(shown.content, shown.content_type, TAKEN_AS_IS | packing)
+
+
+def check_operator(request: web.Request, settings: Settings) -> None:
+    """Raises NotConfigured, or Unauthorized for a wrong name or password."""
+    user, password = settings.metrics_user, settings.metrics_password
+    if user is None or password is None:
+        raise NotConfigured("metrics are off: set METRICS_USER and METRICS_PASSWORD")
+    given = _credentials(request)
+    if given is None or not hmac.compare_digest(_digest(given), _digest(f"{user}:{password}")):
+        raise Unauthorized("/metrics wants the operator's name and password")
+
+
+def _credentials(request: web.Request) -> str | None:
+    """What came in `Authorization`, if it came once and readable."""
+    sent = request.headers.getall(hdrs.AUTHORIZATION, ())
+    scheme, _, encoded = sent[0].partition(" ") if len(sent) == 1 else ("", "", "")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        return base64.b64decode(encoded.strip(), validate=True).decode()
+    except ValueError:
+        return None
+
+
+def _digest(text: str) -> bytes:
+    """Of one length, whatever the text's."""
+    return hashlib.sha256(text.encode()).digest()
+
+
+ENDPOINTS = (expose_metrics,)

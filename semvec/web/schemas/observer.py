@@ -1,0 +1,26 @@
+"""Requests about the observer."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from semvec.web.schemas.fields import Body, Cursor, Query, Text
+
+
+class ObserverCreate(Body):
+    sample_interval_seconds: Annotated[float, Field(ge=1.0, le=86_400.0)] = 30.0
+    """How often it looks by itself."""
+    region_ids: Annotated[list[Text], Field(default_factory=list, max_length=10_000)]
+    """The regions it looks at from the beginning."""
+
+
+class ObserverRegionRequest(Body):
+    region_id: Text
+    """The region."""
+
+
+class AnomalyListQuery(Query):
+    limit: Annotated[int, Field(ge=1, le=1000)] = 20
+    """Most items on the page."""
+    cursor: Cursor | None = None
+    """`X-Next-Cursor` of the page before."""

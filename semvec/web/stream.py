@@ -1,0 +1,171 @@
+"""Server-sent events: what comes is sent as it comes, until the client or the server leaves."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Generic, TypeVar
+
+import orjson
+from aiohttp import hdrs, web
+
+from semvec.errors import Conflict, Malformed, SemvecError, Unavailable
+from semvec.service.feeds import Feed
+
+Item = TypeVar("Item")
+
+EVENT_STREAM = "text/event-stream"
+HEADERS = MappingProxyType(
+    {"Content-Type": EVENT_STREAM, "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+)
+LAST_EVENT_ID = "Last-Event-ID"
+LONGEST_ID = 18
+AGAIN_MS = 2000
+"""When a client that was cut off comes back."""
+LASTS_S = 900.0
+"""After that a stream ends, and its client comes back with a token that is checked anew."""
+STALLED_S = 30.0
+"""What a client may leave unread before it is given up."""
+HEARTBEAT = b":\n\n"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stream(Generic[Item]):
+    """A feed that goes out as events of this name, for one of a subject's open streams."""
+
+    name: str
+    subject: str
+    feed: Feed[Item]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Line:
+    """One open stream."""
+
+    request: web.Request
+    wake: asyncio.Event
+
+    @property
+    def is_cut(self) -> bool:
+        transport = self.request.transport
+        return transport is None or transport.is_closing()
+
+
+class Streams:
+    """The streams that are open."""
+
+    def __init__(self, most_per_subject: int, heartbeat_s: float) -> None:
+        self._most, self.heartbeat_s = most_per_subject, heartbeat_s
+        self.ended = False
+        self._open: defaultdict[str, set[Line]] = defaultdict(set)
+
+    @contextmanager
+    def opened(self, subject: str, request: web.Request) -> Iterator[Line]:
+        """A stream, for as long as it is there. Raises Conflict past what a subject may have."""
+        if self.ended:
+            raise Unavailable("the server is stopping")
+        if sum(not line.is_cut for line in self._open.get(subject, ())) >= self._most:
+            raise Conflict(f"{self._most} streams are open, the most there may be: close one")
+        line = Line(request, asyncio.Event())
+        self._open[subject].add(line)
+        try:
+            yield line
+        finally:
+            self._open[subject].discard(line)
+            if not self._open[subject]:
+                del self._open[subject]
+
+    def end(self) -> None:
+        """Have all streams come to their end, and no other begin."""
+        self.ended = True
+        for lines in self._open.values():
+            for line in lines:
+                line.wake.set()
+
+
+STREAMS = web.AppKey("streams", Streams)
+
+
+def last_event_id(request: web.Request) -> int | None:
+    """The number of the last event that a client has seen, where it says so. Raises Malformed."""
+    value = request.headers.get(LAST_EVENT_ID, "").strip()
+    if not value:
+        return None
+    if not (value.isascii() and value.isdecimal() and len(value) <= LONGEST_ID):
+        raise Malformed(f"{LAST_EVENT_ID} is not the id of an event of this server")
+    return int(value)
+
+
+async def stream_response(stream: Stream[Item], request: web.Request) -> web.StreamResponse:
+    """Sends what the feed has and gets; returns when the stream is over."""
+    streams = request.app[STREAMS]
+    response = web.StreamResponse(headers=HEADERS)
+    with streams.opened(stream.subject, request) as line:
+        await response.prepare(request)
+        if request.method != hdrs.METH_HEAD:
+            with stream.feed.bells.rung(stream.feed.topic, line.wake):
+                await Sending(stream, streams, line, response).run()
+    return response
+
+
+class Sending(Generic[Item]):
+    """One stream on its way to its client."""
+
+    def __init__(
+        self,
+        stream: Stream[Item],
+        streams: Streams,
+        line: Line,
+        response: web.StreamResponse,
+    ) -> None:
+        self._stream, self._streams = stream, streams
+        self._line, self._response = line, response
+        self._after = stream.feed.after
+        self._now = asyncio.get_running_loop().time
+        self._sent_at, self._over_at = self._now(), self._now() + LASTS_S
+
+    async def run(self) -> None:
+        content = b"retry: %d\n\n" % AGAIN_MS
+        with suppress(ConnectionError, SemvecError):  # the client comes back, and is told then
+            while content and await self._write(content):
+                content = await self._next()
+
+    async def _next(self) -> bytes:
+        """Events, or a sign of life where there are none for long; nothing at the end."""
+        feed = self._stream.feed
+        while not self._over():
+            self._line.wake.clear()
+            if page := await feed.read(self._after):
+                self._after = page[-1][0]
+                return events(self._stream.name, page)
+            left = self._sent_at + self._streams.heartbeat_s - self._now()
+            if left <= 0:
+                return HEARTBEAT
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(left, feed.bells.poll_s or left)):
+                    await self._line.wake.wait()
+        return b""
+
+    def _over(self) -> bool:
+        return self._streams.ended or self._now() >= self._over_at or self._line.is_cut
+
+    async def _write(self, content: bytes) -> bool:
+        """False where the client does not read on, and is cut off."""
+        try:
+            async with asyncio.timeout(STALLED_S):
+                await self._response.write(content)
+        except TimeoutError:
+            if (transport := self._line.request.transport) is not None:
+                transport.abort()
+            return False
+        self._sent_at = self._now()
+        return True
+
+
+def events(name: str, page: Sequence[tuple[int, object]]) -> bytes:
+    head = f"event: {name}\nid: ".encode()
+    return b"".join(
+        b"%b%d\ndata: %b\n\n" % (head, number, orjson.dumps(item)) for number, item in page
+    )

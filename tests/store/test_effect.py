@@ -1,0 +1,137 @@
+"""Units: writes that are put off, and what becomes of them."""
+
+from dataclasses import replace
+
+import pytest
+
+from semvec.store import Append, Made, Receipt, Refused, Repeat, Store, Unit, doing, unit_at_work
+from tests.store.test_journal import append, rows, session
+from tests.store.test_together import Count, Word
+
+RECEIPT = Receipt(5.5, "ada", "run", "session", None, 200, "r1", "192.0.2.7")
+
+
+def repeat(scope: bytes = b"scope", at: float = 100.0, **more: object) -> Repeat:
+    kept = Repeat(scope, "ada", "s", b"digest", at, at - 50.0, 200, b"{}")
+    return replace(kept, **more)  # type: ignore[arg-type]
+
+
+async def test_nothing_is_written_before_the_end(store: Store) -> None:
+    head = await session(store)
+    before = await rows(store)
+    unit = Unit(RECEIPT)
+    with doing(unit):
+        assert await store.append(append(head.key, 1, b"two"))
+        assert await store.append(append(head.key, 2, b"three"))
+    assert unit_at_work() is None
+    assert await rows(store) == before
+    assert await store.end(unit, repeat()) == ()
+    assert await store.tail(head.key, 0) == ((1, b"created"), (2, b"two"), (3, b"three"))
+    after = await rows(store)
+    assert after["repeats"] == 1
+    assert after["audit_log"] == 2
+
+
+async def test_a_session_that_a_unit_makes_goes_on_at_once(store: Store) -> None:
+    unit = Unit(RECEIPT)
+    with doing(unit):
+        first = await store.create("ada", "one", 1.0, b"created one")
+        second = await store.create("ada", "two", 1.0, b"created two")
+        assert first is not None
+        assert second is not None
+        assert (first.key, second.key) == (-1, -2)
+        assert await store.append(append(second.key, 1, b"two goes on"))
+        assert await store.append(append(second.key, 2, b"and on"))
+        assert await store.append(append(first.key, 1, b"one goes on"))
+    made = await store.end(unit, repeat())
+    assert isinstance(made, tuple)
+    assert [head.session_id for head in made] == ["one", "two"]
+    one, two = made
+    assert await store.tail(one.key, 1) == ((2, b"one goes on"),)
+    assert await store.tail(two.key, 1) == ((2, b"two goes on"), (3, b"and on"))
+    assert unit.about == "one"
+    head = await store.head("ada", "two")
+    assert head is not None
+    assert (head.seq, head.interaction_count) == (3, 3)
+
+
+async def test_a_part_that_comes_too_late_takes_all_with_it(store: Store) -> None:
+    head = await session(store)
+    unit = Unit(RECEIPT)
+    with doing(unit):
+        assert await store.create("ada", "new", 1.0, b"created") is not None
+        assert await store.append(append(head.key, 1, b"late"))
+    assert await store.append(append(head.key, 1, b"first"))
+    before = await rows(store)
+    refused = await store.end(unit, repeat())
+    assert isinstance(refused, Refused)
+    assert isinstance(refused.part, Append)
+    assert await rows(store) == before
+    assert await store.kept(b"scope", 0.0) is None
+
+
+async def test_what_was_refused_is_refused_at_once_the_next_time(store: Store) -> None:
+    await session(store, owner="ada")
+    first = Unit(RECEIPT)
+    with doing(first):
+        assert await store.create("ada", "s", 1.0, b"created") is not None
+    refused = await store.end(first, repeat())
+    assert isinstance(refused, Refused)
+    second = Unit(RECEIPT, refused.part)
+    with doing(second):
+        assert await store.create("ada", "other", 2.0, b"created") is not None
+        assert await store.create("ada", "s", 2.0, b"created") is None
+        assert await store.create("ada", "s", 2.0, b"created") is not None
+
+
+async def test_a_change_is_refused_alike() -> None:
+    unit = Unit(RECEIPT, Count(1, old=7))
+    store = Store("sqlite:///never-opened.db")
+    with doing(unit):
+        assert await store.did(Count(1, old=8), Word("x"))
+        assert not await store.did(Count(1, old=7))
+        assert await store.did(Count(1, old=7))
+
+
+async def test_ends_are_told_in_order(store: Store) -> None:
+    told: list[tuple[str, Made | None]] = []
+    unit = Unit(RECEIPT)
+    for name in ("one", "two"):
+
+        async def tell(made: Made | None, name: str = name) -> None:
+            told.append((name, made))
+
+        unit.at_end(tell)
+    await unit.end(None)
+    await unit.end(())
+    assert told == [("one", None), ("two", None)]
+
+
+async def test_a_key_is_taken_once_until_it_has_expired(store: Store) -> None:
+    async def end(answer: Repeat) -> object:
+        return await store.end(Unit(RECEIPT), answer)
+
+    assert await end(repeat()) == ()
+    assert await end(repeat(at=120.0)) == Refused(repeat(at=120.0))
+    assert await end(repeat(b"other", 120.0)) == ()
+    kept = await store.kept(b"scope", 100.0)
+    assert kept is not None
+    assert (kept.digest, kept.status, kept.body) == (b"digest", 200, b"{}")
+    assert await store.kept(b"scope", 100.5) is None
+    assert await end(repeat(at=151.0, body=b"new")) == ()
+    kept = await store.kept(b"scope", 150.0)
+    assert kept is not None
+    assert kept.body == b"new"
+
+
+@pytest.mark.parametrize("bound", [0, 3, 600, 2000])
+async def test_old_answers_go_in_small_transactions(store: Store, bound: int) -> None:
+    number = 1100
+    async with store.engine.begin() as connection:
+        for at in range(number):
+            await connection.run_sync(repeat(b"%d" % at, float(at), expired=-1.0).claim)
+        await connection.run_sync(repeat(b"bob's", 0.0, subject="bob").claim)
+    await store.crop("ada", bound)
+    assert (await rows(store))["repeats"] == 1 + min(bound, number)
+    await store.forget(1050.0)
+    assert (await rows(store))["repeats"] == min(bound, 50)

@@ -1,0 +1,115 @@
+import json
+import logging
+import sys
+from typing import Any
+
+import pytest
+
+from semvec.telemetry.lines import Answered, as_json, for_eyes, printable
+
+AT = 1_795_314_563.25
+FORGED = "a\n2026-11-22 00:00:00,000 INFO    semvec: all is well\r\x1b[2K\u2028\u202e\x9b\ud800"
+
+
+def answered(**more: Any) -> Answered:
+    given: dict[str, Any] = {
+        "at": AT,
+        "request_id": "ab12",
+        "method": "POST",
+        "endpoint": "/v1/run",
+        "status": 200,
+        "took": 0.0015,
+        "client": "203.0.113.7",
+        "subject": "acme",
+        "fault": None,
+        "trace": None,
+    }
+    return Answered(**given | more)
+
+
+def record(message: str, *args: object, **more: Any) -> logging.LogRecord:
+    made = logging.LogRecord("semvec.test", logging.WARNING, "f", 1, message, args, None)
+    made.created = AT
+    made.__dict__.update(more)
+    return made
+
+
+def test_a_request_is_one_object() -> None:
+    assert json.loads(as_json(answered(trace="4bf9"))) == {
+        "time": "2026-11-22T02:29:23.250Z",
+        "level": "info",
+        "logger": "semvec.access",
+        "message": "POST /v1/run 200",
+        "request_id": "ab12",
+        "method": "POST",
+        "endpoint": "/v1/run",
+        "status": 200,
+        "duration_ms": 1.5,
+        "client": "203.0.113.7",
+        "subject": "acme",
+        "trace_id": "4bf9",
+    }
+
+
+def test_a_request_is_one_line() -> None:
+    said = for_eyes(answered(subject=None))
+    _, _, rest = said.partition(" INFO    semvec.access: ")
+    assert rest == "203.0.113.7 - POST /v1/run 200 1.5 ms ab12"
+
+
+def test_a_fault_of_the_servers_is_told() -> None:
+    failed = answered(status=503, fault="storage cannot commit")
+    assert (
+        json.loads(as_json(failed)).items()
+        >= {
+            "level": "error",
+            "error": "storage cannot commit",
+        }.items()
+    )
+    assert " ERROR " in for_eyes(failed)
+    assert for_eyes(failed).endswith("(storage cannot commit)")
+
+
+def test_a_record_names_its_request() -> None:
+    said = json.loads(as_json(record("%s failed", "it", request_id="ab12")))
+    assert said == {
+        "time": "2026-11-22T02:29:23.250Z",
+        "level": "warning",
+        "logger": "semvec.test",
+        "message": "it failed",
+        "request_id": "ab12",
+    }
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        answered(subject=FORGED),
+        answered(status=500, fault=FORGED),
+        record("lost: %s", FORGED),
+        record(FORGED),
+    ],
+)
+def test_no_text_can_look_like_another_line(entry: Answered | logging.LogRecord) -> None:
+    for said in (for_eyes(entry), as_json(entry)):
+        assert said.isprintable()
+        assert "2026-11-22 00:00:00,000" in said
+    json.loads(as_json(entry))
+
+
+def test_a_traceback_is_set_apart() -> None:
+    try:
+        raise ValueError(FORGED)
+    except ValueError:
+        failed = record("failed")
+        failed.exc_info = sys.exc_info()
+    first, *rest = for_eyes(failed).split("\n")
+    assert first.endswith("failed")
+    assert rest
+    assert all(line.startswith("    | ") and line.isprintable() for line in rest)
+    assert json.loads(as_json(failed))["traceback"][0] == "Traceback (most recent call last):"
+    assert as_json(failed).isprintable()
+
+
+def test_what_can_be_printed_is_left_alone() -> None:
+    assert printable("Zürich 北京 🙂 a\\b") == "Zürich 北京 🙂 a\\b"

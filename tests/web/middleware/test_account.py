@@ -1,0 +1,140 @@
+from typing import Any
+
+import pytest
+from aiohttp import ServerDisconnectedError, web
+
+from semvec.errors import Unavailable
+from semvec.settings import Settings
+from semvec.telemetry.lines import Answered
+from semvec.telemetry.opening import Telemetry, open_telemetry
+from semvec.web.app import assemble
+from semvec.web.keys import METRICS
+from tests.web.conftest import Client, RecordingService, Serve
+
+ODD = ("PROPFIND", "MKCOL", "PURGE", "TRACE")
+Told = list[Answered]
+
+
+@pytest.fixture
+def told() -> Told:
+    return []
+
+
+@pytest.fixture
+def app(settings: Settings, service: RecordingService, told: Told) -> web.Application:
+    metrics = open_telemetry(settings).metrics
+    service_: Any = service
+    return assemble(settings, service_, None, Telemetry(metrics, tell=told.append))
+
+
+@pytest.fixture
+def counts(app: web.Application) -> Any:
+    def count(name: str, **labels: str) -> float | None:
+        return app[METRICS].registry.get_sample_value(f"semvec_{name}", labels)
+
+    return count
+
+
+async def test_a_request_is_counted_by_the_template_of_its_route(
+    client: Client, counts: Any
+) -> None:
+    for session in ("a", "b", "a%2Fb"):
+        await client.get(f"/v1/metrics/{session}")
+    await client.get("/v1/metrics/unknown/")
+    labels = {"method": "GET", "endpoint": "/v1/metrics/{session_id}"}
+    assert counts("requests_total", status="200", **labels) == 3
+    assert counts("requests_total", status="404", **labels) == 1
+    assert counts("request_duration_seconds_count", **labels) == 4
+    assert 0 < counts("request_duration_seconds_sum", **labels) < 4
+
+
+async def test_paths_and_methods_that_nobody_serves_are_few_series(
+    client: Client, app: web.Application, counts: Any
+) -> None:
+    for number in range(20):
+        await client.get(f"/v1/nowhere/{number}")
+        await client.request(ODD[number % len(ODD)], "/v1/health")
+    unmatched = {"endpoint": "unmatched"}
+    assert counts("requests_total", method="GET", status="404", **unmatched) == 20
+    assert counts("requests_total", method="other", status="405", **unmatched) == 20
+    [requests] = [
+        each for each in app[METRICS].registry.collect() if each.name == "semvec_requests"
+    ]
+    assert len(requests.samples) == 2
+
+
+async def test_a_status_that_is_not_foreseen_is_other(
+    app: web.Application, serve: Serve, told: Told, counts: Any
+) -> None:
+    async def odd(request: web.Request) -> web.Response:
+        return web.Response(status=299)
+
+    app.router.add_get("/v1/odd", odd)
+    client = await serve(app)
+    await client.get("/v1/odd")
+    assert counts("requests_total", method="GET", endpoint="unmatched", status="other") == 1
+    assert told[0].status == 299
+
+
+async def test_below_a_prefix_templates_are_the_same(
+    app: web.Application, serve: Serve, counts: Any
+) -> None:
+    outer = web.Application()
+    outer.add_subapp("/memory", app)
+    client = await serve(outer)
+    await client.get("/memory/v1/health")
+    assert counts("requests_total", method="GET", endpoint="/v1/health", status="200") == 1
+
+
+async def test_head_is_a_method_of_its_own(client: Client, counts: Any) -> None:
+    await client.head("/v1/health")
+    assert counts("requests_total", method="HEAD", endpoint="/v1/health", status="200") == 1
+
+
+async def test_faults_are_counted_and_told(
+    client: Client, service: RecordingService, told: Told, counts: Any
+) -> None:
+    service.failure = ZeroDivisionError("a secret of the house")
+    await client.post("/v1/run", json={"message": "a"})
+    service.failure = Unavailable("storage cannot commit")
+    await client.post("/v1/run", json={"message": "a"})
+    for status in ("500", "503"):
+        assert counts("requests_total", method="POST", endpoint="/v1/run", status=status) == 1
+    assert [line.fault for line in told] == [None, "storage cannot commit"]
+
+
+async def test_a_client_that_leaves_is_counted(
+    app: web.Application, serve: Serve, service: RecordingService, counts: Any
+) -> None:
+    import asyncio
+
+    service.failure = asyncio.CancelledError()
+    client = await serve(app)
+    with pytest.raises(ServerDisconnectedError):
+        await client.post("/v1/run", json={"message": "a"})
+    assert counts("requests_total", method="POST", endpoint="/v1/run", status="499") == 1
+    app[METRICS].look()
+    assert counts("requests_in_progress") == 0
+
+
+async def test_a_request_is_told_of_in_one_line_without_what_it_says(
+    client: Client, told: Told
+) -> None:
+    answer = await client.post(
+        "/v1/run?token=hush",
+        json={"message": "a secret", "session_id": "s"},
+        headers={"X-Request-ID": "find-me", "Authorization": "Bearer hush", "User-Agent": "hush"},
+    )
+    assert answer.status == 200
+    [line] = told
+    assert line.request_id == "find-me"
+    assert line[2:5] == ("POST", "/v1/run", 200)
+    assert (line.client, line.subject) == ("127.0.0.1", "anonymous")
+    assert 0 < line.took < 5
+    assert "hush" not in repr(line)
+    assert "secret" not in repr(line)
+
+
+async def test_a_public_path_has_no_subject(client: Client, told: Told) -> None:
+    await client.get("/v1/health")
+    assert told[0].subject is None
