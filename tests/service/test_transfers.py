@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 
 from semvec.errors import Conflict, Malformed, NotFound, Unavailable
 from semvec.service import Service
+from semvec.service.files import MOST_OF_ONE
 from semvec.service.transfers import GIVEN_UP_S
 from semvec.session.memory import content_hash
 from semvec.store import MemoryRow, Rows
@@ -392,7 +393,7 @@ async def test_an_import_that_is_cancelled_changes_nothing_or_all(database_url: 
 async def test_many_transfers_at_once_all_come_through(database_url: str) -> None:
     async with running(database_url) as service:
         document = await filled(service)
-        for number in range(12):
+        for number in range(MOST_OF_ONE):
             await create(service, f"s{number}")
 
         async def there_and_back(session_id: str) -> bool:
@@ -400,4 +401,4 @@ async def test_many_transfers_at_once_all_come_through(database_url: str) -> Non
             same = state_dict(await export(service, session_id)) == state_dict(document)
             return same and await verified(service, session_id)
 
-        assert all(await asyncio.gather(*(there_and_back(f"s{n}") for n in range(12))))
+        assert all(await asyncio.gather(*(there_and_back(f"s{n}") for n in range(MOST_OF_ONE))))
