@@ -1,7 +1,7 @@
 """From a cluster that drifts to the regions that hold it."""
 
-import logging
 from collections.abc import Sequence
+from contextlib import suppress
 
 from semvec.errors import SemvecError
 from semvec.hot import Changed, Hot
@@ -10,8 +10,6 @@ from semvec.session.drift import Step
 from semvec.session.events import Turn
 from semvec.store import Kind, Part, Store
 from semvec.store.groups import Drifted, regions_of
-
-log = logging.getLogger(__name__)
 
 
 class Drifts:
@@ -29,17 +27,10 @@ class Drifts:
         return (Drifted(hot.key, hot.name[1], regions, step.score, step.phase, turn.at),)
 
     async def told(self, changed: Changed) -> None:
-        """Have the regions act on what is committed; what fails is left to their sweep."""
-        if drifted(changed.hot, changed.turn) is None:
-            return
-        try:
-            regions = await self._store.look(regions_of, changed.hot.key)
-        except SemvecError as error:
-            log.warning(
-                "regions of session %d do not hear of a drift yet: %s", changed.hot.key, error
-            )
-            return
-        await self._realigning.review(regions)
+        """Have the regions act on it as soon as it is committed."""
+        if drifted(changed.hot, changed.turn) is not None:
+            with suppress(SemvecError):  # it is committed, and the sweep finds the votes
+                await self._realigning.review(await self._store.look(regions_of, changed.hot.key))
 
 
 def drifted(hot: Hot, turn: Turn) -> Step | None:

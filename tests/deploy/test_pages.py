@@ -20,7 +20,7 @@ from semvec.web.routes import ENDPOINTS
 from tests.servers import Client, Refused, serving
 from tests.web.test_tls import Files
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 FILES = sorted((DOCS / "deploy").iterdir())
 NAMES = {setting.name for setting in declarations()}
 
