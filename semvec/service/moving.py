@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from semvec.hot import HotSessions, Steered
 from semvec.hot.copy import SNAPSHOT_EVERY
-from semvec.persistence import moved_append
+from semvec.persistence import append_of, moved_append
 from semvec.session.events import Moved
 from semvec.session.session import Session
 from semvec.session.steering import moved
@@ -33,7 +33,8 @@ class Moving:
 
         name = place.owner, place.session_id
         if place.mean is None or place.seq - place.snapshot_seq > LONGEST:
-            await self._hot.get(name)
-            return Steered(name, place.key, decide)
+            hot = await self._hot.get(name)
+            blind = append_of(hot.key, hot.session, decide(hot.session))
+            return Steered(name, place.key, decide, blind if hot.key == place.key else None)
         event = moved(place.interaction_count, direction, share, at)
         return Steered(name, place.key, decide, moved_append(place, event))
