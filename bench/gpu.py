@@ -12,8 +12,9 @@ import argparse
 import json
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from datetime import date
 from functools import partial
 from pathlib import Path
 
@@ -22,10 +23,12 @@ import numpy as np
 
 from bench import padded
 from bench.bars import bars
+from bench.gathered import Gathered, gathered
+from bench.gathered import told as gathered_told
 from bench.sessions import BASE, DIMENSION, RANKING, Load, Placed, directions, drawn, placed
 from bench.timed import TimedCard
 from semvec.kernels import numpy_
-from semvec.kernels.cupy_ import CupyKernels
+from semvec.kernels.cupy_ import Card, CupyKernels
 from semvec.kernels.protocol import Rows, Runs
 
 K = 10
@@ -46,6 +49,8 @@ SHAPES = [
     (512, 500),
     (512, 2_000),
 ]
+GATHERED = [(1, 500), (8, 500), (64, 500), (512, 500), (64, 4_000)]
+"""Sessions and memories of what goes through arena and batcher."""
 FLOAT16_ROWS = (100_000, 1_000_000, 10_000_000)
 
 
@@ -198,6 +203,17 @@ def told(each: Figure) -> str:
     )
 
 
+def write(
+    folder: Path,
+    known: dict[str, object],
+    figures: Sequence[Figure],
+    together: Sequence[Gathered],
+) -> None:
+    alone, at_once = map(asdict, figures), map(asdict, together)
+    report = {**known, "figures": [*alone], "gathered": [*at_once]}
+    (folder / "gpu.json").write_text(json.dumps(report, indent=1) + "\n")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
@@ -205,13 +221,17 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     bench, figures = Bench(), []
     name = cupy.cuda.runtime.getDeviceProperties(0)["name"].decode()
+    known = {"device": name, "copy_bytes_per_s": bench.copy_rate, "date": f"{date.today()}"}
     print(f"{name}: a copy moves {bench.copy_rate / 1e9:.0f} GB/s")
     for figure in bench.figures():
         figures.append(figure)
         print(told(figure), flush=True)
-        known = {"device": name, "copy_bytes_per_s": bench.copy_rate}
-        report = {**known, "figures": [asdict(each) for each in figures]}
-        (folder / "gpu.json").write_text(json.dumps(report, indent=1) + "\n")
+        write(folder, known, figures, [])
+    together, kernels = [], CupyKernels(Card())
+    for shape in GATHERED:
+        together.append(gathered(kernels, *shape))
+        print(gathered_told(together[-1]), flush=True)
+        write(folder, known, figures, together)
     title = f"Bytes per second beside a copy ({bench.copy_rate / 1e9:.0f} GB/s) on {name}"
     (folder / "gpu.svg").write_text(bars(title, [(each.name, each.share) for each in figures]))
 

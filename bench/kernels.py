@@ -1,5 +1,9 @@
 """Every kernel on the CPU, beside one BLAS call over as many bytes; 64 recalls at once beside 64.
 
+Then the same comparisons by way of the server's door, `semvec.hot.scans`: 64 that are asked for at
+once and share a turn of the thread, 64 that are asked for one after the other, and 64 that run
+where they are asked for, which is what a server does with all that are not large.
+
     OPENBLAS_NUM_THREADS=1 python -m bench.kernels [--sessions 64] [--memories 500] [--json FILE]
 
 The floor multiplies a float32 matrix of as many bytes as the rows have. Rows are int8 here too,
@@ -8,19 +12,39 @@ machine wait for each other.
 """
 
 import argparse
+import asyncio
 import json
+import os
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from datetime import date
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from bench.sessions import RANKING, UNITS, Load, Placed, directions, drawn, placed, single
+from bench.sessions import (
+    DIMENSION,
+    RANKING,
+    UNITS,
+    Load,
+    Placed,
+    directions,
+    drawn,
+    placed,
+    repeated,
+    single,
+)
+from semvec.hot.scans import in_turn
 from semvec.kernels import numpy_
+from semvec.kernels.arena import Arena
+from semvec.kernels.batcher import Batcher
+from semvec.kernels.launches import Compare
+from semvec.kernels.pages import Lease
 from semvec.kernels.protocol import Groups, Rows, Runs
+from semvec.machine import keep_freed_memory
 
 ROUNDS = 5
 
@@ -33,6 +57,7 @@ class Figure:
     ms: float
     floor_ms: float
     one_by_one_ms: float | None = None
+    inline_ms: float | None = None
 
 
 def took(*calls: Callable[[], object]) -> list[float]:
@@ -103,6 +128,44 @@ def others(load: Load) -> list[Figure]:
     return [Figure(name, *took(*calls)) for name, calls in timed.items()]
 
 
+def door(sessions: int, memories: int) -> Figure:
+    """Cosines of one vector each to sessions in an arena, through the batcher."""
+    rng, plane = np.random.default_rng(2), Arena(0).plane(DIMENSION)
+    asked = []
+    for _ in range(sessions):
+        lease = Lease(plane)
+        lease.reserve(memories)
+        for run in lease.runs(lease.size):
+            plane.codes[run] = repeated(rng, run.stop - run.start, DIMENSION)
+            plane.scales[run] = numpy_.unit_scales(plane.codes[run])
+        asked.append(Compare(directions(rng, 1, DIMENSION), (lease,), memories))
+    batcher, loop = Batcher(), asyncio.new_event_loop()
+
+    async def together() -> None:
+        await asyncio.gather(*(batcher.answer(in_turn, each) for each in asked))
+
+    async def alone() -> None:
+        for each in asked:
+            await batcher.answer(in_turn, each)
+
+    calls: list[Callable[[], object]] = [
+        lambda: loop.run_until_complete(together()),
+        floor(sessions * memories * DIMENSION, 1, DIMENSION),
+        lambda: loop.run_until_complete(alone()),
+        lambda: in_turn(asked),
+    ]
+    times = took(*calls)
+    loop.run_until_complete(batcher.close())
+    loop.close()
+    return Figure(f"door, {sessions} × {memories:,}", *times)
+
+
+def machine() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    names = {line.partition(": ")[2] for line in lines if line.startswith("model name")}
+    return f"{os.cpu_count()} cores, {', '.join(names)}, NumPy {np.__version__}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sessions", type=int, default=64)
@@ -110,12 +173,22 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     load = drawn(np.random.default_rng(0), options.sessions, options.memories)
+    keep_freed_memory()  # as a server does
     figures = recalls(load) + others(load)
+    figures += [door(options.sessions, number) for number in (options.memories, 4_096)]
     for each in figures:
-        alone = "" if each.one_by_one_ms is None else f"   {each.one_by_one_ms:8.2f} ms one by one"
-        print(f"{each.name:<16} {each.ms:8.2f} ms   floor {each.floor_ms:7.2f} ms{alone}")
+        print(told(each))
     if options.json:
-        options.json.write_text(json.dumps([asdict(each) for each in figures], indent=1) + "\n")
+        known = {"machine": machine(), "date": f"{date.today()}"}
+        report = {**known, "figures": [asdict(each) for each in figures]}
+        options.json.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n")
+
+
+def told(each: Figure) -> str:
+    line = f"{each.name:<20} {each.ms:8.2f} ms   floor {each.floor_ms:7.2f} ms"
+    for name, ms in (("one by one", each.one_by_one_ms), ("inline", each.inline_ms)):
+        line += "" if ms is None else f"   {ms:8.2f} ms {name}"
+    return line
 
 
 if __name__ == "__main__":

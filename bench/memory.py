@@ -16,6 +16,7 @@ import psutil
 
 from bench.text import text
 from semvec.embed.opening import open_embedder
+from semvec.kernels.arena import Arena
 from semvec.session.events import Created, Profile
 from semvec.session.session import Session
 from semvec.session.tiers import MEDIUM_TERM, SHORT_TERM
@@ -75,7 +76,7 @@ def main() -> None:
     args = parser.parse_args()
     pool, profile = asyncio.run(encoded(random.Random(0)))
 
-    full = Session(Created(0.0, profile))
+    full = Session(Created(0.0, profile), Arena(0))
     learn([full], pool, LONG_TERM + MEDIUM_TERM + SHORT_TERM + 500)
     for name, nbytes in parts(full).items():
         print(f"{name:<24}{nbytes / len(full.memories):>10.0f}")
@@ -83,7 +84,8 @@ def main() -> None:
 
     process = psutil.Process()
     before = process.memory_info().rss
-    sessions = [Session(Created(0.0, profile)) for _ in range(args.sessions)]
+    arena = Arena(0)
+    sessions = [Session(Created(0.0, profile), arena) for _ in range(args.sessions)]
     learn(sessions, pool, args.turns)
     taken = process.memory_info().rss - before
     counted = sum(session.nbytes for session in sessions)

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec.structs import replace
 
+from semvec.kernels.pages import Planes
 from semvec.session import snapshot
 from semvec.session.events import (
     Advised,
@@ -155,23 +156,24 @@ def saved_with(session: Session) -> Saved:
     return Saved(session.seq, session.next_id - 1, pieces, session.next_piece)
 
 
-def restored(stored: Stored) -> tuple[Session, Saved]:
+def restored(stored: Stored, planes: Planes | None = None) -> tuple[Session, Saved]:
     """A session as of its snapshot, or of its creation, and what storage has of it."""
     if stored.snapshot is None:
         created = decode_event(stored.events[0][1])
         assert isinstance(created, Created)
-        return Session(created), NOTHING_SAVED
+        return Session(created, planes), NOTHING_SAVED
     contents = {key: decode_memory(memory) for key, memory in stored.memories.items()}
     pieces = {key: decode_piece(piece) for key, piece in stored.pieces.items()}
     seq, payload = stored.snapshot
-    session = snapshot.restore(payload, contents, pieces)
+    session = snapshot.restore(payload, contents, pieces, planes)
     session.seq = seq  # that of an import is given when it commits
     return session, saved_with(session)
 
 
-def rebuilt(stored: Stored) -> tuple[Session, Saved]:
-    """A session as of its last event. Raises whatever damaged rows make of themselves."""
-    session, saved = restored(stored)
+def rebuilt(stored: Stored, planes: Planes | None = None) -> tuple[Session, Saved]:
+    """A session as of its last event, its vectors in `planes`. Raises whatever damaged rows make of
+    themselves."""
+    session, saved = restored(stored, planes)
     if not replay(session, stored.events):
         raise ValueError(f"the journal of session {stored.head.key} has a gap after {session.seq}")
     if session.seq != stored.head.seq:

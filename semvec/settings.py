@@ -57,6 +57,12 @@ def _embedder(text: str) -> str:
     return _web_address(text)
 
 
+def _device(text: str) -> str:
+    if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", text):
+        raise PydanticCustomError("setting", "must be auto, cpu, cuda or cuda:N")
+    return text
+
+
 def _read_by(parse: Callable[[str], object]) -> BeforeValidator:
     """Text goes through `parse`, whose ValueError says what is wrong with it."""
 
@@ -247,6 +253,11 @@ class Settings(BaseModel):
         default=None, repr=False, description="bearer token for an endpoint that wants one"
     )
 
+    device: Annotated[str, AfterValidator(_device)] = Field(
+        default="auto",
+        description="where vectors are compared: cpu, cuda, cuda:N for the N-th device, or auto: "
+        "the first where there is one",
+    )
     long_term_memories: Count = Field(
         default=4096,
         description="hot long-term memories of a session that asks for no other number",

@@ -1,7 +1,7 @@
 """Services for tests that bring their own vectors, and a clock that stands still."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from itertools import count
 from typing import Any
@@ -12,6 +12,7 @@ import sqlalchemy
 from semvec import answers
 from semvec.embed.protocol import Embedder
 from semvec.intake import NewSession
+from semvec.kernels.opening import Opened, open_device
 from semvec.service import Service
 from semvec.session.events import Level, Tier
 from semvec.settings import Settings
@@ -45,6 +46,7 @@ async def running(
     *,
     shared: bool | None = None,
     embedder: Embedder | None = None,
+    open_device: Callable[[str], Opened | None] = open_device,
     **settings: Any,
 ) -> AsyncIterator[Service]:
     """A service on this database, without an embedder unless one is given."""
@@ -56,6 +58,7 @@ async def running(
         chosen,
         clock or HeldClock(),
         lambda: f"made-{id(ids)}-{next(ids)}",
+        open_device=open_device,
     )
     await service.start()
     try:

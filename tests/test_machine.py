@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,3 +41,25 @@ def test_a_container_may_leave_less(host: Path) -> None:
 
 def test_the_machine_of_this_test_has_memory() -> None:
     assert machine.free_memory() > 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mallopt is Linux's")
+def test_memory_that_is_kept_is_not_asked_for_again() -> None:
+    assert 10 * faults("keep_freed_memory()") < faults("None")
+
+
+def faults(first: str) -> int:
+    """Pages that a process had to ask for while it took and left arrays."""
+    code = (
+        "import resource, numpy as np\n"
+        "from semvec.machine import keep_freed_memory\n"
+        f"{first}\n"
+        "def work():\n"
+        "    held = [np.ones(250_000) for _ in range(3)]\n"
+        "[work() for _ in range(9)]\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "[work() for _ in range(100)]\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return int(done.stdout)

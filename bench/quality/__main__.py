@@ -22,6 +22,7 @@ from bench.quality.data import read
 from bench.quality.encoder import Encoder
 from bench.quality.figures import Figures, RecallFigures, measure
 from bench.quality.segmentation import Segmentation
+from semvec.machine import keep_freed_memory
 
 
 def lines(figures: Figures) -> Iterator[str]:
@@ -80,6 +81,7 @@ def main() -> None:
     parser.add_argument("--ablation", action="store_true")
     parser.add_argument("--plot", type=Path, metavar="DIRECTORY")
     args = parser.parse_args()
+    keep_freed_memory()  # as a server does
     encoder, sets = Encoder(), [read(path) for path in args.data]
     figures = measure(encoder, sets, args.rounds)
     print("\n".join(lines(figures)), flush=True)

@@ -15,6 +15,7 @@ from bench.quality.sessions import vector_bytes
 from bench.quality.variants import AS_IT_IS, Swap, Variant, swapped
 from semvec import tokens
 from semvec.kernels.numpy_ import Codes
+from semvec.kernels.pages import OwnPlane
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +92,13 @@ def unround(encoder: Encoder, learnt: Learnt) -> None:
     """Have the session hold its token vectors in float32, as they were before int8."""
     memories = learnt.session.memories
     held = memories.tokens
+    plane = held.lease.plane
+    assert isinstance(plane, OwnPlane)
     with swapped([Swap(tokens, "quantise", lambda rows: rows)]):
         said = [encoder.said(memories.content(row).text) for row in range(memories.count)]
-    kept = b"".join(each.kept or b"" for each in said)
-    floats = np.frombuffer(kept, np.float32).reshape(-1, held.codes.shape[1])
-    held.codes, held.scales = cast(Codes, floats), np.ones(len(floats), np.float32)
+    floats = np.zeros(plane.codes.shape, np.float32)
+    places = held.places(np.arange(memories.count)).tolist()
+    for place, each in zip(places, said, strict=True):
+        kept = np.frombuffer(each.kept or b"", np.float32).reshape(-1, plane.width)
+        floats[place : place + len(kept)] = kept
+    plane.codes, plane.scales = cast(Codes, floats), np.ones(len(floats), np.float32)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from semvec.kernels.pages import Plane
 from semvec.session.events import Created, Profile, Turn
 from semvec.session.query import Query
 from semvec.session.search import Found, Search
@@ -44,7 +45,11 @@ def vector_bytes(session: Session) -> list[int]:
     """Of each memory: its vectors, pooled and of tokens, and their scales."""
     memories = session.memories
     pooled = (memories.vectors,) if memories.questions is None else (memories.vectors,) * 2
-    fixed = sum(row.codes[0].nbytes + row.scales[0].nbytes for row in pooled)
+    fixed = sum(_row_bytes(rows.lease.plane) for rows in pooled)
     tokens = memories.tokens
-    each = tokens.codes.shape[1] * tokens.codes.itemsize + tokens.scales.itemsize
+    each = _row_bytes(tokens.lease.plane)
     return [fixed + each * int(length) for length in tokens.lengths[: memories.count]]
+
+
+def _row_bytes(plane: Plane) -> int:
+    return plane.width * plane.codes.itemsize + plane.scales.itemsize

@@ -34,7 +34,7 @@ class Gathered:
 def aggregates(gathered: Gathered) -> Vector:
     """What each cluster points at, shape (g, d): unit length, or zeros where that is nowhere."""
     found = np.zeros((len(gathered.groups), gathered.states.shape[1]), np.float32)
-    rows = Rows(normalised(gathered.states))
+    rows = Rows(gathered.states, unit_lengths(gathered.states))
     weighed, attending = np.nonzero(~gathered.attends)[0], np.nonzero(gathered.attends)[0]
     if len(weighed):
         groups = chosen(gathered.groups, weighed)
@@ -45,6 +45,15 @@ def aggregates(gathered: Gathered) -> Vector:
         groups = chosen(gathered.groups, attending)
         found[attending] = attention_means(queries, rows, groups, TEMPERATURE)
     return directions(found)
+
+
+def unit_lengths(states: Vector) -> Vector:
+    """What makes each row, shape (t, d), one of unit length, shape (t,); 0 for zero rows."""
+    lengths = np.sqrt(np.einsum("ij,ij->i", states, states))
+    found: Vector = np.divide(
+        np.float32(1.0), lengths, out=np.zeros_like(lengths), where=lengths > 1e-12
+    )
+    return found
 
 
 def chosen(groups: Groups, which: Counts) -> Groups:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from semvec.errors import Unavailable
+from semvec.kernels.pages import Planes
 from semvec.persistence import NOTHING_SAVED, Next, Saved, rebuilt
 from semvec.session.events import Access, MemoryRecord, Turn
 from semvec.session.session import Session
@@ -116,7 +117,7 @@ class Hot:
         self.used -= Counter({use.id: use.count for use in event.used})
 
 
-def rebuild(name: Name, stored: Stored, now: float) -> Hot:
+def rebuild(name: Name, stored: Stored, now: float, planes: Planes | None = None) -> Hot:
     """A hot copy out of storage."""
-    session, saved = rebuilt(stored)
+    session, saved = rebuilt(stored, planes)
     return Hot(name, stored.head.key, session, now, saved, stored.head.kind)

@@ -17,8 +17,10 @@ from semvec.errors import Conflict, NotFound, SemvecError, Unavailable
 from semvec.hot.changed import Beside, Changed
 from semvec.hot.consolidating import Consolidating
 from semvec.hot.copy import Hot, Name, rebuild
+from semvec.hot.scans import Scans
 from semvec.hot.telling import tell
 from semvec.hot.units import Units
+from semvec.kernels.pages import Planes
 from semvec.persistence import (
     Next,
     append_of,
@@ -49,8 +51,6 @@ T = TypeVar("T")
 
 ATTEMPTS = 100
 """Conflicts with other processes that one change survives; each means that another one advanced."""
-LARGE = 4_000_000
-"""Numbers in a session's vectors past which scanning them takes a millisecond or more."""
 LARGE_TEXT = 50_000
 """Bytes of a session's entities past which splitting them into words takes some milliseconds."""
 TOGETHER = 64
@@ -65,13 +65,15 @@ class HotSessions:
     """Every change goes through `change`, every look through `get`.
 
     A hot copy is always a prefix of the journal: it is changed only by events that are committed,
-    or by a unit that has it to itself until they are.
+    or by a unit that has it to itself until they are. The vectors of all lie in `planes`.
     """
 
     def __init__(
         self,
         store: Store,
         clock: Clock,
+        planes: Planes,
+        scans: Scans,
         *,
         max_sessions: int,
         memory_bytes: int,
@@ -80,6 +82,7 @@ class HotSessions:
         span: Span = nullcontext,
     ) -> None:
         self._store, self._clock = store, clock
+        self._planes, self._scans = planes, scans
         self._telemetry, self._span = telemetry, span
         self._max_sessions, self._memory_bytes = max_sessions, memory_bytes
         self._idle_ttl_s = idle_ttl_s
@@ -107,7 +110,7 @@ class HotSessions:
     ) -> bool:
         """Create a session, with `parts` or not at all; False where this owner has one of this
         name."""
-        session = Session(created)
+        session = Session(created, self._planes)
         head = await self._store.create(
             *name,
             created.at,
@@ -169,13 +172,6 @@ class HotSessions:
                 if hot.key != key:
                     raise session_not_found(name[1])
         raise Unavailable("too many writers on this session at once")
-
-    async def cosines(self, hot: Hot, x: Vector) -> Vector:
-        """Those of the unit vector `x`, shape (d,), to the session's rows, shape (count,)."""
-        if hot.session.memories.vectors.codes.size <= LARGE:
-            return hot.session.memories.cosines(x[None]).reshape(-1)
-        async with self.units.locked(hot):
-            return (await self._scan(hot.session, x[None])).reshape(-1)
 
     async def entities(self, hot: Hot, q: str, limit: int) -> tuple[list[Entry], int]:
         """`Literals.search`, on a thread where it would hold up the loop."""
@@ -242,6 +238,10 @@ class HotSessions:
             if self._hot.get(hot.name) is hot:
                 del self._hot[hot.name]
 
+    def limit(self, memory_bytes: int) -> None:
+        """Have sessions take no more than this together, if that is less than they may."""
+        self._memory_bytes = min(self._memory_bytes, memory_bytes)
+
     def sweep(self) -> None:
         """Start the eviction of sessions that are idle, or too many, or too large together."""
         horizon = self._clock() - self._idle_ttl_s
@@ -286,7 +286,8 @@ class HotSessions:
         stored = await self._store.load(*name)
         if stored is None:
             raise session_not_found(name[1])
-        hot = self._keep(await asyncio.to_thread(rebuild, name, stored, self._clock()))
+        now = self._clock()
+        hot = self._keep(await asyncio.to_thread(rebuild, name, stored, now, self._planes))
         self._telemetry.loaded(time.monotonic() - began)
         return hot
 
@@ -330,7 +331,7 @@ class HotSessions:
     async def _attempt(self, hot: Hot, plan: Plan, beside: Beside | None = None) -> Changed | None:
         """Commit and apply the plan's event; None where another process was faster."""
         known = await self._archived(hot, [draft.fold for draft in plan.drafts])
-        cosines = await self._scan(hot.session, plan.queries)
+        cosines = await self._scans.cosines(hot.session.memories, plan.queries)
         turn = decide_turn(
             hot.session,
             plan,
@@ -365,13 +366,6 @@ class HotSessions:
             return []
         known = await self._store.archived_by_folds(hot.key, folds)
         return [decode_memory(payload) for payload in known]
-
-    async def _scan(self, session: Session, queries: Vector) -> Vector:
-        """`Memories.cosines`, on a thread where it would hold up the loop; needs the lock."""
-        memories = session.memories
-        if memories.vectors.codes.size <= LARGE:
-            return memories.cosines(queries)
-        return await asyncio.to_thread(memories.cosines, queries)
 
     async def _snapshot(self, hot: Hot) -> None:
         """Save the session as it is now; a failure leaves the journal as it was."""

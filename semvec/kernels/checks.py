@@ -128,6 +128,16 @@ def _check_ranking(ranking: Ranking) -> None:
         raise ValueError("a neighbour's share is not from 0 to 1")
 
 
+def check_written(rows: Rows, at: Counts, fresh: Rows) -> None:
+    """What `write_rows` asks."""
+    for each in (rows, fresh):
+        check_array("values", each.values, "b", None, rows.values.shape[1])
+        check_array("scales", each.scales, "f", len(each.values))
+    check_array("at", at, "l", len(fresh.values))
+    if len(at) and (at.min() < 0 or at.max() >= len(rows.values)):
+        raise ValueError(f"a place is not among the {len(rows.values)} rows")
+
+
 def check_threshold(threshold: float) -> None:
     if not threshold > 0.0:
         raise ValueError(f"threshold is {threshold}, not above 0")

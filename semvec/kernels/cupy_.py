@@ -10,6 +10,7 @@ from typing import Any
 import cupy
 import numpy as np
 
+from semvec.kernels.device import DeviceLost, OutOfMemory
 from semvec.kernels.device_groups import Grouped
 from semvec.kernels.device_ragged import Ragged
 from semvec.kernels.plan import SLOT_BYTES, STAGE_BYTES
@@ -20,6 +21,8 @@ SHARED_LIMIT = SLOT_BYTES + STAGE_BYTES
 """Bytes of memory that a block may ask for."""
 ALIGNMENT = 256
 OLDEST = 80
+OUT_OF_MEMORY = 2
+"""What CUDA calls it, its runtime and its driver alike."""
 
 
 class CupyKernels(Ragged, Grouped):
@@ -40,17 +43,39 @@ class Card:
         if int(self._device.compute_capability) < OLDEST:
             raise RuntimeError(f"device {number} is older than compute capability 8.0")
         self.processors = int(self._device.attributes["MultiProcessorCount"])
+        self.name = cupy.cuda.runtime.getDeviceProperties(number)["name"].decode()
         with self._device:
             self._stream = cupy.cuda.Stream(non_blocking=True)
             self._copied = cupy.cuda.Event(disable_timing=True)
             self._up, self._down = Pinned(), Pinned()
             self._kernels = dict(_compiled())
 
+    @property
+    def memory(self) -> tuple[int, int]:
+        """Bytes that are free, and all of them."""
+        with self._device:
+            free, total = cupy.cuda.runtime.memGetInfo()
+        return int(free), int(total)
+
     @contextmanager
     def ordered(self) -> Iterator[None]:
-        """What runs in here runs on the device, after all that was launched."""
-        with self._device, self._stream:
-            yield
+        """What runs in here runs on the device, after all that was launched.
+
+        Raises OutOfMemory and DeviceLost, which say why.
+        """
+        try:
+            with self._device, self._stream:
+                yield
+        except cupy.cuda.memory.OutOfMemoryError as error:
+            raise self._exhausted(error) from error
+        except (cupy.cuda.runtime.CUDARuntimeError, cupy.cuda.driver.CUDADriverError) as error:
+            if error.status == OUT_OF_MEMORY:  # of the host's pinned memory too
+                raise self._exhausted(error) from error
+            raise DeviceLost(f"the GPU fails: {error}") from error
+
+    def _exhausted(self, error: Exception) -> OutOfMemory:
+        cupy.get_default_memory_pool().free_all_blocks()
+        return OutOfMemory(f"the GPU is out of memory: {error}")
 
     def place(self, array: Host) -> Array:
         with self.ordered():
@@ -58,8 +83,9 @@ class Card:
 
     def upload(self, *arrays: Host) -> list[Array]:
         begins, size = _begins([array.nbytes for array in arrays])
-        self._copied.synchronize()
-        staged = self._up.bytes(size)
+        with self.ordered():
+            self._copied.synchronize()
+            staged = self._up.bytes(size)
         for array, begin in zip(arrays, begins, strict=True):
             raw = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
             staged[begin : begin + array.nbytes] = raw
@@ -74,8 +100,8 @@ class Card:
 
     def download(self, *arrays: Array) -> list[Host]:
         begins, size = _begins([array.nbytes for array in arrays])
-        staged = self._down.bytes(size)
         with self.ordered():
+            staged = self._down.bytes(size)
             for array, begin in zip(map(cupy.ascontiguousarray, arrays), begins, strict=True):
                 if array.nbytes:
                     to = staged.ctypes.data + begin
@@ -138,7 +164,7 @@ def _begins(sizes: Sequence[int]) -> tuple[list[int], int]:
     """Where arrays of these sizes begin in one piece of memory, and its size, at least 1."""
     padded = [-(-size // ALIGNMENT) * ALIGNMENT for size in sizes]
     ends = np.cumsum(padded, dtype=np.int64).tolist()
-    return [0, *ends[:-1]], max(1, ends[-1])
+    return [0, *ends][: len(sizes)], max([1, *ends])
 
 
 def _compiled() -> Iterator[tuple[tuple[str, str | None], Any]]:

@@ -4,13 +4,22 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from semvec.kernels.checks import check_array
-from semvec.kernels.protocol import Array, Host, Rows
+from semvec.errors import Unavailable
+from semvec.kernels.checks import check_array, check_written
+from semvec.kernels.protocol import Array, Counts, Host, Rows
 
 KINDS = "bef"
 """NumPy's letters for the types of rows."""
 THREADS = 256
 WARP = 32
+
+
+class OutOfMemory(Unavailable):
+    """The device has no memory left for what was asked of it; other work may succeed."""
+
+
+class DeviceLost(Unavailable):
+    """The device answers no more."""
 
 
 class Device(Protocol):
@@ -21,7 +30,7 @@ class Device(Protocol):
     def place(self, array: Host) -> Array: ...
 
     def upload(self, *arrays: Host) -> list[Array]:
-        """Copies on the device in one transfer, good until the next one."""
+        """Copies on the device in one transfer."""
 
     def download(self, *arrays: Array) -> list[Host]:
         """Waits for all that was launched."""
@@ -59,6 +68,25 @@ class OnDevice:
 
     def fetch(self, array: Array) -> Host:
         return self._device.download(array)[0]
+
+    def stage(self, *arrays: Host) -> list[Array]:
+        return self._device.upload(*arrays)
+
+    def empty_rows(self, number: int, dimension: int) -> Rows:
+        empty = self._device.empty
+        return Rows(empty((number, dimension), np.int8), empty((number,), np.float32))
+
+    def write_rows(self, rows: Rows, at: Counts, fresh: Rows) -> None:
+        check_written(rows, at, fresh)
+        held: list[Array] = [fresh.values, fresh.scales]
+        if isinstance(fresh.values, np.ndarray):
+            held = self._device.upload(*held)
+        (places,) = self._device.upload(at)
+        number, d = fresh.values.shape
+        sizes = np.int64(number), np.int32(d)
+        blocks = -(-number * WARP // THREADS)
+        arguments = *held, places, *sizes, rows.values, rows.scales
+        self._launch("write_rows", None, (blocks, 1), 0, *arguments)
 
     def normalised(self, values: Array) -> Array:
         check_array("values", values, "f", None, None)

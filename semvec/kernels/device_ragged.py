@@ -130,7 +130,7 @@ class Ragged(OnDevice):
             blocks.firsts,
             _no_fault(),
         )
-        by_memory = [self._placed(each) for each in (evidence.whole, evidence.rest)]
+        by_memory = self._staged(evidence.whole, evidence.rest)
         lists = self._lists(len(blocks), k)
         arguments = *self._tokens(tokens, spans), *self._fixed(vectors, TOKEN_WIDTH), weights
         arguments = *arguments, *known, *by_memory, shares, np.int32(ranking.reach)
@@ -146,10 +146,12 @@ class Ragged(OnDevice):
                 f"tokens have {tokens.values.shape[1]} numbers, more than {TOKEN_WIDTH}"
             )
 
-    def _placed(self, array: Array | None) -> Array | None:
-        if isinstance(array, np.ndarray):
-            return self._device.place(array.astype(np.float32, copy=False))
-        return array
+    def _staged(self, *arrays: Array | None) -> list[Array | None]:
+        """Those of the host as float32 on the device, in one transfer; the others as they are."""
+        ours = [each for each in arrays if isinstance(each, np.ndarray)]
+        floats = (each.astype(np.float32, copy=False) for each in ours)
+        there = iter(self._device.upload(*floats) if ours else [])
+        return [next(there) if isinstance(each, np.ndarray) else each for each in arrays]
 
     def _tokens(self, tokens: Rows, spans: Spans) -> tuple[Array | np.generic, ...]:
         rows = np.int64(len(tokens.values))

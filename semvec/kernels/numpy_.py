@@ -6,8 +6,9 @@ answers is said in `protocol.Kernels`, which this module is one of.
 
 import numpy as np
 
+from semvec.kernels.checks import check_written
 from semvec.kernels.groups import attention_means, near_across, near_pairs, weighted_means
-from semvec.kernels.protocol import Host, Kernels
+from semvec.kernels.protocol import Counts, Host, Kernels, Rows
 from semvec.kernels.ragged import (
     cosine_top,
     match_top,
@@ -23,6 +24,7 @@ from semvec.kernels.rows import (
     dequantise,
     nearest,
     normalised,
+    paged_cosines,
     quantise,
     ragged_rows,
     spread,
@@ -39,6 +41,7 @@ __all__ = [
     "cosine_top",
     "cosines",
     "dequantise",
+    "empty_rows",
     "fetch",
     "match_top",
     "maxsim_top",
@@ -46,15 +49,18 @@ __all__ = [
     "near_pairs",
     "nearest",
     "normalised",
+    "paged_cosines",
     "place",
     "quantise",
     "ragged_cosines",
     "ragged_maxima",
     "ragged_rows",
     "spread",
+    "stage",
     "token_maxima",
     "unit_scales",
     "weighted_means",
+    "write_rows",
 ]
 
 
@@ -64,3 +70,17 @@ def place(array: Host) -> Host:
 
 def fetch(array: Host) -> Host:
     return array
+
+
+def stage(*arrays: Host) -> list[Host]:
+    return list(arrays)
+
+
+def empty_rows(number: int, dimension: int) -> Rows:
+    return Rows(np.empty((number, dimension), np.int8), np.empty(number, np.float32))
+
+
+def write_rows(rows: Rows, at: Counts, fresh: Rows) -> None:
+    check_written(rows, at, fresh)
+    assert rows.scales is not None
+    rows.values[at], rows.scales[at] = fresh.values, fresh.scales

@@ -189,6 +189,18 @@ class Kernels(Protocol):
     def fetch(self, array: Array) -> Host:
         """What an array of the kernels' kind holds."""
 
+    def stage(self, *arrays: Host) -> list[Array]:
+        """Copies where the kernels read them, in one transfer."""
+
+    def empty_rows(self, number: int, dimension: int) -> Rows:
+        """Room for int8 rows with scales; they hold anything."""
+
+    def write_rows(self, rows: Rows, at: Counts, fresh: Rows) -> None:
+        """Put `fresh` rows, of either kind, in the places `at`, shape (n,), each at most once.
+
+        The one operation that changes what it is given: `rows`, as `empty_rows` made them.
+        """
+
     def cosine_top(self, queries: Host, rows: Rows, ids: Array, runs: Runs, k: int) -> Top:
         """The k rows nearest to each query, among its own.
 

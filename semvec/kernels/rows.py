@@ -75,6 +75,20 @@ def cosines(
     return found
 
 
+def paged_cosines(
+    queries: npt.NDArray[Real], codes: Codes, scales: Scales, runs: Sequence[slice], count: int
+) -> npt.NDArray[Real]:
+    """`cosines` to the rows of these runs, `count` together, of BLOCK each and the last of no more;
+    shape (m, count)."""
+    found = np.empty((len(queries), count), queries.dtype)
+    for begin, run in zip(range(0, count, BLOCK), runs, strict=True):
+        block = codes[run].astype(queries.dtype)
+        np.matmul(queries, block.T, out=found[:, begin : begin + BLOCK])
+    if runs:
+        found *= scales[runs[0]] if len(runs) == 1 else np.concatenate([scales[r] for r in runs])
+    return found
+
+
 def nearest(
     queries: npt.NDArray[Real], codes: Codes, scales: Scales
 ) -> tuple[Places, npt.NDArray[Real]]:

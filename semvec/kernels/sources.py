@@ -16,7 +16,7 @@ KERNELS: dict[str, tuple[str, ...]] = {
     "means": ("means",),
     "merge": ("merge",),
     "pairs": ("pairs",),
-    "rows": ("dequantise", "normalised", "quantise", "unit_scales"),
+    "rows": ("dequantise", "normalised", "quantise", "unit_scales", "write_rows"),
     "states": ("embedded", "gelu", "pooled", "residual", "units"),
     "ward": ("clustered",),
 }

@@ -14,7 +14,6 @@ from semvec.service.sessions import Sessions
 from semvec.session.context import context_block
 from semvec.session.plan import Plan
 from semvec.session.query import Query
-from semvec.session.search import Search
 from semvec.session.session import Session
 from semvec.session.turn import Said, hear, plan_exchange, plan_turn
 from semvec.telemetry.protocol import Span
@@ -62,24 +61,23 @@ class Conversation:
         if learn:
             changed = await self._learn(hot, asked, answer, reset=reset_context)
             heard, withheld_by = changed.turn.heard, changed.withheld_by
+            cosines = None
             if changed.hot is hot:
                 memories, arrivals = hot.session.memories, changed.turn.arrivals
                 cosines = memories.renewed(changed.cosines[-1], asked.vector, arrivals)
             else:  # it was loaded anew, maybe as it has been imported since
                 archived = await self._recall.archived(changed.hot, asked.text)
                 hot = await self._hot.settled(changed.hot)
-                cosines = await self._hot.cosines(hot, asked.vector)
         else:
-            hot = await self._hot.settled(hot)
+            hot, cosines = await self._hot.settled(hot), None
             heard = hear(hot.session.drift, answer, asked, reset=reset_context)
-            cosines = await self._hot.cosines(hot, asked.vector)
-        session = hot.session
-        now = self._clock()
-        query = Query(asked.text, asked.vector, asked.tokens)
+        query, now = Query(asked.text, asked.vector, asked.tokens), self._clock()
         with self._span("recall"):
-            search = Search(session, query, cosines, now, archived)
-            found = search.best(CONTEXT_MEMORIES)
+            hot, search, found = await self._recall.search(
+                hot, query, archived, CONTEXT_MEMORIES, now, cosines, learnt=learn
+            )
             similarity, known = search.familiar(short_circuit_threshold)
+        session = hot.session
         block = context_block(
             session.state.interaction_count,
             session.total_memories,

@@ -1,7 +1,9 @@
 """From a cluster that drifts to the regions that hold it."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
+from semvec.errors import SemvecError
 from semvec.hot import Changed, Hot
 from semvec.service.realigning import Realigning
 from semvec.session.drift import Step
@@ -27,8 +29,8 @@ class Drifts:
     async def told(self, changed: Changed) -> None:
         """Have the regions act on it as soon as it is committed."""
         if drifted(changed.hot, changed.turn) is not None:
-            regions = await self._store.look(regions_of, changed.hot.key)
-            await self._realigning.review(regions)
+            with suppress(SemvecError):  # it is committed, and the sweep finds the votes
+                await self._realigning.review(await self._store.look(regions_of, changed.hot.key))
 
 
 def drifted(hot: Hot, turn: Turn) -> Step | None:

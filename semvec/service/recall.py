@@ -1,12 +1,13 @@
 """What sessions recall: for a question, for their state, one memory by its hash."""
 
+import logging
 from collections.abc import Sequence
 from contextlib import nullcontext
 
 from semvec import answers
 from semvec.clock import Clock
-from semvec.errors import NotFound
-from semvec.hot import Hot, HotSessions
+from semvec.errors import NotFound, Unavailable
+from semvec.hot import Hot, HotSessions, Scans
 from semvec.intake import Intake, Text
 from semvec.session.events import MemoryRecord, decode_memory
 from semvec.session.query import Query
@@ -14,20 +15,27 @@ from semvec.session.search import Found, Search
 from semvec.session.session import Session
 from semvec.store import Store
 from semvec.telemetry.protocol import Span
-from semvec.vectors import unit_vector, unpacked
+from semvec.vectors import Vector, unit_vector, unpacked
 from semvec.words import terms
+
+log = logging.getLogger(__name__)
+
+TRIES = 3
+"""Times that a session may change while it is searched elsewhere; then it is searched at once."""
 
 
 class Recall:
     def __init__(
         self,
         hot: HotSessions,
+        scans: Scans,
         store: Store,
         intake: Intake,
         clock: Clock,
         span: Span = nullcontext,
     ) -> None:
-        self._hot, self._store, self._intake, self._clock = hot, store, intake, clock
+        self._hot, self._scans = hot, scans
+        self._store, self._intake, self._clock = store, intake, clock
         self._span = span
 
     async def context(
@@ -48,10 +56,8 @@ class Recall:
         with self._span("recall"):
             hot = await self._hot.settled(hot)
             archived = await self.archived(hot, query.text)
-            hot = await self._hot.settled(hot)
-            cosines = await self._hot.cosines(hot, query.vector)
-            now = self._clock()
-            found = Search(hot.session, query, cosines, now, archived).best(top_k)
+            hot, now = await self._hot.settled(hot), self._clock()
+            hot, _, found = await self.search(hot, query, archived, top_k, now)
         note_access(hot, found, now)
         whole = [full_first and not rank for rank in range(len(found))]
         items = [
@@ -77,6 +83,62 @@ class Recall:
             access_count=record.access_count,
             timestamp=record.created,
         )
+
+    async def search(
+        self,
+        hot: Hot,
+        query: Query,
+        archived: Sequence[MemoryRecord],
+        k: int,
+        now: float,
+        cosines: Vector | None = None,
+        *,
+        learnt: bool = False,
+    ) -> tuple[Hot, Search, list[Found]]:
+        """The best k for a query. `cosines`, shape (count,), are its vector's to the rows as they
+        are, if they are known. The copy is a newer one where this one has gone meanwhile.
+
+        Raises Unavailable, but not where the request has `learnt` something: it is done here then.
+        """
+        try:
+            for _ in range(TRIES):
+                found = await self._searched(hot.session, query, archived, k, now, cosines)
+                if found is not None:
+                    return hot, *found
+                cosines, before = None, hot
+                hot = await self._hot.settled(before)
+                if hot is not before:
+                    archived = await self.archived(hot, query.text)
+                    hot = await self._hot.settled(hot)
+        except Unavailable as error:
+            if not learnt:
+                raise
+            log.warning("searched without the device: %s", error)
+        cosines = hot.session.memories.cosines(query.vector[None]).reshape(-1)
+        search = Search(hot.session, query, cosines, now, archived)
+        return hot, search, search.best(k)
+
+    async def _searched(
+        self,
+        session: Session,
+        query: Query,
+        archived: Sequence[MemoryRecord],
+        k: int,
+        now: float,
+        cosines: Vector | None,
+    ) -> tuple[Search, list[Found]] | None:
+        """None where the session has changed meanwhile."""
+        seq = session.seq
+        if cosines is None:
+            cosines = await self._cosines(session, query)
+        if session.seq != seq:
+            return None
+        search = Search(session, query, cosines, now, archived)
+        found = await self._scans.best(search, k)
+        return (search, found) if session.seq == seq else None
+
+    async def _cosines(self, session: Session, query: Query) -> Vector:
+        return (await self._scans.cosines(session.memories, query.vector[None])).reshape(-1)
 
     async def archived(self, hot: Hot, text: str | None) -> list[MemoryRecord]:
         """Archived memories that share words with the text."""

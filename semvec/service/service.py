@@ -11,12 +11,16 @@ from contextlib import nullcontext
 from semvec import answers
 from semvec.audit import AuditLog
 from semvec.clock import Clock
+from semvec.embed.local import LocalEmbedder
 from semvec.embed.opening import open_embedder
 from semvec.embed.protocol import Embedder
+from semvec.embed.target import Target
 from semvec.errors import SemvecError
-from semvec.hot import HotSessions
+from semvec.hot import HotSessions, Scans
 from semvec.hot.steering import Steering
 from semvec.intake import Intake
+from semvec.kernels.arena import Arena
+from semvec.kernels.opening import Opened, open_device
 from semvec.licensing.revocations import Revocations
 from semvec.service.aside import Aside
 from semvec.service.clusters import Clusters
@@ -65,13 +69,18 @@ class Service:
         new_id: Callable[[], str],
         metrics: Metrics | None = None,
         span: Span = nullcontext,
+        open_device: Callable[[str], Opened | None] = open_device,
     ) -> None:
         self.database, self._embedder, self._settings = store, embedder, settings
         self.clock = clock
         intake = Intake(embedder, settings.long_term_memories, span)
+        self._scans = Scans(SILENT if metrics is None else metrics.kernels)
+        self._open_device = open_device
         self._hot = HotSessions(
             store,
             clock,
+            Arena(settings.memory_bytes),
+            self._scans,
             max_sessions=settings.max_sessions,
             memory_bytes=settings.memory_bytes,
             idle_ttl_s=settings.session_idle_ttl_s,
@@ -79,7 +88,7 @@ class Service:
             span=span,
         )
         self.sessions = Sessions(self._hot, store, intake, clock, new_id)
-        self.recall = Recall(self._hot, store, intake, clock, span)
+        self.recall = Recall(self._hot, self._scans, store, intake, clock, span)
         steering, moving = Steering(self._hot, store), Moving(self._hot)
         gathering = Gathering(store, self._hot)
         bells = Bells(shared=store.shared)
@@ -134,12 +143,23 @@ class Service:
         return self._revocations.revoked
 
     async def start(self) -> None:
+        opened = await asyncio.to_thread(self._open_device, self._settings.device)
+        self._scans.use(opened)
+        if opened is not None:
+            self._hot.limit(opened.memory_bytes)
         await self.database.open()
         await self._revocations.start()
-        if self._embedder is not None:
-            await self._embedder.start()
+        await self._start_embedder(opened)
         self.sampling.start()
         self._sweeper = asyncio.create_task(self._sweep())
+
+    async def _start_embedder(self, opened: Opened | None) -> None:
+        """On the device too, if it is one that knows how."""
+        again = None if opened is None else opened.again
+        if again is not None and isinstance(self._embedder, LocalEmbedder):
+            await self._embedder.start(Target(again))
+        elif self._embedder is not None:
+            await self._embedder.start()
 
     async def close(self) -> None:
         """Commit, snapshot, close embedder and storage."""
@@ -150,6 +170,7 @@ class Service:
         await self.sampling.close()
         await self._revocations.close()
         await self._hot.close()
+        await self._scans.close()
         await self.trail.sweep(closing=True)
         if self._embedder is not None:
             await self._embedder.close()

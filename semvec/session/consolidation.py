@@ -67,8 +67,7 @@ def batch_of(memories: Memories) -> Batch:
     covers = np.flatnonzero(_standing(memories, Standing.COVERS))
     new = np.flatnonzero(_standing(memories, Standing.NEW))
     rows = np.append(covers, new[np.argsort(memories.ids[new])[:MOST]])
-    vectors = memories.vectors
-    return Batch(memories.ids[rows], vectors.codes[rows], vectors.scales[rows], len(covers))
+    return Batch(memories.ids[rows], *memories.vectors.gathered(rows), len(covers))
 
 
 def findings(batch: Batch) -> list[Finding]:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
+from semvec.kernels.pages import Lease, OwnPlanes, Planes
 from semvec.session.events import Access, MemoryRecord, Move, Standing, Tier, Verdict, joined
 from semvec.session.footprint import MEMORY_BYTES, text_bytes
 from semvec.session.lexical import LexicalIndex
@@ -63,14 +64,22 @@ class Memories:
     `vectors` and `questions` are unit vectors; a memory that is no pair has its one vector in both.
     `tokens` are the token vectors, of `token_dimension` numbers, of memories that have some.
     `count` rows are in use or were. Rows without a memory have id -1 and no vectors.
+    All vectors lie in `planes`, by default in arrays of the session's own.
     """
 
-    def __init__(self, dimension: int, long_term: int, token_dimension: int = 0) -> None:
+    def __init__(
+        self,
+        dimension: int,
+        long_term: int,
+        token_dimension: int = 0,
+        planes: Planes | None = None,
+    ) -> None:
         self.long_term = long_term
         self.count = 0
-        self.vectors = UnitRows(dimension)
+        self._planes = planes or OwnPlanes()
+        self.vectors = UnitRows(self._planes.plane(dimension))
         self.questions: UnitRows | None = None
-        self.tokens = TokenRows(token_dimension)
+        self.tokens = TokenRows(self._planes.plane(token_dimension))
         self.ids = np.full(16, -1, np.int64)
         self.created = np.zeros(16)
         self.last_access = np.zeros(16)
@@ -107,6 +116,18 @@ class Memories:
         contents = MEMORY_BYTES * len(self) + self.text_bytes
         return vectors + columns + found + contents + self.lexical.nbytes
 
+    @property
+    def leases(self) -> tuple[Lease, ...]:
+        """Where the vectors of texts are, and of questions where there are some."""
+        if self.questions is None:
+            return (self.vectors.lease,)
+        return self.vectors.lease, self.questions.lease
+
+    @property
+    def numbers(self) -> int:
+        """What `cosines` reads."""
+        return sum(each.numbers for each in self.leases)
+
     def row(self, memory_id: int) -> int:
         return self._row_of[memory_id]
 
@@ -133,14 +154,14 @@ class Memories:
         row, content = self._row_of[memory_id], self.content(self._row_of[memory_id])
         question_vector = None
         if self.questions is not None and content.question and content.response:
-            question_vector = self.questions.codes[row].tobytes()
+            question_vector = self.questions.packed(row)
         return MemoryRecord(
             id=memory_id,
             hash=content.hash,
             fold=content.fold,
             question=content.question,
             response=content.response,
-            vector=self.vectors.codes[row].tobytes(),
+            vector=self.vectors.packed(row),
             question_vector=question_vector,
             tokens=self.tokens.packed(row),
             created=float(self.created[row]),
@@ -159,7 +180,8 @@ class Memories:
         row = self._free.pop() if self._free else self._append_row()
         self.vectors.put(row, record.vector)
         if record.question_vector is not None and self.questions is None:
-            self.questions = self.vectors.copy()
+            plane = self._planes.plane(self.vectors.dimension)
+            self.questions = UnitRows(plane).copied(self.vectors)
         if self.questions is not None:
             self.questions.put(row, record.question_vector or record.vector)
         self.tokens.put(row, record.tokens)
@@ -206,7 +228,10 @@ class Memories:
 
         `queries` has shape (m, d), the result (m, count), float32; 0 in rows without a memory.
         """
-        return self._nearer(queries, slice(0, self.count))
+        texts = self.text_cosines(queries)
+        if self.questions is None:
+            return texts
+        return np.maximum(texts, self.questions.cosines(queries, self.count), out=texts)
 
     def renewed(self, before: Vector, x: Vector, ids: Sequence[int]) -> Vector:
         """Cosines of `x`, shape (d,), taken before the memories `ids` came, brought up to date."""
@@ -214,18 +239,19 @@ class Memories:
         renewed[: len(before)] = before
         renewed[self.ids[: self.count] < 0] = 0.0
         rows = np.array([self._row_of[memory_id] for memory_id in ids], np.intp)
-        renewed[rows] = self._nearer(x[None], rows)[0]
+        renewed[rows] = self._nearer(x, rows)
         return renewed
 
     def text_cosines(self, queries: Vector) -> Vector:
         """Those of each row's text alone, shape (m, count)."""
-        return self.vectors.cosines(queries, slice(0, self.count))
+        return self.vectors.cosines(queries, self.count)
 
-    def _nearer(self, queries: Vector, rows: slice | Rows) -> Vector:
-        texts = self.vectors.cosines(queries, rows)
-        if self.questions is None:
-            return texts
-        return np.maximum(texts, self.questions.cosines(queries, rows), out=texts)
+    def _nearer(self, x: Vector, rows: Rows) -> Vector:
+        """`cosines` of one vector to these rows, shape (n,)."""
+        nearer: Vector = self.vectors.cosines_of(x[None], rows)[0]
+        if self.questions is not None:
+            np.maximum(nearer, self.questions.cosines_of(x[None], rows)[0], out=nearer)
+        return nearer
 
     def rows(self, ids: Iterable[int]) -> Rows:
         """The rows of those of `ids` that are there."""

@@ -49,11 +49,18 @@ def match(answered: Scores, weights: Scores, ids: Ids) -> Scores:
 
 def relevance(matched: Scores, signals: Signals) -> Scores:
     """Relevance in [0, 1], shape (n,)."""
+    missing = left(np.float32(1.0) - matched, signals)
+    near: Scores = np.minimum(np.maximum(np.float32(1.0) - missing, 0.0), 1.0)
+    return near
+
+
+def left(missing: Scores, signals: Signals) -> Scores:
+    """What signals leave of what is missing to 1, shape (n,), in [0, 1]."""
     kept = RECENCY_SHARE * signals.recency + IMPORTANCE_SHARE * signals.importance
-    missing = (1.0 - matched) * (1.0 - kept)
+    less: Scores = np.multiply(missing, 1.0 - kept)
     if signals.boost is not None:
-        missing *= 1.0 - signals.boost
-    return np.minimum(np.maximum(1.0 - missing, 0.0), 1.0)
+        less *= 1.0 - signals.boost
+    return less
 
 
 def rank(relevance: Scores, ids: Ids, k: int) -> Slots:

@@ -5,107 +5,178 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from semvec.kernels.numpy_ import Codes, Places, cosines, ragged_rows, token_maxima, unit_scales
+from semvec.kernels.numpy_ import (
+    Codes,
+    Places,
+    Scales,
+    cosines,
+    paged_cosines,
+    ragged_rows,
+    token_maxima,
+    unit_scales,
+)
+from semvec.kernels.pages import PAGE, SHIFT, Lease, Plane
 from semvec.vectors import Vector
 
 FIRST_ROWS = 16
+MOST_TOKENS = PAGE
+"""Token vectors of one memory, which lie in one page."""
+SPARSE = PAGE * 3 // 4
+"""Rows of token vectors up to which a page is worth closing its gaps."""
 
 
 class UnitRows:
-    """One unit vector a row; `codes` have shape (rows, d), a row without a vector is zero."""
+    """One unit vector a row; a row without a vector is zero."""
 
-    def __init__(self, dimension: int) -> None:
-        self.codes: Codes = np.zeros((FIRST_ROWS, dimension), np.int8)
-        self.scales: Vector = np.zeros(FIRST_ROWS, np.float32)
+    def __init__(self, plane: Plane) -> None:
+        self.lease = Lease(plane)
 
     @property
     def nbytes(self) -> int:
-        return self.codes.nbytes + self.scales.nbytes
+        return self.lease.nbytes
+
+    @property
+    def dimension(self) -> int:
+        return self.lease.plane.width
 
     def put(self, row: int, codes: bytes) -> None:
-        if row >= len(self.codes):
-            self.codes = grown(self.codes, row + 1)
-            self.scales = grown(self.scales, row + 1)
-        self.codes[row] = np.frombuffer(codes, np.int8)
-        self.scales[row] = unit_scales(self.codes[row : row + 1])[0]
+        self.lease.reserve(row + 1)
+        self._write(self.lease.place(row), np.frombuffer(codes, np.int8)[None])
 
     def clear(self, row: int) -> None:
-        self.codes[row], self.scales[row] = 0, 0.0
+        plane, place = self.lease.plane, self.lease.place(row)
+        plane.codes[place], plane.scales[place] = 0, 0.0
+        plane.wrote(place, 1)
 
-    def copy(self) -> "UnitRows":
-        twin = UnitRows(0)
-        twin.codes, twin.scales = self.codes.copy(), self.scales.copy()
-        return twin
+    def copied(self, other: "UnitRows") -> "UnitRows":
+        """With the rows of another."""
+        size, plane = other.lease.size, self.lease.plane
+        self.lease.reserve(size)
+        for to, source in zip(self.lease.runs(size), other.lease.runs(size), strict=True):
+            plane.codes[to] = other.lease.plane.codes[source]
+            plane.scales[to] = other.lease.plane.scales[source]
+            plane.wrote(to.start, to.stop - to.start)
+        return self
 
-    def cosines(self, queries: Vector, rows: slice | Places) -> Vector:
-        """Of unit vectors (m, d) to these rows, shape (m, rows)."""
-        return cosines(queries, self.codes[rows], self.scales[rows])
+    def packed(self, row: int) -> bytes:
+        """What was put there."""
+        codes: Codes = self.lease.plane.codes[self.lease.place(row)]
+        return codes.tobytes()
+
+    def gathered(self, rows: Places) -> tuple[Codes, Scales]:
+        """Copies of the codes and scales of some rows, shapes (n, d) and (n,)."""
+        plane, places = self.lease.plane, self.lease.places(rows)
+        return plane.codes[places], plane.scales[places]
+
+    def cosines(self, queries: Vector, count: int) -> Vector:
+        """Of unit vectors (m, d) to the first rows, shape (m, count)."""
+        plane = self.lease.plane
+        return paged_cosines(queries, plane.codes, plane.scales, self.lease.runs(count), count)
+
+    def cosines_of(self, queries: Vector, rows: Places) -> Vector:
+        """Of unit vectors (m, d) to these rows, shape (m, n)."""
+        return cosines(queries, *self.gathered(rows))
+
+    def _write(self, place: int, codes: Codes) -> None:
+        plane = self.lease.plane
+        plane.codes[place : place + 1] = codes
+        plane.scales[place] = unit_scales(codes)[0]
+        plane.wrote(place, 1)
 
 
 class TokenRows:
-    """The token vectors of each row's memory lie together; `codes` have shape (tokens, p).
+    """The token vectors of each row's memory lie together, in one page.
 
-    New ones are appended. What a memory leaves behind when it goes is reclaimed when there is no
-    room and more than a quarter is idle, so at most a third more is held than is needed, and what
-    growing by a quarter leaves free.
+    New ones are appended to the open page. What a memory leaves behind when it goes is used again:
+    before a page is added, the emptiest one closes its gaps if it is a quarter empty, so that at
+    most a third more is held than is needed, and one page.
     """
 
-    def __init__(self, dimension: int) -> None:
-        self.codes: Codes = np.zeros((0, dimension), np.int8)
-        self.scales: Vector = np.zeros(0, np.float32)
+    def __init__(self, plane: Plane) -> None:
+        self.lease = Lease(plane)
         self.starts: npt.NDArray[np.intp] = np.zeros(FIRST_ROWS, np.intp)
         self.lengths: npt.NDArray[np.intp] = np.zeros(FIRST_ROWS, np.intp)
-        self._used = 0
+        self._held: list[int] = []
+        self._open, self._used = 0, 0
 
     @property
     def nbytes(self) -> int:
-        held = (self.codes, self.scales, self.starts, self.lengths)
-        return sum(array.nbytes for array in held)
+        return self.lease.nbytes + self.starts.nbytes + self.lengths.nbytes
+
+    @property
+    def dimension(self) -> int:
+        return self.lease.plane.width
 
     def put(self, row: int, packed: bytes | None) -> None:
         """Token vectors of an empty row: codes (n, p) in a row of bytes."""
         if row >= len(self.starts):
             self.starts, self.lengths = grown(self.starts, row + 1), grown(self.lengths, row + 1)
-        if packed is None:
+        if not packed:
             return
-        fresh = np.frombuffer(packed, np.int8).reshape(-1, self.codes.shape[1])
-        self._make_room(len(fresh))
-        start, end = self._used, self._used + len(fresh)
-        self.codes[start:end], self.scales[start:end] = fresh, unit_scales(fresh)
-        self.starts[row], self.lengths[row] = start, len(fresh)
-        self._used = end
+        plane = self.lease.plane
+        fresh = np.frombuffer(packed, np.int8).reshape(-1, plane.width)
+        number, start = len(fresh), self._room(len(fresh))
+        place = self.lease.place(start)
+        plane.codes[place : place + number] = fresh
+        plane.scales[place : place + number] = unit_scales(fresh)
+        plane.wrote(place, number)
+        self.starts[row], self.lengths[row] = start, number
+        self._held[self._open] += number
+        self._used += number
 
     def clear(self, row: int) -> None:
-        self.lengths[row] = 0
+        if self.lengths[row]:
+            self._held[self.starts[row] >> SHIFT] -= int(self.lengths[row])
+            self.lengths[row] = 0
 
     def packed(self, row: int) -> bytes | None:
         """What was put there; None for a row without token vectors."""
         if not self.lengths[row]:
             return None
-        start = self.starts[row]
-        return self.codes[start : start + self.lengths[row]].tobytes()
+        place = self.lease.place(int(self.starts[row]))
+        return self.lease.plane.codes[place : place + self.lengths[row]].tobytes()
+
+    def places(self, rows: Places) -> Places:
+        """Where in the plane the token vectors of these rows begin, 0 for rows without."""
+        held = self.lengths[rows] > 0
+        found = np.zeros(len(rows), np.intp)
+        found[held] = self.lease.places(self.starts[rows[held]])
+        return found
 
     def maxima(self, queries: Vector, rows: Places) -> Vector:
-        """Of token vectors (q, p) to the memories in `rows`, shape (q, rows)."""
-        starts, lengths = self.starts[rows], self.lengths[rows]
-        return token_maxima(queries, self.codes, self.scales, starts, lengths)
+        """Of token vectors (q, p) to the memories in `rows`, which have some, shape (q, rows)."""
+        plane, starts = self.lease.plane, self.lease.places(self.starts[rows])
+        return token_maxima(queries, plane.codes, plane.scales, starts, self.lengths[rows])
 
-    def _make_room(self, number: int) -> None:
-        if self._used + number <= len(self.codes):
-            return
-        if 4 * int(self.lengths.sum()) < 3 * self._used:
-            self._close_gaps()
-        if self._used + number > len(self.codes):
-            self.codes = grown(self.codes, self._used + number)
-            self.scales = grown(self.scales, self._used + number)
+    def _room(self, number: int) -> int:
+        """The first of so many rows of the open page; another one is opened where it is full."""
+        if number > MOST_TOKENS:
+            raise ValueError(f"{number} token vectors are more than {MOST_TOKENS}")
+        if not self._held or self._used + number > PAGE:
+            self._turn_over(number)
+        start = PAGE * self._open + self._used
+        self.lease.reserve(start + number)
+        return start
 
-    def _close_gaps(self) -> None:
-        """Move what is held to the front."""
-        held = np.flatnonzero(self.lengths)
-        rows, firsts = ragged_rows(self.starts[held], self.lengths[held])
-        self._used = len(rows)
-        self.codes[: self._used], self.scales[: self._used] = self.codes[rows], self.scales[rows]
-        self.starts[held] = firsts
+    def _turn_over(self, number: int) -> None:
+        """Open the emptiest page, with its gaps closed, or a new one, for so many rows."""
+        page = min(range(len(self._held)), key=self._held.__getitem__, default=None)
+        if page is not None and self._held[page] <= min(SPARSE, PAGE - number):
+            self._close_gaps(page)
+            self._open, self._used = page, self._held[page]
+        else:
+            self._held.append(0)
+            self._open, self._used = len(self._held) - 1, 0
+
+    def _close_gaps(self, page: int) -> None:
+        """Move what is held of a page to its front."""
+        rows = np.flatnonzero((self.starts >> SHIFT == page) & (self.lengths > 0))
+        sources, firsts = ragged_rows(self.lease.places(self.starts[rows]), self.lengths[rows])
+        plane, first = self.lease.plane, self.lease.place(PAGE * page)
+        to = slice(first, first + len(sources))
+        plane.codes[to], plane.scales[to] = plane.codes[sources], plane.scales[sources]
+        plane.wrote(first, len(sources))
+        self.starts[rows] = PAGE * page + firsts
 
 
 Kind = TypeVar("Kind", bound=np.generic)

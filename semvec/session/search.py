@@ -83,16 +83,16 @@ class Search:
         archived: Sequence[MemoryRecord] = (),
     ) -> None:
         """`cosines`, shape (count,), are the query's to the session's rows."""
-        self._session, self._query, self._now = session, query, now
-        self._pool = Pool(session.memories, archived)
-        others = self._pool.archived.cosines(query.vector[None])[0]
-        self._cosines = self._pool.merged(cosines, others)
+        self.session, self._query, self._now = session, query, now
+        self.pool = Pool(session.memories, archived)
+        others = self.pool.archived.cosines(query.vector[None])[0]
+        self._cosines = self.pool.merged(cosines, others)
 
     def best(self, k: int) -> list[Found]:
         """At most k memories by falling relevance."""
-        pool = self._pool
-        matched = match(self._answered(), self._units.weights, pool.ids)
-        scores = relevance(matched, self._signals())
+        pool = self.pool
+        matched = match(self._answered(), self.units.weights, pool.ids)
+        scores = relevance(matched, self.signals())
         places = rank(scores, pool.ids, k).tolist()
         return [Found(pool.memory(place), float(scores[place])) for place in places]
 
@@ -104,8 +104,8 @@ class Search:
         have a cosine of 1.
         """
         near, text = [], self._query.text
-        for place in rank(self._cosines, self._pool.ids, ANSWERS).tolist():
-            memory = self._pool.memory(place)
+        for place in rank(self._cosines, self.pool.ids, ANSWERS).tolist():
+            memory = self.pool.memory(place)
             near.append((similarity(memory, text, float(self._cosines[place])), memory))
         highest = max((cosine for cosine, _ in near), default=0.0)
         if text is None or highest < threshold:
@@ -115,43 +115,43 @@ class Search:
     @cached_property
     def scan(self) -> Scan | None:
         """The comparison that `best` needs; None where the query has no token vectors."""
-        if self._units.vectors is None:
+        if self.units.vectors is None:
             return None
         places = self._shortlist()
-        places, rows = self._pool.hot_among(places[self._tokened[places]])
-        return Scan(self._session.memories, self._units.vectors, rows, places)
+        places, rows = self.pool.hot_among(places[self._tokened[places]])
+        return Scan(self.session.memories, self.units.vectors, rows, places)
 
     @cached_property
-    def _units(self) -> Units:
-        return units_of(self._query, self._session.memories.lexical)
+    def units(self) -> Units:
+        return units_of(self._query, self.session.memories.lexical)
 
     @cached_property
-    def _occurrences(self) -> Scores:
+    def occurrences(self) -> Scores:
         """How far each unit's word occurs in each memory, shape (q, n), in [0, 1]."""
-        memories, archived = self._session.memories, self._pool.archived
-        hot = occurrences(self._units, memories)
-        others = archived.occurrences(self._units.stems, memories.lexical)
-        return self._pool.merged(hot, others)
+        memories, archived = self.session.memories, self.pool.archived
+        hot = occurrences(self.units, memories)
+        others = archived.occurrences(self.units.stems, memories.lexical)
+        return self.pool.merged(hot, others)
 
     @cached_property
     def _tokened(self) -> npt.NDArray[np.bool_]:
         """Which memories are compared by token vectors, shape (n,): none by a query without."""
-        if self._units.vectors is None:
-            return np.zeros(len(self._pool), bool)
-        hot = self._session.memories.tokens.lengths > 0
-        return self._pool.merged(hot, self._pool.archived.tokened)
+        if self.units.vectors is None:
+            return np.zeros(len(self.pool), bool)
+        hot = self.session.memories.tokens.lengths > 0
+        return self.pool.merged(hot, self.pool.archived.tokened)
 
     @cached_property
-    def _whole(self) -> Scores:
+    def whole(self) -> Scores:
         """How near the vector of each memory's text is, shape (n,), in [0, 1]."""
         return self._cosines.clip(0.0, 1.0)
 
     def _shortlist(self) -> Slots:
         """Places of the memories whose tokens are worth a comparison."""
-        alone = self._whole + self._units.weights @ self._occurrences
+        alone = self.whole + self.units.weights @ self.occurrences
         if len(alone) <= SHORTLIST:
             return np.arange(len(alone))
-        ids = self._pool.ids
+        ids = self.pool.ids
         together, adjacent = alone.copy(), ids[1:] - ids[:-1] == 1
         together[1:] += SHORTLIST_AFTER * alone[:-1] * adjacent
         together[:-1] += SHORTLIST_BEFORE * alone[1:] * adjacent
@@ -160,34 +160,34 @@ class Search:
     def _answered(self) -> Scores:
         """How far each memory answers each unit, shape (q, n), in [0, 1]: as far as its word
         occurs, and as far as it is near."""
-        worded = np.array([[bool(stems)] for stems in self._units.stems])
+        worded = np.array([[bool(stems)] for stems in self.units.stems])
         by_word = np.where(self._tokened, np.float32(WORD_SHARE), np.float32(POOLED_WORD_SHARE))
         shares: Scores = worded * by_word
         answered = self._near()
         answered *= 1.0 - shares
-        answered += shares * self._occurrences
+        answered += shares * self.occurrences
         return answered
 
     def _near(self) -> Scores:
         """How near each memory is to each unit, shape (q, n), in [0, 1]: by its nearest token, as
         far as it is short-listed or archived, or by the vector of its text where it has none."""
-        pool, whole = self._pool, np.where(self._tokened, np.float32(0.0), self._whole)
-        near: Scores = whole[None].repeat(len(self._units), axis=0)
+        pool, whole = self.pool, np.where(self._tokened, np.float32(0.0), self.whole)
+        near: Scores = whole[None].repeat(len(self.units), axis=0)
         if (scan := self.scan) is not None:
             near[:, scan.places] = related(scan.maxima())
             archived = pool.archived_places[pool.archived.tokened]
             near[:, archived] = related(pool.archived.maxima(scan.vectors))
         return near
 
-    def _signals(self) -> Signals:
-        memories, archived = self._session.memories, self._pool.archived
-        created = self._pool.merged(memories.created, archived.created)
-        importance = self._pool.merged(memories.importance, archived.importance)
+    def signals(self) -> Signals:
+        memories, archived = self.session.memories, self.pool.archived
+        created = self.pool.merged(memories.created, archived.created)
+        importance = self.pool.merged(memories.importance, archived.importance)
         return Signals(recency(self._now - created), importance.astype(np.float32), self._boost())
 
     def _boost(self) -> Scores | None:
         """The largest boost of any anchor or trigger for each memory; None where there is none."""
-        session, pool = self._session, self._pool
+        session, pool = self.session, self.pool
         anchors, query = session.anchors, self._query
         if not len(session.triggers) and not len(anchors):
             return None
@@ -204,7 +204,7 @@ class Search:
 
     def _candidates(self, keywords: Collection[Words]) -> Slots:
         """Places of memories that may hold a keyword, the newest first."""
-        pool, memories = self._pool, self._session.memories
+        pool, memories = self.pool, self.session.memories
         slots = candidates(memories.lexical, keywords)
         if slots is None:
             return np.arange(len(pool))[::-1]
@@ -213,7 +213,7 @@ class Search:
         return np.flatnonzero(pool.merged(hot, np.ones(len(pool.archived), bool)))[::-1]
 
     def _text(self, place: int) -> str:
-        return self._pool.memory(place).text
+        return self.pool.memory(place).text
 
 
 def occurrences(units: Units, memories: Memories) -> Scores:

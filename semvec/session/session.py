@@ -6,6 +6,7 @@ from typing import TypeAlias, assert_never
 
 import msgspec
 
+from semvec.kernels.pages import Planes
 from semvec.session import drift
 from semvec.session.anchors import Anchors
 from semvec.session.events import (
@@ -54,9 +55,12 @@ Question: TypeAlias = Pending | Heard
 
 
 class Session:
-    """State, drift, memories and pieces after `seq` events; changed only by `apply`."""
+    """State, drift, memories and pieces after `seq` events; changed only by `apply`.
 
-    def __init__(self, created: Created) -> None:
+    The vectors of memories lie in `planes`, by default in arrays of its own.
+    """
+
+    def __init__(self, created: Created, planes: Planes | None = None) -> None:
         profile = created.profile
         self.profile: Profile = profile
         self.created_at = created.at
@@ -65,7 +69,9 @@ class Session:
         template = None if profile.template is None else unpacked(profile.template)
         self.state = State(profile.dimension, template)
         self.drift = drift.DriftState.initial(profile.dimension)
-        self.memories = Memories(profile.dimension, profile.long_term, profile.token_dimension)
+        self.memories = Memories(
+            profile.dimension, profile.long_term, profile.token_dimension, planes
+        )
         self.pending: Pending | None = None
         self.next_id = 1
         self.archived = 0

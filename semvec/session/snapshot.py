@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from semvec.kernels.pages import Planes
 from semvec.session import drift
 from semvec.session.events import Created, MemoryRecord, Piece, Profile, Tier, Use
 from semvec.session.memory import Memories
@@ -112,16 +113,17 @@ def restore(
     payload: bytes,
     contents: Mapping[int, MemoryRecord],
     pieces: Mapping[int, Piece] = MappingProxyType({}),
+    planes: Planes | None = None,
 ) -> Session:
-    """The session that `take` saw; `contents` holds at least its hot memories by id, `pieces` at
-    least its pieces.
+    """The session that `take` saw, its vectors in `planes`; `contents` holds at least its hot
+    memories by id, `pieces` at least its pieces.
 
     Raises ValueError for a snapshot of a later version, KeyError where something is missing.
     """
     record = _decode(payload)
     if record.version > VERSION:
         raise ValueError(f"a snapshot of version {record.version}, this release reads {VERSION}")
-    session = Session(Created(record.created_at, record.profile))
+    session = Session(Created(record.created_at, record.profile), planes)
     session.seq, session.used_at = record.seq, record.used_at
     session.next_id, session.archived = record.next_id, record.archived
     session.pending = record.pending

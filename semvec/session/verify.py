@@ -33,6 +33,7 @@ from semvec.session.events import (
 from semvec.session.literals import text_size
 from semvec.session.memory import content_hash
 from semvec.session.query import Query
+from semvec.session.rows import MOST_TOKENS
 from semvec.session.search import Search
 from semvec.session.session import Session
 from semvec.session.sieve import MOST_HELD, MOST_HELD_BYTES
@@ -144,6 +145,8 @@ def token_faults(tokens: bytes | None, profile: Profile, where: str) -> Faults:
     length = profile.token_dimension
     if tokens is not None and (not length or not tokens or len(tokens) % length):
         yield f"{where}: {len(tokens)} bytes are no token vectors of {length} int8 codes"
+    elif tokens is not None and len(tokens) > MOST_TOKENS * length:
+        yield f"{where}: it has more than {MOST_TOKENS} token vectors"
     elif tokens is not None:
         yield from code_faults(tokens, length, len(tokens) // length, where)
 

@@ -114,7 +114,7 @@ COUNT_CLUSTERS = select(func.count()).where(clusters.c.owner == bindparam("owner
 ATTACHED = (
     CLUSTERS.join(region_clusters, region_clusters.c.cluster_key == clusters.c.key)
     .where(region_clusters.c.region_key == bindparam("region"))
-    .order_by(clusters.c.key)
+    .order_by(region_clusters.c.cluster_key)
 )
 MEMBERS = (
     select(

@@ -214,8 +214,7 @@ class Store:
         await self._writer.submit(Write(Nothing(), entries))
 
     async def prune(self, before: float) -> bool:
-        """Drop the audit log's rows of before this time, but the last of each chain; whether there
-        were any."""
+        """Drop the audit log's rows of before this time; whether there were any."""
         return await self._sweep(Prune(before, SWEPT))
 
     async def forget(self, before: float) -> None:

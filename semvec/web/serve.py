@@ -19,6 +19,7 @@ from yarl import URL
 
 from semvec import __version__
 from semvec.errors import SemvecError, StartError
+from semvec.machine import keep_freed_memory
 from semvec.settings import Settings
 from semvec.store.errors import StoreError
 from semvec.telemetry.lines import Format, as_json, for_eyes
@@ -61,6 +62,7 @@ def _serve_and_log(settings: Settings, outbox: Outbox) -> None:
             settings.host,
         )
     _open_files()
+    keep_freed_memory()
     uvloop.run(_serve(settings, outbox))
 
 

@@ -60,12 +60,25 @@ VALUES = {
     "coupling_factor": 0.5,
     "consensus_threshold": 0.5,
     "vote_window_seconds": 60.0,
+    "user_id": "u",
+    "source_session_id": "s",
+    "target_session_id": "s",
+    "max_weight": 0.5,
+    "proposer_session_id": "s",
+    "target_embedding": VECTOR,
+    "sample_interval_seconds": 86_400.0,
 }
-"""What fits the fields of all requests about session `s`, cluster `c`, region `r`, and of lists."""
-IDS = ("session_id", "cluster_id", "region_id")
+"""What fits the fields of all requests about session `s`, cluster `c`, region `r`, user `u`, and of
+lists."""
+IDS = (
+    *("session_id", "cluster_id", "region_id", "user_id"),
+    *("source_session_id", "target_session_id", "proposer_session_id"),
+)
+MAKING = ("/create", "/cluster/", "/region/", "/switch")
 CHANGED_BY_REQUESTS = (
     *("sessions", "events", "clusters", "members", "regions", "region_clusters"),
-    *("votes", "drift_events"),
+    *("votes", "drift_events", "users", "active_users", "trust"),
+    *("observers", "observer_regions", "anomalies"),
 )
 ENDLESS = "/stream"
 NOBODYS = dict.fromkeys(IDS, "nowhere")
@@ -143,15 +156,18 @@ async def test_promise_7_another_owner_finds_nothing_and_changes_nothing(
         server.client(eve) as other,
     ):
         await owner.post("/v1/session/create", **CREATE | {"session_id": "s"})
+        await owner.post("/v1/session/create", **CREATE | {"session_id": "other"})
+        await owner.post("/v1/network/users/switch", user_id="ann")
         for kind in ("cluster", "region"):
             made = await owner.post(f"/v1/{kind}/", **{f"{kind}_id": kind[0], "name": kind})
             assert made.status == 201
-        for client in (owner, other):
-            assert (await client.post("/v1/observer/")).status == 201
+        await owner.post("/v1/network/users/switch", user_id="u")
+        observing = {"sample_interval_seconds": 86_400, "region_ids": ["r"]}
+        assert (await owner.post("/v1/observer/", **observing)).status == 201
         stored = await owner.post("/v1/store", **fields_of("s", "response", "response_embedding"))
         before = await fingerprint(owner, sqlite_url)
         requests = requests_with_an_id((await owner.get("/openapi.json")).json())
-        assert len(requests) >= 30
+        assert len(requests) >= 35
         exported = (await owner.get("/v1/session/s/export")).json()["state_dict"]
         for _, path, fields in requests:
             fields["memory_hash"] = stored.json()["memory_hash"]
@@ -252,7 +268,7 @@ def requests_with_an_id(document: dict[str, Any]) -> list[Request]:
     return [
         (method, path, fields)
         for method, path, fields in operations(document)
-        if fields.keys() & {*IDS} and not path.endswith(("/create", "/cluster/", "/region/"))
+        if fields.keys() & {*IDS} and not path.endswith(MAKING)
     ]
 
 

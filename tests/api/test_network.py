@@ -125,7 +125,6 @@ async def test_a_team_passes_on_agrees_and_keeps_its_users(
         moved: dict[str, Any] = {
             "source_session_id": "c",
             "target_session_id": "a",
-            "max_weight": 1.0,
         }
         norm = (await ada.post(f"{NETWORK}/transfer", **moved, max_weight=1.0))["delta_norm"]
         assert norm == pytest.approx(2**0.5 / 3, rel=0.1)

@@ -69,7 +69,6 @@ async def test_promise_16_what_the_document_says_holds(
         report = await fuzz(server.url, tmp_path, endless)
         assert (await client.get("/v1/readyz")).status == 200
         assert "Traceback" not in server.log.read_text()
-    del document["paths"]["/openapi.json"]  # where it reads what it tests, and so leaves it alone
     operations = sum(len(methods) for methods in document["paths"].values())
     assert report["operations"]["tested"] == operations - len(endless)
     phases = {name for name, phase in report["phases"].items() if phase["status"] == "success"}

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from semvec.errors import NotFound, Unavailable
-from semvec.hot import Hot, HotSessions, copy
+from semvec.hot import Hot, HotSessions, Scans, copy
 from semvec.hot.copy import RETURNS
+from semvec.kernels.arena import Arena
 from semvec.service import Service
 from semvec.service.recall import note_access
 from semvec.session.events import (
@@ -49,7 +50,7 @@ async def opened(
         "idle_ttl_s": 1000,
         **limits,
     }
-    sessions = HotSessions(store, clock or HeldClock(), **chosen)
+    sessions = HotSessions(store, clock or HeldClock(), Arena(0), Scans(), **chosen)
     await store.open()
     try:
         yield store, sessions

@@ -286,6 +286,31 @@ async def test_a_failing_review_leaves_the_vote_to_the_sweep(
         assert await services.rows(service, "votes") == []
 
 
+async def test_who_has_learnt_is_told_so_although_no_region_hears_of_it(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client that got an error would send the same again, and it would be learnt twice."""
+    clock = HeldClock()
+    look, looks = Store.look, []
+
+    async def fails_behind_the_commit(store: Store, function: Any, *args: Any) -> Any:
+        looks.append(function is groups.regions_of)
+        if sum(looks) == 2:
+            raise Unavailable("storage cannot read")
+        return await look(store, function, *args)
+
+    async with running(sqlite_url, clock) as service:
+        await cluster(service)
+        await region(service, "c")
+        with monkeypatch.context() as broken:
+            broken.setattr(Store, "look", fails_behind_the_commit)
+            await drift(service, "c")
+        assert sum(looks) == 2
+        assert await last_realignment(service) is None
+        await service._realigning.sweep()
+        assert await last_realignment(service) == clock.now
+
+
 async def appended(store: Store, *parts: Any) -> bool:
     return await store.together(*parts) == ()
 

@@ -75,7 +75,8 @@ def test_each_memory_covers_or_is_covered_and_none_that_covers_is_near_another(
     session = holding([near(*each, spread) for each in said_of])
     consolidate(session)
     memories, count = session.memories, session.memories.count
-    vectors = memories.vectors.codes[:count] * memories.vectors.scales[:count, None]
+    codes, scales = memories.vectors.gathered(np.arange(count))
+    vectors = codes * scales[:, None]
     covers = memories.standing[:count] == Standing.COVERS
     cosines = vectors @ vectors.T
     assert (cosines[~covers][:, covers].max(axis=1, initial=1.0) >= COVERING - 1e-6).all()

@@ -103,7 +103,7 @@ def published(profile: Profile, text: int, terms: int) -> int:
     if profile.token_dimension:
         vectors += 40 * (profile.token_dimension + 4)
     each = vectors + text + 260 * terms + 900
-    return int(20_000 + 30 * profile.dimension + (profile.long_term + 150) * each)
+    return int(20_000 + 130 * profile.dimension + (profile.long_term + 150) * each)
 
 
 @pytest.mark.parametrize("token_dimension", [0, 16])

@@ -64,12 +64,12 @@ def test_match_ranks_as_a_session_does(text: str, by_words: bool) -> None:
     order = np.argsort(memories.ids[: memories.count])
     vectors = units.vectors
     if vectors is None:
-        vectors = np.zeros((len(units), memories.tokens.codes.shape[1]), np.float32)
-    spans = (memories.tokens.starts, memories.tokens.lengths, memories.ids)
+        vectors = np.zeros((len(units), memories.tokens.dimension), np.float32)
+    tokens, plane = memories.tokens, memories.tokens.lease.plane
     top = numpy_.match_top(
         Questions(vectors, units.weights, np.array([0, len(units)])),
-        Rows(memories.tokens.codes, memories.tokens.scales),
-        Spans(*(each[order] for each in spans)),
+        Rows(plane.codes, plane.scales),
+        Spans(tokens.places(order), tokens.lengths[order], memories.ids[order]),
         Runs.single([0], [len(order)]),
         evidence(session, units, cosines, now),
         Ranking(UNRELATED, AFTER, BEFORE),

@@ -65,6 +65,13 @@ def test_it_does_not_start_on_bad_settings(sqlite_url: str) -> None:
     assert [line.split(":")[1].strip() for line in lines] == ["--log-level", "SEMVEC_MAX_SESSIONS"]
 
 
+def test_a_device_that_is_not_there_is_said_in_one_line(sqlite_url: str) -> None:
+    status, lines = refused(sqlite_url, SEMVEC_DEVICE="cuda:999")
+    assert status == 1
+    assert lines[-1].startswith("semvec: SEMVEC_DEVICE=cuda:999: ")
+    assert "Traceback" not in "".join(lines)
+
+
 def test_an_unusable_database_is_said_in_one_line(tmp_path: Path) -> None:
     status, lines = refused(f"sqlite:///{tmp_path}/no/such/folder/semvec.db")
     assert status == 1
