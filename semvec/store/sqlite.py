@@ -45,7 +45,7 @@ class Executed:
 
 
 MOST_DEFERRED = 1024
-"""Rows from which a batch is not put off any longer: making them ready keeps the event loop busy."""
+"""Rows from which a batch is put off no longer: making them ready keeps the event loop busy."""
 
 NOTHING = Executed(None, [], -1, None)
 
