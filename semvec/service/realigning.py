@@ -61,6 +61,8 @@ class Realigning:
                     await self._review(key)
             except SemvecError as error:
                 log.warning("region %d is not reviewed: %s", key, error)
+            except Exception:
+                log.exception("region %d is not reviewed", key)
 
     async def sweep(self) -> None:
         """Review what a failure or the end of a process has left; forget votes whose time is

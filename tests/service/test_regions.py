@@ -265,8 +265,9 @@ async def test_a_vote_is_there_with_the_turn_that_raised_it_or_not_at_all(
         await consistent(service, "c")
 
 
+@pytest.mark.parametrize("failure", [Unavailable("the disk is full"), RuntimeError("a bug")])
 async def test_a_failing_review_leaves_the_vote_to_the_sweep(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
+    database_url: str, monkeypatch: pytest.MonkeyPatch, failure: Exception
 ) -> None:
     clock = HeldClock()
     async with running(database_url, clock) as service:
@@ -274,12 +275,13 @@ async def test_a_failing_review_leaves_the_vote_to_the_sweep(
         await region(service, "c")
 
         async def fails(store: Store, *parts: Any) -> bool:
-            raise Unavailable("the disk is full")
+            raise failure
 
         with monkeypatch.context() as broken:
             broken.setattr(Store, "did", fails)
             broken.setattr(Store, "append", appended)
             await drift(service, "c")
+            await service._realigning.sweep()
         assert await last_realignment(service) is None
         await service._realigning.sweep()
         assert await last_realignment(service) == clock.now
