@@ -77,6 +77,7 @@ class Store:
         self._left_over = asyncio.Event()
         self._left_over.set()
         self._eraser: asyncio.Task[None] | None = None
+        self._closing = False
 
     @property
     def shared(self) -> bool:
@@ -111,12 +112,14 @@ class Store:
                 ) from error
             raise
         self._writer.start()
+        self._closing = False
         self._eraser = asyncio.create_task(self._erase(), name="semvec-eraser")
 
     async def close(self) -> None:
         """Commit what is queued, then let go of the database."""
         if self._eraser is not None:
-            self._eraser.cancel()
+            self._closing = True
+            self._left_over.set()
             await asyncio.wait([self._eraser])
         await self._writer.close()
         await self._commits.close()
@@ -326,14 +329,23 @@ class Store:
             self._left_over.set()
 
     async def _erase(self) -> None:
-        """Erase in small transactions what no session has any more, so that it delays nobody."""
+        """Erase in small transactions what no session has any more, so that it delays nobody.
+
+        It ends between two of them: a cancelled one would leave its connection at work.
+        """
         while True:
             await self._left_over.wait()
             self._left_over.clear()
+            if self._closing:
+                return
             with suppress(Unavailable):  # `tidy` comes back to it
                 for content in await self._read(reads.remaining):
-                    while await self._writer.submit(Write(Erase(content)), large=True):
+                    while not self._closing and await self._erase_some(content):
                         pass
+
+    async def _erase_some(self, content: int) -> bool:
+        """Whether there is more."""
+        return await self._writer.submit(Write(Erase(content)), large=True) is True
 
     async def _migrate(self) -> None:
         migrations = await asyncio.to_thread(migrate.read)

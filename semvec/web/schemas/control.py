@@ -10,11 +10,9 @@ Cosine = Annotated[float, Field(ge=-1.0, le=1.0)]
 Embeddings = Annotated[list[Embedding], Field(max_length=1024, fail_fast=True)]
 
 
-NAMED: JsonValue = {
-    "required": ["keyword"],
-    "properties": {"keyword": {"type": "string", "minLength": 1}},
-}
-DIRECTED: JsonValue = {"required": ["embedding"], "properties": {"embedding": {"type": "array"}}}
+NO_NULL: dict[str, JsonValue] = {"not": {"type": "null"}}
+NAMED: JsonValue = {"required": ["keyword"], "properties": {"keyword": {**NO_NULL, "minLength": 1}}}
+DIRECTED: JsonValue = {"required": ["embedding"], "properties": {"embedding": NO_NULL}}
 
 
 class TriggerRequest(Body):
