@@ -17,9 +17,9 @@ import yaml
 
 from tests.servers import Server, serving
 
-DEPLOY = Path(__file__).parents[2] / "deploy"
-RULES = DEPLOY / "prometheus" / "semvec.rules.yml"
-DASHBOARD: dict[str, Any] = json.loads((DEPLOY / "grafana" / "semvec.json").read_text())
+DEPLOY = Path(__file__).parents[2] / "docs" / "deploy"
+RULES = DEPLOY / "semvec.rules.yml"
+DASHBOARD: dict[str, Any] = json.loads((DEPLOY / "grafana.json").read_text())
 USER, PASSWORD = "prometheus", "only for the test"
 WITHIN_S = 60
 METRIC = re.compile(r"\b(?:semvec|process)_\w+|\bup\b")
@@ -65,7 +65,7 @@ def test_rules_are_right() -> None:
 
 def test_the_configuration_is_right(tmp_path: Path) -> None:
     (tmp_path / "semvec.password").write_text(PASSWORD)
-    given = (DEPLOY / "prometheus" / "prometheus.yml").read_text()
+    given = (DEPLOY / "prometheus.yml").read_text()
     config = tmp_path / "prometheus.yml"
     config.write_text(given.replace("/etc/prometheus/", f"{tmp_path}/"))
     shutil.copy(RULES, tmp_path)
@@ -107,7 +107,7 @@ def test_the_dashboard_is_laid_out() -> None:
 @asynccontextmanager
 async def scraping(server: Server, folder: Path) -> AsyncIterator[httpx.AsyncClient]:
     """A Prometheus with the rules, and a connection to it."""
-    config = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text())
+    config = yaml.safe_load((DEPLOY / "prometheus.yml").read_text())
     config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
     config["rule_files"] = [str(RULES)]
     [scrape] = config["scrape_configs"]

@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import tempfile
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from itertools import count
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import pytest
@@ -12,6 +14,7 @@ from sqlalchemy import func, select
 
 from semvec.errors import Conflict, Malformed, NotFound, Unavailable
 from semvec.service import Service
+from semvec.service.files import MOST_OF_ONE
 from semvec.service.transfers import GIVEN_UP_S
 from semvec.session.memory import content_hash
 from semvec.store import MemoryRow, Rows
@@ -373,6 +376,25 @@ async def staged_rows(service: Service) -> tuple[int, int]:
     return under_way or 0, rows or 0
 
 
+async def test_a_disk_without_room_is_told_as_such(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async def fills_the_disk(_: BinaryIO) -> None:
+        def write() -> None:
+            with open("/dev/full", "wb", buffering=0) as full:
+                full.write(b"x")
+
+        await asyncio.to_thread(write)
+
+    async with running(sqlite_url) as service:
+        await create(service)
+        with pytest.raises(Unavailable, match="no room for a temporary file"):
+            await service.transfers.load(OWNER, "s", fills_the_disk)
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+        with pytest.raises(Unavailable, match="no room for a temporary file"):
+            await service.transfers.export(OWNER, "s")
+
+
 async def test_an_import_that_is_cancelled_changes_nothing_or_all(database_url: str) -> None:
     async with running(database_url) as service:
         one, other = await filled(service), await filled(service, "other", "notice")
@@ -392,7 +414,7 @@ async def test_an_import_that_is_cancelled_changes_nothing_or_all(database_url: 
 async def test_many_transfers_at_once_all_come_through(database_url: str) -> None:
     async with running(database_url) as service:
         document = await filled(service)
-        for number in range(12):
+        for number in range(MOST_OF_ONE):
             await create(service, f"s{number}")
 
         async def there_and_back(session_id: str) -> bool:
@@ -400,4 +422,4 @@ async def test_many_transfers_at_once_all_come_through(database_url: str) -> Non
             same = state_dict(await export(service, session_id)) == state_dict(document)
             return same and await verified(service, session_id)
 
-        assert all(await asyncio.gather(*(there_and_back(f"s{n}") for n in range(12))))
+        assert all(await asyncio.gather(*(there_and_back(f"s{n}") for n in range(MOST_OF_ONE))))
