@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, FiniteFloat
 from pydantic_core import PydanticCustomError
 
 from semvec.addresses import Networks
-from semvec.limits.rate import Rate
+from semvec.rate import Rate
 
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s]+")
 DEFAULT_PORTS = {"http": ":80", "https": ":443"}

@@ -37,8 +37,8 @@ from semvec.forms import (
     WebAddress,
     fault,
 )
-from semvec.limits.rate import Rate
 from semvec.machine import free_memory
+from semvec.rate import Rate
 
 FOREIGN = re.compile(r"SEMVEC_(TEST_.*|SERVICE_(HOST|PORT).*|PORT(_.*)?)")
 """What tests read, and what Kubernetes sets for a service of this name."""
