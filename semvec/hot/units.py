@@ -88,12 +88,12 @@ class Units:
         if (unit := unit_at_work()) is None:
             await act()
         else:
-            unit.at_end(lambda _: act())
+            unit.afterwards(lambda _: act())
 
     def discard_if_lost(self, content: int) -> None:
         """Have what an import has staged discarded if the unit at work comes to nothing."""
         if (unit := unit_at_work()) is not None:
-            unit.at_end(partial(self._discard, content))
+            unit.afterwards(partial(self._discard, content))
 
     async def _discard(self, content: int, made: Made | None) -> None:
         if made is None:

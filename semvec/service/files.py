@@ -2,6 +2,8 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BufferedRandom
 from tempfile import TemporaryFile
 from threading import Lock
@@ -13,6 +15,15 @@ MOST = 64
 MOST_OF_ONE = 8
 """Of one owner, so that nobody takes all the room there is."""
 AGAIN_S = 5
+
+
+@contextmanager
+def room_needed() -> Iterator[None]:
+    """What the disk refuses a temporary file, as the Unavailable that the caller hears."""
+    try:
+        yield
+    except OSError as error:
+        raise Unavailable("no room for a temporary file", AGAIN_S, reason=str(error)) from error
 
 
 class Files:

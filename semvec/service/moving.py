@@ -1,10 +1,11 @@
 """The states of many sessions on their way to one vector."""
 
+import asyncio
 from collections.abc import Sequence
 
 from semvec.hot import HotSessions, Steered
 from semvec.hot.copy import SNAPSHOT_EVERY
-from semvec.persistence import moved_append
+from semvec.persistence import append_of, moved_append
 from semvec.session.events import Moved
 from semvec.session.session import Session
 from semvec.session.steering import moved
@@ -13,6 +14,8 @@ from semvec.vectors import Vector
 
 LONGEST = 2 * SNAPSHOT_EVERY
 """Events without a snapshot past which a session is loaded, so that one is taken."""
+AT_ONCE = 64
+"""Sessions after which others have a turn on the event loop."""
 
 
 class Moving:
@@ -25,7 +28,12 @@ class Moving:
         """What moves each session by its share of the way. Sessions are not loaded for that, but
         for those whose heads do not tell of their states, or whose journals have grown long. Raises
         NotFound."""
-        return [await self._moved(place, direction, share, at) for place, share in shares]
+        steered: list[Steered] = []
+        for place, share in shares:
+            steered.append(await self._moved(place, direction, share, at))
+            if len(steered) % AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return steered
 
     async def _moved(self, place: Place, direction: Vector, share: float, at: float) -> Steered:
         def decide(session: Session) -> Moved:
@@ -33,7 +41,8 @@ class Moving:
 
         name = place.owner, place.session_id
         if place.mean is None or place.seq - place.snapshot_seq > LONGEST:
-            await self._hot.get(name)
-            return Steered(name, place.key, decide)
+            hot = await self._hot.get(name)
+            blind = append_of(hot.key, hot.session, decide(hot.session))
+            return Steered(name, place.key, decide, blind if hot.key == place.key else None)
         event = moved(place.interaction_count, direction, share, at)
         return Steered(name, place.key, decide, moved_append(place, event))

@@ -25,12 +25,14 @@ class Network:
         self, owner: str, *, source_session_id: str, target_session_id: str, max_weight: float
     ) -> answers.Transferred:
         """Move the target's state towards the source's, no further than that is trusted."""
-        source = await self._hot.get((owner, source_session_id))
         target = await self._hot.get((owner, target_session_id))
-        dimensions = source.session.profile.dimension, target.session.profile.dimension
-        if dimensions[0] != dimensions[1]:
+        dimension = target.session.profile.dimension
+        source = await self._hot.get((owner, source_session_id))
+        if source.session.profile.dimension != dimension:
+            dimensions = source.session.profile.dimension, dimension
             raise Conflict("the sessions' dimensions are {} and {}".format(*dimensions))
         found = await self._store.look(trust.reputations, [source.key])
+        source = await self._hot.settled(source)
         if source.key not in found:
             raise session_not_found(source_session_id)
         share = passed_on(max_weight, Reputation(*found[source.key]))

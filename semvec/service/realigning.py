@@ -61,6 +61,8 @@ class Realigning:
                     await self._review(key)
             except SemvecError as error:
                 log.warning("region %d is not reviewed: %s", key, error)
+            except Exception:
+                log.exception("region %d is not reviewed", key)
 
     async def sweep(self) -> None:
         """Review what a failure or the end of a process has left; forget votes whose time is
@@ -101,12 +103,12 @@ class Realigning:
         direction = consensus(np.array([*pointing.values()]))
         steered: list[Steered] = []
         if direction is not None:
+            coupled = [(each.place, each.coupling) for each in clusters if each.coupling > 0.0]
+            steered += await self._moving.toward(direction, coupled, at)
             meta = await self._hot.get((region.owner, region.region_id))
             steered.append(
                 Steered(meta.name, region.key, lambda session: advised(session, direction, at))
             )
-            coupled = [(each.place, each.coupling) for each in clusters if each.coupling > 0.0]
-            steered += await self._moving.toward(direction, coupled, at)
         return await self._steering.steer(steered, Realign(region.key, region.version, at))
 
     async def _expire(self, key: int) -> None:

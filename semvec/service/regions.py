@@ -29,7 +29,14 @@ from semvec.store.grouped import (
     region_by_key,
     votes_of,
 )
-from semvec.store.groups import MOST_MEMBERS, AddRegion, Attach, Detach
+from semvec.store.groups import (
+    MOST_MEMBERS,
+    MOST_REGIONS,
+    AddRegion,
+    Attach,
+    Detach,
+    regions_of,
+)
 
 RECENT = 10
 """Drift events that the state of a region tells."""
@@ -115,6 +122,8 @@ class Regions:
                 return answers.Added(False)
             if found.clusters >= MOST_MEMBERS:
                 raise Conflict(f"region {region_id!r} has {MOST_MEMBERS} clusters, its most")
+            if len(await self._store.look(regions_of, held.key)) >= MOST_REGIONS:
+                raise Conflict(f"cluster {cluster_id!r} is in {MOST_REGIONS} regions, its most")
             if await self._store.did(Attach(found.key, held.key)):
                 return answers.Added(True)
         raise changing(region_id)

@@ -68,12 +68,17 @@ class Sampling:
         raise Unavailable("too many samples of one observer at once")
 
     async def take_due(self) -> int:
-        """Take all samples that are due and that no other process has taken; how many."""
+        """Take all samples that are due and that no other process has taken, until one fails; how
+        many."""
         taken = 0
         while True:
             waiting = await self._store.look(due, self._clock(), AT_ONCE)
-            taken += sum(await asyncio.gather(*map(self._take, waiting)))
-            if len(waiting) < AT_ONCE:
+            done = await asyncio.gather(*map(self._take, waiting), return_exceptions=True)
+            taken += done.count(True)
+            failures = [each for each in done if isinstance(each, BaseException)]
+            for error in failures:
+                log.warning("a sample is left out", exc_info=error)
+            if failures or len(waiting) < AT_ONCE:
                 return taken
 
     async def _run(self) -> None:

@@ -14,6 +14,7 @@ from semvec.errors import Conflict, SemvecError, Unavailable
 from semvec.hot import Hot, HotSessions, session_not_found
 from semvec.persistence import archived_row, memory_row, rebuilt, seen
 from semvec.service.aside import Aside
+from semvec.service.files import room_needed
 from semvec.session import snapshot
 from semvec.session.events import Profile, decode_memory, encode_piece
 from semvec.session.session import Session
@@ -42,12 +43,14 @@ class Transfers:
     async def export(self, owner: str, session_id: str) -> BinaryIO:
         """A file with the session as it is by now; whoever asks for it closes it."""
         async with self._aside.reading(), self._aside.whole((owner, session_id)) as whole:
-            file = await self._aside.files.open(owner)
+            with room_needed():
+                file = await self._aside.files.open(owner)
             try:
-                writer = await self._aside.run(begin, file, session_id, whole.stored)
-                async for page in whole.archive():
-                    await self._aside.run(add, writer, page)
-                await self._aside.run(writer.finish)
+                with room_needed():
+                    writer = await self._aside.run(begin, file, session_id, whole.stored)
+                    async for page in whole.archive():
+                        await self._aside.run(add, writer, page)
+                    await self._aside.run(writer.finish)
             except BaseException:
                 file.close()
                 raise
@@ -67,9 +70,11 @@ class Transfers:
         """
         hot = await self._hot.get((owner, session_id))
         have = hot.session.profile
-        file = await self._aside.files.open(owner)
+        with room_needed():
+            file = await self._aside.files.open(owner)
         try:
-            await receive(file)
+            with room_needed():
+                await receive(file)
             largest = TEXTS * self._max_body_bytes + VECTORS * have.dimension
             reader = DocumentReader(file, largest)
             core = await self._aside.run_through(reader.check())

@@ -30,6 +30,11 @@ from semvec.store.records import (
 Put = Create | Append | Replace | Delete | Together
 """What a request can put into storage."""
 
+Act = Callable[[Made | None], Awaitable[None]]
+
+SESSIONS = ("session", "cluster", "region")
+"""Kinds of what is a session, or has one of its own id behind it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
@@ -83,7 +88,7 @@ class Unit(Effect):
     hears of that at once. `holds` says whether anybody else may be waiting for what it has.
     """
 
-    __slots__ = ("_at_end", "_created", "holds", "parts", "refused")
+    __slots__ = ("_afterwards", "_at_end", "_created", "holds", "parts", "refused")
 
     def __init__(self, receipt: Receipt, refused: Part | None = None) -> None:
         super().__init__(receipt)
@@ -91,12 +96,14 @@ class Unit(Effect):
         self.refused = refused
         self.holds = False
         self._created = 0
-        self._at_end: list[Callable[[Made | None], Awaitable[None]]] = []
+        self._at_end: list[Act] = []
+        self._afterwards: list[Act] = []
 
     @property
     def about(self) -> str | None:
-        """What the request names, else the session that it makes."""
-        return self.receipt.id or _made(self.parts)
+        """The session that the request names or stands before, else the one that it makes."""
+        named = self.receipt.id if self.receipt.kind in SESSIONS else None
+        return named or _made(self.parts)
 
     @overload
     def put_off(self, put: Create) -> Head | None: ...
@@ -116,15 +123,27 @@ class Unit(Effect):
             return made
         return made[0] if isinstance(put, Create) else True
 
-    def at_end(self, act: Callable[[Made | None], Awaitable[None]]) -> None:
-        """Have something done when the unit has ended: with the heads of the sessions made, in
+    def at_end(self, act: Act) -> None:
+        """Have something let go of when the unit has ended: with the heads of the sessions made, in
         order, or None where it has come to nothing."""
         self._at_end.append(act)
 
+    def afterwards(self, act: Act) -> None:
+        """Have something done behind all that: it may take locks that the unit has had."""
+        self._afterwards.append(act)
+
     async def end(self, made: Made | None) -> None:
-        acts, self._at_end = self._at_end, []
+        """Do it all, whatever becomes of one of the acts; raises the first error."""
+        acts = (*self._at_end, *self._afterwards)
+        self._at_end, self._afterwards = [], []
+        errors = []
         for act in acts:
-            await act(made)
+            try:
+                await act(made)
+            except BaseException as error:  # also a cancellation leaves no lock behind
+                errors.append(error)
+        if errors:
+            raise errors[0]
 
     def _refused(self, parts: tuple[Part, ...]) -> Part | None:
         for part in parts:

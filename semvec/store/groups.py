@@ -23,6 +23,8 @@ from semvec.store.tables import (
 
 MOST_MEMBERS = 10_000
 """Members of a cluster, and clusters of a region."""
+MOST_REGIONS = 100
+"""Regions that hold one cluster: each of its drifts is told to all of them at once."""
 MOST_EVENTS = 10_000
 """Drift events that a region keeps, the newest."""
 
@@ -172,7 +174,8 @@ class Leave(Change):
 
 @dataclass(frozen=True, slots=True)
 class Attach(Change):
-    """Refused where the region has the cluster, or as many as it may."""
+    """Refused where the region has the cluster, or as many as it may, or the cluster is in as many
+    regions as it may."""
 
     region: int
     cluster: int
@@ -184,6 +187,8 @@ class Attach(Change):
     def decide(self, connection: Connection) -> bool:
         bound = {"region": self.region}
         if connection.scalar(IS_ATTACHED, bound | {"cluster": self.cluster}):
+            return False
+        if len(regions_of(connection, self.cluster)) >= MOST_REGIONS:
             return False
         return (connection.scalar(ATTACHED, bound) or 0) < MOST_MEMBERS
 

@@ -11,9 +11,14 @@ from semvec.store.terms import indexable
 Row = dict[str, Any]
 
 
+AT_ONCE = 256
+"""Rows that one call of a driver takes: the event loop, which makes them ready, is free between
+two."""
+
+
 def run(connection: Connection, statement: Executable, rows: Sequence[Row]) -> None:
-    if rows:
-        connection.execute(statement, rows)
+    for start in range(0, len(rows), AT_ONCE):
+        connection.execute(statement, rows[start : start + AT_ONCE])
 
 
 def memory_row(content: int, row: MemoryRow, archived_seq: int | None) -> Row:

@@ -44,6 +44,9 @@ class Executed:
     lastrowid: int | None
 
 
+MOST_DEFERRED = 1024
+"""Rows from which a batch is put off no longer: making them ready keeps the event loop busy."""
+
 NOTHING = Executed(None, [], -1, None)
 
 
@@ -53,6 +56,7 @@ class Deferred:
 
     begin: str | None = None
     statements: list[tuple[str, Sequence[Any]]] = field(default_factory=list)
+    rows: int = 0
 
     def run(self, connection: sqlite3.Connection) -> None:
         if self.begin:
@@ -92,7 +96,7 @@ class SqliteCursor:
         return self
 
     async def executemany(self, sql: str, parameters: Sequence[Any]) -> "SqliteCursor":
-        self._connection.defer(sql, parameters)
+        await self._connection.defer(sql, parameters)
         self._executed = NOTHING
         return self
 
@@ -129,8 +133,11 @@ class SqliteConnection(aiosqlite.Connection):
     def begin(self, mode: Literal["DEFERRED", "IMMEDIATE"]) -> None:
         self._deferred = Deferred(f"BEGIN {mode}")
 
-    def defer(self, sql: str, parameters: Sequence[Any]) -> None:
+    async def defer(self, sql: str, parameters: Sequence[Any]) -> None:
         self._deferred.statements.append((sql, parameters))
+        self._deferred.rows += len(parameters)
+        if self._deferred.rows >= MOST_DEFERRED:
+            await self._in_thread(partial(self._due().run, self._conn))
 
     def cursor(self) -> SqliteCursor:  # type: ignore[override]
         return SqliteCursor(self)

@@ -18,6 +18,7 @@ from semvec.store.errors import StoreError
 from semvec.store.records import (
     Append,
     Begin,
+    Change,
     Create,
     Crop,
     Delete,
@@ -51,7 +52,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 MANY = 16
-"""Parts past which a unit is a batch of its own."""
+"""Parts, or heads that one part needs, past which a write is a batch of its own."""
 SWEPT = 500
 """Old rows that are deleted in one transaction."""
 
@@ -155,9 +156,9 @@ class Store:
     async def end(self, unit: Unit, answer: Repeat) -> Made | Refused:
         """Commit what a unit has put off, and the answer to its request."""
         entries = unit.entries(*unit.parts) if unit.parts else ()
-        whole, large = Together((*unit.parts, answer)), len(unit.parts) > MANY
+        whole = Together((*unit.parts, answer))
         try:
-            written = await self._writer.submit(Write(whole, entries), large=large)
+            written = await self._writer.submit(Write(whole, entries), large=_large(whole))
         finally:
             if _erases(whole):
                 self._left_over.set()
@@ -214,8 +215,7 @@ class Store:
         await self._writer.submit(Write(Nothing(), entries))
 
     async def prune(self, before: float) -> bool:
-        """Drop the audit log's rows of before this time, but the last of each chain; whether there
-        were any."""
+        """Drop the audit log's rows of before this time; whether there were any."""
         return await self._sweep(Prune(before, SWEPT))
 
     async def forget(self, before: float) -> None:
@@ -311,7 +311,7 @@ class Store:
             return effect.put_off(put)
         entries = () if effect is None else effect.entries(put)
         try:
-            outcome = await self._writer.submit(Write(put, entries))
+            outcome = await self._writer.submit(Write(put, entries), large=_large(put))
         finally:
             if _erases(put):
                 self._left_over.set()
@@ -364,3 +364,11 @@ def _erases(put: Put) -> bool:
     """Whether it can leave much to erase."""
     parts = put.parts if isinstance(put, Together) else (put,)
     return any(isinstance(part, Delete | Replace) for part in parts)
+
+
+def _large(put: Put) -> bool:
+    """Whether it would hold up those that share its transaction."""
+    if not isinstance(put, Together):
+        return False
+    heads = (len(part.heads) for part in put.parts if isinstance(part, Change))
+    return len(put.parts) > MANY or max(heads, default=0) > MANY

@@ -26,10 +26,12 @@ def check_size(content: bytes) -> None:
         raise Malformed(f"the body holds more than {MOST_PARTS} objects, arrays and names")
 
 
-def check_names(content: bytes) -> None:
-    """Raises Malformed where an object of the valid JSON has a name twice: of two parsers, one may
-    have taken the first and one the second."""
+def check_content(content: bytes) -> None:
+    """Raises Malformed for what the parser has let pass: numbers that JSON does not know, and a
+    name twice in an object, of which another parser may take the first where one takes the last."""
     parts = _split(content)
+    if (b"NaN" in content or b"Infinity" in content) and _names_no_number(parts[::2]):
+        raise Malformed("the body is no JSON: NaN and Infinity are not numbers")
     names = [
         string
         for string, after in zip(parts[1::2], parts[2::2], strict=True)
@@ -37,6 +39,10 @@ def check_names(content: bytes) -> None:
     ]
     if len({*names}) < len(names) or any(b"\\" in name for name in names):
         json.loads(content, object_pairs_hook=_once_each)
+
+
+def _names_no_number(outside: Sequence[bytes]) -> bool:
+    return any(b"NaN" in part or b"Infinity" in part for part in outside)
 
 
 def _split(content: bytes) -> Sequence[bytes]:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import secrets
 from http import HTTPStatus
-from typing import cast
+from typing import Any, cast
 
 import orjson
 from aiohttp import StreamReader, web
@@ -155,6 +155,13 @@ class Connection(web.RequestHandler):
             detail = f"the head took longer than {self._deadline_s:g} s"
             self.transport.write(_last_words(HTTPStatus.REQUEST_TIMEOUT, detail))
         self.force_close()
+
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        """What a client sends behind the answer to it may break off or be no gzip."""
+        if isinstance(kw.get("exc_info"), web.RequestPayloadError):
+            log.info("a body from %s broke off", self._client)
+        else:
+            super().log_exception(*args, **kw)
 
     def handle_error(
         self,

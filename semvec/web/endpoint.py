@@ -24,7 +24,7 @@ from semvec.paging import Excerpt, Page
 from semvec.service import Answer, Asked, Effect, Receipt, doing
 from semvec.settings import Settings
 from semvec.web.body import Upload, leave_expectation, read_body
-from semvec.web.bounds import check_names, check_size
+from semvec.web.bounds import check_content, check_size
 from semvec.web.call import Call
 from semvec.web.idempotency import key_of, scope_of
 from semvec.web.keys import CALLER, CLIENT, REQUEST_ID, SERVICE, SETTINGS
@@ -319,7 +319,7 @@ def _from_json(model: type[Model], content: bytes) -> Model:
     check_size(content)
     try:
         read = model.model_validate_json(content)
-        check_names(content)
+        check_content(content)
         return read
     except ValidationError as error:
         refused = _invalid(error, "body")

@@ -31,9 +31,13 @@ class Certificate:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._start_reloading)
 
     def _start_reloading(self) -> None:
-        self._reloading = asyncio.create_task(self._reload(), name="semvec-certificate")
+        before = self._reloading
+        self._reloading = asyncio.create_task(self._reload(before), name="semvec-certificate")
 
-    async def _reload(self) -> None:
+    async def _reload(self, before: asyncio.Task[None] | None) -> None:
+        """Whoever hung up last has the last word."""
+        if before is not None:
+            await asyncio.wait([before])
         try:
             self._newest = await asyncio.to_thread(_load, self._cert, self._key)
         except StartError as error:

@@ -285,8 +285,8 @@ async def test_promise_6_requests_with_a_key_take_effect_once(
         told = {(each["action"], each["resource"]) for each in rows}
         assert {
             ("switch_user", "user/bob"),
-            ("propose", "network/"),
-            ("transfer", "network/"),
-            ("create_observer", "observer/observer:meta"),
-            ("sample", "observer/"),
+            ("propose", "network"),
+            ("transfer", "network"),
+            ("create_observer", "observer"),
+            ("sample", "observer"),
         } <= told

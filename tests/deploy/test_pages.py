@@ -4,6 +4,7 @@ import asyncio
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -52,6 +53,23 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
         [analyze, "verify", "--man=no", str(unit)], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_server_lives_with_what_the_unit_denies(tmp_path: Path) -> None:
+    strace, analyze = shutil.which("strace"), shutil.which("systemd-analyze")
+    if strace is None or analyze is None:
+        pytest.skip("no strace, or no systemd-analyze")
+    unit = (DOCS / "deploy" / "semvec.service").read_text()
+    groups = " ".join(re.findall(r"^SystemCallFilter=~(.*)", unit, re.MULTILINE)).split()
+    told = subprocess.run([analyze, "syscall-filter", *groups], check=True, capture_output=True)
+    calls = ",".join(f"?{name}" for name in re.findall(r"^    (\w+)", told.stdout.decode(), re.M))
+    number = re.search(r"^SystemCallErrorNumber=(\w+)", unit, re.MULTILINE)
+    meets = f"error={number[1]}" if number else "signal=SIGSYS"
+    trace = tmp_path / "trace"
+    tracing = [strace, "-f", "-o", str(trace), "-e", f"inject={calls}:{meets}"]
+    multiplying = "import semvec.web, numpy; numpy.ones((600, 600)) @ numpy.ones((600, 600))"
+    subprocess.run([*tracing, sys.executable, "-c", multiplying], check=True)
+    assert "INJECTED" in trace.read_text()
 
 
 def test_kubernetes_gets_time_probes_and_no_root() -> None:

@@ -225,6 +225,19 @@ async def test_long_journals_of_idle_members_get_snapshots(database_url: str) ->
         await consistent(service, "s")
 
 
+async def test_feedback_moves_more_members_than_may_be_in_memory(database_url: str) -> None:
+    """Also those that have to be loaded for it, as an earlier release wrote them."""
+    clock = HeldClock()
+    async with running(database_url, clock, max_sessions=1) as service:
+        await cluster(service, coupling=0.5)
+        for name in ("s", "t", "u"):
+            await member(service, name, 0)
+        await services.evicted(service, clock)
+        await forget(service)
+        assert (await service.clusters.feedback(OWNER, "c")).sessions_updated == 3
+        await consistent(service, "s", "t", "u")
+
+
 async def test_a_message_comes_with_its_answer_as_one_memory(database_url: str) -> None:
     async with running(database_url) as service:
         await cluster(service)

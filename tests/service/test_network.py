@@ -2,14 +2,17 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
 from semvec.errors import Conflict, Invalid, NotFound
-from semvec.service import Service
+from semvec.service import Answer, Service
+from semvec.store.trust import reputations
 from semvec.vectors import Vector
+from tests.service.test_repeats import asked
 from tests.services import (
     DIMENSION,
     OWNER,
@@ -108,6 +111,40 @@ async def test_what_comes_before_the_first_update_counts_as_one(database_url: st
         )
         half = 0.5 * (0.5 * np.array(AXIS)) + 0.5 * np.array(ACROSS)
         assert await mean(service, "fresh") == pytest.approx(half)
+
+
+async def test_a_transfer_waits_for_what_its_source_is_about_to_be(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request with a key changes the source while the transfer reads how far it is trusted."""
+    async with running(database_url) as service:
+        await taught(service, "a", AXIS)
+        await taught(service, "b", AXIS)
+        reading, changed, go_on = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        look = service.database.look
+
+        async def act() -> Answer:
+            await service.conversation.store(
+                OWNER, session_id="a", response="x", response_embedding=ACROSS
+            )
+            changed.set()
+            await go_on.wait()
+            return Answer(200, b"{}")
+
+        async def looking(function: Any, *args: Any) -> Any:
+            if function is reputations:
+                reading.set()
+                await changed.wait()
+                asyncio.get_running_loop().call_later(0.1, go_on.set)
+            return await look(function, *args)
+
+        monkeypatch.setattr(service.database, "look", looking)
+        moving = asyncio.create_task(transfer(service, "a", "b", 0.5))
+        await reading.wait()
+        await service.repeats.answer(asked(act, about="a"))
+        assert await moving == pytest.approx(0.5 * np.sqrt(0.5))
+        expected = 0.5 * np.array(AXIS) + 0.25 * (np.array(AXIS) + np.array(ACROSS))
+        assert await mean(service, "b") == pytest.approx(expected)
 
 
 async def test_a_transfer_of_nothing_leaves_no_event(database_url: str) -> None:

@@ -1,17 +1,21 @@
 """Regions on a real database: votes, majorities, realignment by figures, events followed."""
 
 import asyncio
+import json
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
+from semvec.answers import Added
 from semvec.errors import Conflict, NotFound, Unavailable
 from semvec.service import Service
 from semvec.store import Store, groups
 from semvec.store.groups import Drifted
 from tests import services
 from tests.coordination import (
+    STEADY,
     axis,
     cluster,
     consistent,
@@ -24,6 +28,7 @@ from tests.coordination import (
     talk,
     unit,
 )
+from tests.service.test_repeats import asked
 from tests.services import DIMENSION, OWNER, HeldClock, running
 
 OTHER = "somebody else"
@@ -90,6 +95,21 @@ async def test_a_drift_goes_to_every_region_that_holds_the_cluster(database_url:
             assert event.drift_score > 0.5
             assert await voting(service, name) == 1
         assert (await service.regions.state(OWNER, "none")).recent_drift_events == []
+
+
+async def test_a_cluster_is_in_so_many_regions_and_no_more(database_url: str) -> None:
+    """Its drifts are told to all of them at once."""
+    async with running(database_url) as service:
+        await cluster(service)
+        for number in range(groups.MOST_REGIONS - 1):
+            await region(service, "c", region_id=f"r{number}")
+        await asyncio.gather(*(region(service, region_id=name) for name in ("one", "more")))
+        both = (service.regions.attach(OWNER, name, "c") for name in ("one", "more"))
+        done = await asyncio.gather(*both, return_exceptions=True)
+        assert sorted(map(type, done), key=str) == [Added, Conflict]
+        await drift(service, "c")
+        events = await services.rows(service, "drift_events")
+        assert len(events) == groups.MOST_REGIONS
 
 
 async def test_members_drift_in_silence_and_so_does_what_is_not_learnt(database_url: str) -> None:
@@ -245,8 +265,9 @@ async def test_a_vote_is_there_with_the_turn_that_raised_it_or_not_at_all(
         await consistent(service, "c")
 
 
+@pytest.mark.parametrize("failure", [Unavailable("the disk is full"), RuntimeError("a bug")])
 async def test_a_failing_review_leaves_the_vote_to_the_sweep(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
+    database_url: str, monkeypatch: pytest.MonkeyPatch, failure: Exception
 ) -> None:
     clock = HeldClock()
     async with running(database_url, clock) as service:
@@ -254,16 +275,42 @@ async def test_a_failing_review_leaves_the_vote_to_the_sweep(
         await region(service, "c")
 
         async def fails(store: Store, *parts: Any) -> bool:
-            raise Unavailable("the disk is full")
+            raise failure
 
         with monkeypatch.context() as broken:
             broken.setattr(Store, "did", fails)
             broken.setattr(Store, "append", appended)
             await drift(service, "c")
+            await service._realigning.sweep()
         assert await last_realignment(service) is None
         await service._realigning.sweep()
         assert await last_realignment(service) == clock.now
         assert await services.rows(service, "votes") == []
+
+
+async def test_who_has_learnt_is_told_so_although_no_region_hears_of_it(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client that got an error would send the same again, and it would be learnt twice."""
+    clock = HeldClock()
+    look, looks = Store.look, []
+
+    async def fails_behind_the_commit(store: Store, function: Any, *args: Any) -> Any:
+        looks.append(function is groups.regions_of)
+        if sum(looks) == 2:
+            raise Unavailable("storage cannot read")
+        return await look(store, function, *args)
+
+    async with running(sqlite_url, clock) as service:
+        await cluster(service)
+        await region(service, "c")
+        with monkeypatch.context() as broken:
+            broken.setattr(Store, "look", fails_behind_the_commit)
+            await drift(service, "c")
+        assert sum(looks) == 2
+        assert await last_realignment(service) is None
+        await service._realigning.sweep()
+        assert await last_realignment(service) == clock.now
 
 
 async def appended(store: Store, *parts: Any) -> bool:
@@ -386,3 +433,24 @@ async def test_a_feed_has_what_another_server_is_told(postgres_url: str) -> None
         await drift(one, "c")
         ((_, event),) = await feed.read(feed.after)
         assert (event.cluster_id, event.event_id) == ("c", 1)
+
+
+async def test_a_drift_under_a_key_is_one_effect(database_url: str) -> None:
+    """The region realigns after it, and a repeat votes no second time."""
+    async with running(database_url) as service:
+        await cluster(service, coupling=0.5)
+        await member(service, "s", 3)
+        await region(service, "c")
+        for number in range(STEADY):
+            await talk(service, "c", 0, f"steady {number}")
+        act = partial(talk, service, "c", 1, "suddenly")
+        first = await service.repeats.answer(asked(act, about="c"))
+        again = await service.repeats.answer(asked(act, about="c"))
+        assert json.loads(first.body)["drift_detected"]
+        assert (again.body, again.replayed) == (first.body, True)
+        assert len((await service.regions.events(OWNER, "r", limit=9, cursor=None)).items) == 1
+        assert (await service.regions.state(OWNER, "r")).last_realignment is not None
+        meta = await session(service, "r")
+        assert meta.state.interaction_count == 1
+        np.testing.assert_allclose(meta.state.mean, unit(axis(3)), atol=1e-6)
+        await consistent(service, "c", "r")

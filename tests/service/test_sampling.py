@@ -255,6 +255,29 @@ async def test_samples_are_taken_when_they_are_due_and_not_made_up_for(
         assert await service.sampling.take_due() == 1
 
 
+async def test_a_sample_that_fails_leaves_the_others_alone(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = HeldClock()
+    async with running(database_url, clock) as service:
+        subjects = [OWNER, *(f"s{n}" for n in range(sampling.AT_ONCE))]
+        for subject in subjects:
+            await observe(service, owner=subject)
+        sample = service.sampling.sample
+
+        async def failing(owner: str) -> answers.ObserverSample:
+            if owner == OWNER:
+                raise Unavailable("storage cannot read")
+            return await sample(owner)
+
+        monkeypatch.setattr(service.sampling, "sample", failing)
+        clock.now += 30.0
+        assert await service.sampling.take_due() == sampling.AT_ONCE - 1
+        assert await service.sampling.take_due() == 1
+        seen = [(await service.observer.summary(each)).last_sample_at for each in subjects]
+        assert seen == [None, *[clock.now] * sampling.AT_ONCE]
+
+
 async def test_of_two_servers_one_takes_each_sample(postgres_url: str) -> None:
     subjects, clock = [f"s{n}" for n in range(40)], HeldClock()
     async with running(postgres_url, clock) as one, running(postgres_url, clock) as other:

@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import tempfile
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from itertools import count
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import pytest
@@ -372,6 +374,25 @@ async def staged_rows(service: Service) -> tuple[int, int]:
             select(func.count()).select_from(memories).where(memories.c.key.in_(ids.all()))
         )
     return under_way or 0, rows or 0
+
+
+async def test_a_disk_without_room_is_told_as_such(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async def fills_the_disk(_: BinaryIO) -> None:
+        def write() -> None:
+            with open("/dev/full", "wb", buffering=0) as full:
+                full.write(b"x")
+
+        await asyncio.to_thread(write)
+
+    async with running(sqlite_url) as service:
+        await create(service)
+        with pytest.raises(Unavailable, match="no room for a temporary file"):
+            await service.transfers.load(OWNER, "s", fills_the_disk)
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+        with pytest.raises(Unavailable, match="no room for a temporary file"):
+            await service.transfers.export(OWNER, "s")
 
 
 async def test_an_import_that_is_cancelled_changes_nothing_or_all(database_url: str) -> None:

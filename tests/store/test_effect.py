@@ -1,13 +1,17 @@
 """Units: writes that are put off, and what becomes of them."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
 
+from semvec.errors import Unavailable
 from semvec.store import Append, Made, Receipt, Refused, Repeat, Store, Unit, doing, unit_at_work
 from tests.store.test_journal import append, rows, session
 from tests.store.test_together import Count, Word
 
+SHARED, OTHERS = {"session", "cluster", "region"}, {"observer", "user", "network"}
 RECEIPT = Receipt(5.5, "ada", "run", "session", None, 200, "r1", "192.0.2.7")
 
 
@@ -105,6 +109,32 @@ async def test_ends_are_told_in_order(store: Store) -> None:
     await unit.end(None)
     await unit.end(())
     assert told == [("one", None), ("two", None)]
+
+
+async def test_an_end_that_fails_keeps_no_other_from_its_own(store: Store) -> None:
+    told: list[str] = []
+    unit = Unit(RECEIPT)
+
+    def ends(name: str, error: BaseException | None = None) -> Callable[[object], Awaitable[None]]:
+        async def end(_: object) -> None:
+            told.append(name)
+            if error is not None:
+                raise error
+
+        return end
+
+    unit.afterwards(ends("told", Unavailable("not now")))
+    unit.at_end(ends("cancelled", asyncio.CancelledError()))
+    unit.at_end(ends("let go of"))
+    unit.afterwards(ends("told too"))
+    with pytest.raises(asyncio.CancelledError):
+        await unit.end(())
+    assert told == ["cancelled", "let go of", "told", "told too"]
+
+
+def test_an_answer_is_about_a_session_or_what_has_one_of_its_id() -> None:
+    about = {kind: Unit(replace(RECEIPT, kind=kind, id="x")).about for kind in SHARED | OTHERS}
+    assert about == dict.fromkeys(SHARED, "x") | dict.fromkeys(OTHERS)
 
 
 async def test_a_key_is_taken_once_until_it_has_expired(store: Store) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, event, text
 
 from semvec.store import (
     Append,
@@ -22,6 +22,7 @@ from semvec.store import (
     Rows,
     Store,
 )
+from semvec.store.trust import Judged, Verdict
 from tests.store.test_journal import append, memory, rows, session
 
 
@@ -267,3 +268,35 @@ async def test_servers_that_write_together_never_lock_each_other_out(postgres_ur
         assert counters.get(keys[name], 0) == others - 2 * firsts
         assert await seqs(stores[1], name) == [1 + firsts + others]
     await asyncio.gather(*(store.close() for store in stores))
+
+
+async def test_many_heads_of_many_at_once_are_more_than_one_statement_takes(store: Store) -> None:
+    """A PostgreSQL statement takes 32,767 values."""
+    head = await session(store)
+    crowds = [
+        Judged(tuple(Verdict(n, 0, 0, True) for n in range(start, start + 10_000)))
+        for start in range(1_000, 41_000, 10_000)
+    ]
+    *crowded, counted = await asyncio.gather(
+        *(store.together(crowd) for crowd in crowds), store.together(Count(head.key, 0))
+    )
+    assert crowded == [Refused(crowd) for crowd in crowds]
+    assert counted == ()
+
+
+async def test_no_call_of_a_driver_takes_more_than_some_rows(store: Store) -> None:
+    """The event loop makes them ready, and has others to serve."""
+    heads = await asyncio.gather(*(session(store, f"s{n}") for n in range(600)))
+    calls: list[int] = []
+
+    def called(*call: Any) -> None:
+        if call[-1]:
+            calls.append(len(call[3]))
+
+    event.listen(store.engine.sync_engine, "before_cursor_execute", called)
+    try:
+        assert await store.did(*(append(head.key, 1) for head in heads))
+    finally:
+        event.remove(store.engine.sync_engine, "before_cursor_execute", called)
+    assert sum(calls) >= 1200
+    assert max(calls) <= 256

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from semvec.errors import Malformed
-from semvec.web.bounds import MOST_PARTS, check_names, check_size
+from semvec.web.bounds import MOST_PARTS, check_content, check_size
 from tests.web.conftest import Client, RecordingService
 
 TWICE = {
@@ -26,15 +26,28 @@ ONCE = {
 }
 
 
+NO_JSON = ['{"message": "a", "x": NaN}', '{"message": "a", "x": [-Infinity]}', '{"x": Infinity}']
+
+
+@pytest.mark.parametrize("body", NO_JSON)
+def test_what_is_no_number_is_no_json_in_unknown_fields_too(body: str) -> None:
+    with pytest.raises(Malformed, match="no JSON"):
+        check_content(body.encode())
+
+
+def test_a_text_may_speak_of_what_is_no_number() -> None:
+    check_content(b'{"message": "NaN \\"Infinity", "NaN": 1}')
+
+
 @pytest.mark.parametrize("body", TWICE.values(), ids=TWICE)
 def test_a_name_twice_in_an_object_is_found(body: str) -> None:
     with pytest.raises(Malformed, match="twice"):
-        check_names(body.encode())
+        check_content(body.encode())
 
 
 @pytest.mark.parametrize("body", ONCE.values(), ids=ONCE)
 def test_a_name_once_in_each_object_passes(body: str) -> None:
-    check_names(body.encode())
+    check_content(body.encode())
 
 
 class Members(list[tuple[str, Any]]):
@@ -66,7 +79,7 @@ def has_twice(value: Any) -> bool:
 def test_it_agrees_with_a_parser_on_any_json(value: Any) -> None:
     content = text_of(value).encode()
     try:
-        check_names(content)
+        check_content(content)
         found = False
     except Malformed:
         found = True

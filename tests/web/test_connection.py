@@ -124,6 +124,23 @@ async def test_what_cannot_be_parsed_is_answered_but_never_quoted(
     assert "unreadable request from 127.0.0.1" in caplog.text
 
 
+async def test_a_body_that_breaks_behind_its_answer_is_no_fault_of_the_servers(
+    address: Address, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Else a stranger could fill the log with tracebacks."""
+    broken = b"Content-Encoding: gzip\r\nContent-Length: 6\r\n\r\n"
+    with caplog.at_level(logging.INFO):
+        reader, writer = await asyncio.open_connection(*address)
+        writer.write(b"POST /absent HTTP/1.1\r\nHost: a\r\n" + broken)
+        head, _ = await answer_to(reader)
+        writer.write(b"secret")
+        assert await reader.read() == b""
+        writer.close()
+    assert head.startswith(b"HTTP/1.1 404 "), head
+    assert "Traceback" not in caplog.text
+    assert "a body from 127.0.0.1 broke off" in caplog.text
+
+
 async def test_the_longest_query_fits_into_an_address(address: Address) -> None:
     """8,192 letters of four bytes each."""
     reader, writer = await asyncio.open_connection(*address)

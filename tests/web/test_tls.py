@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import ssl
+import threading
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -24,7 +25,8 @@ from cryptography.x509.oid import NameOID
 
 from semvec.errors import StartError
 from semvec.settings import Settings, SettingsError, load_settings
-from semvec.web.tls import open_certificate
+from semvec.web import tls
+from semvec.web.tls import Certificate, open_certificate
 from tests.servers import Server, serving
 
 GET = b"GET /v1/health HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -130,6 +132,28 @@ async def test_a_new_certificate_is_taken_on_a_hangup_and_no_connection_is_dropp
         server.process.send_signal(signal.SIGTERM)
         assert await server.exit_status(10) == 0
         assert "Traceback" not in server.log.read_text()
+
+
+async def test_of_two_hangups_the_later_one_counts(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate = await asyncio.to_thread(Certificate, files.cert, files.key)
+    gate, read = threading.Event(), []
+
+    def slow_at_first(cert: Path, key: Path) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        read.append(context)
+        if len(read) == 1:
+            gate.wait(0.2)
+        return context
+
+    monkeypatch.setattr(tls, "_load", slow_at_first)
+    certificate._start_reloading()
+    certificate._start_reloading()
+    assert certificate._reloading is not None
+    await certificate._reloading
+    await asyncio.sleep(0.3)
+    assert certificate._newest is read[1]
 
 
 async def test_tls_1_2_is_the_oldest_and_http_1_1_what_is_spoken(

@@ -52,10 +52,14 @@ async def clear_anomalies(call: Call) -> answers.Cleared:
 
 
 @endpoint(
-    "GET", "/v1/observer/anomalies/stream", summary="Anomalies as they are found", errors=(404,)
+    "GET",
+    "/v1/observer/anomalies/stream",
+    summary="Anomalies as they are found",
+    errors=(400, 404, 409, 503),
 )
 async def stream_anomalies(call: Call) -> Stream[answers.Anomaly]:
-    """Server-sent events named `anomaly`. Without `Last-Event-ID`, from now on."""
+    """Server-sent events named `anomaly`, from now on or from the event after `Last-Event-ID`. A
+    comment comes at least every 15 seconds."""
     feed = await call.service.observer.follow(call.owner, last_event_id(call.request))
     return Stream("anomaly", call.owner, feed)
 

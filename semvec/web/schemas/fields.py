@@ -22,7 +22,7 @@ Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 """Any text but NUL, which no database column of text holds; lone surrogates are no text at all."""
 
 
-class _Unpublished:
+class Unpublished:
     """A bound that is for the machine's sake, far from any use, and stands in docs/edge.md."""
 
     def __get_pydantic_json_schema__(
@@ -33,7 +33,7 @@ class _Unpublished:
 
 
 LONGEST_PROSE = 262_144
-Prose = Annotated[Text, Field(max_length=LONGEST_PROSE), _Unpublished()]
+Prose = Annotated[Text, Field(max_length=LONGEST_PROSE), Unpublished()]
 """What is encoded, which takes time for each word: a quarter of a million letters, a second."""
 
 SessionId = Annotated[Text, Field(description="The session.")]
@@ -61,7 +61,7 @@ WHOLE = BeforeValidator(_whole)
 
 LARGEST_DIMENSION = 16_384
 Embedding = Annotated[
-    list[float], Field(max_length=LARGEST_DIMENSION, fail_fast=True), _Unpublished()
+    list[float], Field(max_length=LARGEST_DIMENSION, fail_fast=True), Unpublished()
 ]
 """A vector; one bad number is told, not every one. Its length is its session's to judge."""
 

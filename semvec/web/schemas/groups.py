@@ -14,10 +14,13 @@ from semvec.web.schemas.fields import (
     Prose,
     Query,
     Text,
+    Unpublished,
 )
 
 Dimension = Annotated[int, Field(ge=1, le=LARGEST_DIMENSION), WHOLE]
-Name = Annotated[Text, Field(min_length=1)]
+LONGEST_NAME = 1024
+Name = Annotated[Text, Field(min_length=1, max_length=LONGEST_NAME), Unpublished()]
+"""A page holds a thousand of them."""
 ModeName = Annotated[
     str, WithJsonSchema({"type": "string", "enum": ["weighted_average", "attention"]})
 ]

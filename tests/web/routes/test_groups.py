@@ -206,6 +206,7 @@ async def test_lists_are_paged(site: Site) -> None:
     [
         ("/v1/cluster/", {}, 422),
         ("/v1/cluster/", {"name": ""}, 422),
+        ("/v1/cluster/", {"name": "n" * 1025, "dimension": 8}, 422),
         ("/v1/cluster/", {"name": "n", "cluster_id": "a/b"}, 422),
         ("/v1/cluster/", {"name": "n", "aggregation_mode": "median"}, 400),
         ("/v1/cluster/", {"name": "n", "coupling_factor": 1.1}, 422),
@@ -220,6 +221,7 @@ async def test_lists_are_paged(site: Site) -> None:
         ("/v1/cluster/c/store", {"message": "m"}, 422),
         ("/v1/cluster/c/store", {"message": "m", "response": "r"}, 422),
         ("/v1/region/", {"name": "n", "consensus_threshold": -0.1}, 422),
+        ("/v1/region/", {"name": "n" * 1025, "dimension": 8}, 422),
         ("/v1/region/", {"name": "n", "vote_window_seconds": 0.5}, 422),
         ("/v1/region/", {"name": "n", "vote_window_seconds": 86401}, 422),
         ("/v1/region/", {"name": "n", "dimension": 8, "region_id": "c"}, 409),
