@@ -1,103 +1,49 @@
 """Every setting, one frozen object; the environment and the flags are read once, here."""
 
 import difflib
-import importlib.util
 import logging
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import (
-    AfterValidator,
     AliasChoices,
     AliasGenerator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     FiniteFloat,
     ValidationError,
-    field_validator,
     model_validator,
 )
-from pydantic_core import ErrorDetails, PydanticCustomError, PydanticUndefined
+from pydantic_core import ErrorDetails, PydanticUndefined
 
 from semvec.addresses import Networks
 from semvec.errors import StartError
-from semvec.limits.rate import Rate
+from semvec.forms import (
+    Count,
+    DatabaseAddress,
+    Device,
+    Embedder,
+    Origins,
+    ProxyNetworks,
+    RateOrNone,
+    RedisAddress,
+    Seconds,
+    Text,
+    WebAddress,
+    fault,
+)
 from semvec.machine import free_memory
+from semvec.rate import Rate
 
 FOREIGN = re.compile(r"SEMVEC_(TEST_.*|SERVICE_(HOST|PORT).*|PORT(_.*)?)")
 """What tests read, and what Kubernetes sets for a service of this name."""
 
-ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s]+")
-DEFAULT_PORTS = {"http": ":80", "https": ":443"}
-
 log = logging.getLogger(__name__)
-
-Text = Annotated[str, Field(min_length=1)]
-Count = Annotated[int, Field(ge=1)]
-Seconds = Annotated[FiniteFloat, Field(gt=0)]
-
-
-def _web_address(text: str) -> str:
-    if not re.fullmatch(r"https?://[^\s/]+\S*", text):
-        raise PydanticCustomError("setting", "must be an http:// or https:// address")
-    return text
-
-
-def _embedder(text: str) -> str:
-    if text in ("local", "none"):
-        return text
-    if not text.startswith(("http://", "https://")):
-        raise PydanticCustomError("setting", "must be local, none, or an http(s):// address")
-    return _web_address(text)
-
-
-def _device(text: str) -> str:
-    if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", text):
-        raise PydanticCustomError("setting", "must be auto, cpu, cuda or cuda:N")
-    return text
-
-
-def _read_by(parse: Callable[[str], object]) -> BeforeValidator:
-    """Text goes through `parse`, whose ValueError says what is wrong with it."""
-
-    def read(value: object) -> object:
-        try:
-            return parse(value) if isinstance(value, str) else value
-        except ValueError as error:
-            raise PydanticCustomError("setting", "{reason}", {"reason": str(error)}) from None
-
-    return BeforeValidator(read)
-
-
-def _redis(url: str) -> str:
-    if not re.fullmatch(r"(redis|valkey)s?://\S+", url):
-        raise PydanticCustomError("setting", "must be a redis:// or valkey:// address")
-    if importlib.util.find_spec("redis") is None:
-        raise PydanticCustomError(
-            "setting", "shared limits need redis: pip install 'semvec[redis]'"
-        )
-    return url
-
-
-def _origins(text: str) -> tuple[str, ...]:
-    return tuple(_origin(part.strip()) for part in text.split(","))
-
-
-def _origin(text: str) -> str:
-    """As browsers send it: in lower case, without the port that goes without saying."""
-    origin = text.lower().removesuffix("/")
-    if origin != "*" and not ORIGIN.fullmatch(origin):
-        raise ValueError("must be origins such as https://app.example, or *")
-    return origin.removesuffix(DEFAULT_PORTS.get(origin.partition(":")[0], ""))
-
-
-RateOrNone = Annotated[Rate | None, _read_by(Rate.parse)]
 
 
 class SettingsError(StartError):
@@ -149,7 +95,7 @@ class Settings(BaseModel):
         description="PEM file of the certificate's private key, without a password",
     )
 
-    database_url: Text = Field(
+    database_url: DatabaseAddress = Field(
         default="sqlite:///semvec.db",
         validation_alias="DATABASE_URL",
         repr=False,
@@ -172,17 +118,17 @@ class Settings(BaseModel):
         default=False,
         description="requests without a token are the anonymous community tenant; development only",
     )
-    renewal_url: Annotated[str, AfterValidator(_web_address)] = Field(
+    renewal_url: WebAddress = Field(
         default="https://www.semvec.io",
         description="where a caller with an expired licence is sent",
     )
-    cors_origins: Annotated[tuple[str, ...], _read_by(_origins)] = Field(
+    cors_origins: Origins = Field(
         default=(),
         validation_alias=AliasChoices("CORS_ORIGINS", "CORS_ALLOW_ORIGINS"),
         description="origins whose pages may use this server, comma-separated, or *; "
         "also read from CORS_ALLOW_ORIGINS",
     )
-    trusted_proxies: Annotated[Networks, _read_by(Networks.parse)] = Field(
+    trusted_proxies: ProxyNetworks = Field(
         default=Networks.parse("127.0.0.0/8,::1"),
         description="networks whose X-Forwarded-For or X-Real-IP is believed; none: nobody's",
     )
@@ -233,14 +179,14 @@ class Settings(BaseModel):
     limit_enterprise: RateOrNone = Field(
         default=None, description="the same of the enterprise tier; unset: no limit"
     )
-    rate_limit_url: Annotated[str, AfterValidator(_redis)] | None = Field(
+    rate_limit_url: RedisAddress | None = Field(
         default=None,
         repr=False,
         description="redis://, rediss:// or valkey:// address of what shares the limits between "
         "servers",
     )
 
-    embedder: Annotated[str, AfterValidator(_embedder)] = Field(
+    embedder: Embedder = Field(
         default="local",
         description="local, none, or the URL of an OpenAI-compatible or TEI endpoint",
     )
@@ -253,7 +199,7 @@ class Settings(BaseModel):
         default=None, repr=False, description="bearer token for an endpoint that wants one"
     )
 
-    device: Annotated[str, AfterValidator(_device)] = Field(
+    device: Device = Field(
         default="auto",
         description="where vectors are compared: cpu, cuda, cuda:N for the N-th device, or auto: "
         "the first where there is one",
@@ -305,34 +251,17 @@ class Settings(BaseModel):
         default=0, description="time between readiness turning 503 and the listener closing"
     )
 
-    @field_validator("database_url")
-    @classmethod
-    def _known_database(cls, url: str) -> str:
-        scheme, separator, place = url.partition("://")
-        dialect = scheme.split("+")[0]
-        if not separator or dialect not in ("sqlite", "postgresql"):
-            raise PydanticCustomError("setting", "must start with sqlite:// or postgresql://")
-        if dialect == "postgresql" and not place.partition("?")[0].strip("/"):
-            raise PydanticCustomError(
-                "setting", "must name a host and a database: postgresql://USER:PASSWORD@HOST/NAME"
-            )
-        if dialect == "postgresql" and importlib.util.find_spec("asyncpg") is None:
-            raise PydanticCustomError(
-                "setting", "PostgreSQL needs asyncpg: pip install 'semvec[postgres]'"
-            )
-        return url
-
     @model_validator(mode="after")
     def _both_tls_files(self) -> "Settings":
         if (self.tls_cert is None) != (self.tls_key is None):
             lacking = "--tls-key" if self.tls_key is None else "--tls-cert"
-            raise PydanticCustomError("setting", f"{lacking}: is missing; HTTPS takes both files")
+            raise fault(f"{lacking}: is missing; HTTPS takes both files")
         return self
 
     @model_validator(mode="after")
     def _model_directory(self) -> "Settings":
         if self.embedder == "local" and self.embed_model and not Path(self.embed_model).is_dir():
-            raise PydanticCustomError("setting", "SEMVEC_EMBED_MODEL: is not a directory")
+            raise fault("SEMVEC_EMBED_MODEL: is not a directory")
         return self
 
 
@@ -402,5 +331,5 @@ def _plain(default: object) -> str:
     return str(default)
 
 
-def _line(fault: ErrorDetails) -> str:
-    return ": ".join([*map(str, fault["loc"]), fault["msg"]])
+def _line(found: ErrorDetails) -> str:
+    return ": ".join([*map(str, found["loc"]), found["msg"]])

@@ -14,7 +14,7 @@ import semvec
 ROOT = Path(semvec.__file__).parent
 LOWER: dict[str, set[str]] = {
     "addresses": set(),
-    "answers": {"groups", "session"},
+    "answers": {"answers", "groups", "session"},
     "audit": {"audit", "clock", "paging", "store"},
     "audit_cli": {"audit", "settings", "store"},
     "canonical": set(),
@@ -22,6 +22,7 @@ LOWER: dict[str, set[str]] = {
     "document": {"canonical", "jsonstream", "session"},
     "embed": {"embed", "kernels", "tokens", "vectors", "telemetry.protocol"},
     "errors": set(),
+    "forms": {"addresses", "rate"},
     "groups": {"groups", "kernels", "session", "vectors"},
     "hot": {
         *("hot", "kernels", "persistence", "session", "store", "vectors", "clock"),
@@ -31,12 +32,13 @@ LOWER: dict[str, set[str]] = {
     "jsonstream": {"canonical"},
     "kernels": {"kernels", "telemetry.protocol"},
     "licensing": {"licensing", "settings", "clock"},
-    "limits": {"limits", "licensing.token", "settings", "clock"},
+    "limits": {"limits", "licensing.token", "rate", "settings", "clock"},
     "machine": set(),
     "paging": set(),
     "persistence": {"kernels.pages", "session", "store", "vectors", "words"},
+    "rate": set(),
     "session": {"session", "canonical", "kernels", "tokens", "vectors", "words"},
-    "settings": {"addresses", "limits.rate", "machine"},
+    "settings": {"addresses", "forms", "rate", "machine"},
     "store": {"store", "telemetry.protocol"},
     "telemetry": {"telemetry", "settings"},
     "tokens": {"kernels", "vectors", "words"},

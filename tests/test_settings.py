@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from semvec.limits.rate import Rate
+from semvec.rate import Rate
 from semvec.settings import Settings, SettingsError, declarations, load_settings
 
 DOCS = Path(__file__).parents[1] / "docs"

@@ -3,12 +3,10 @@
 import asyncio
 import logging
 import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import nullcontext
 from contextvars import Context
 from functools import partial
-from itertools import islice
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -17,6 +15,7 @@ from semvec.errors import Conflict, NotFound, SemvecError, Unavailable
 from semvec.hot.changed import Beside, Changed
 from semvec.hot.consolidating import Consolidating
 from semvec.hot.copy import Hot, Name, rebuild
+from semvec.hot.residents import Residents
 from semvec.hot.scans import Scans
 from semvec.hot.telling import tell
 from semvec.hot.units import Units
@@ -84,26 +83,18 @@ class HotSessions:
         self._store, self._clock = store, clock
         self._planes, self._scans = planes, scans
         self._telemetry, self._span = telemetry, span
-        self._max_sessions, self._memory_bytes = max_sessions, memory_bytes
-        self._idle_ttl_s = idle_ttl_s
-        self._hot: OrderedDict[Name, Hot] = OrderedDict()
+        self.residents = Residents(
+            lambda hot, reason: self._start(self._evict(hot, reason)),
+            max_sessions=max_sessions,
+            memory_bytes=memory_bytes,
+            idle_ttl_s=idle_ttl_s,
+        )
         self._loading: dict[Name, asyncio.Task[Hot]] = {}
         self._background: set[asyncio.Task[None]] = set()
         self._consolidating = Consolidating(self._commit, clock)
-        self._nbytes = 0
-        self.units = Units(store, keep=self._keep, drop=self.drop, advanced=self._advanced)
-
-    def __len__(self) -> int:
-        return len(self._hot)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes that they take together."""
-        return self._nbytes
-
-    def is_resident(self, name: Name, key: int) -> bool:
-        hot = self._hot.get(name)
-        return hot is not None and hot.key == key
+        self.units = Units(
+            store, keep=self.residents.keep, drop=self.residents.drop, advanced=self._advanced
+        )
 
     async def add(
         self, name: Name, created: Created, *parts: Part, kind: Kind = Kind.PLAIN
@@ -204,10 +195,6 @@ class HotSessions:
             raise session_not_found(name[1])
         self.units.discard_if_lost(replace.content)
 
-    def peek(self, name: Name) -> Hot | None:
-        """The copy in memory, as far as it knows."""
-        return self._hot.get(name)
-
     async def loaded(self, name: Name) -> None:
         """Wait for a copy that is just being loaded."""
         if (loading := self._loading.get(name)) is not None:
@@ -224,41 +211,26 @@ class HotSessions:
 
     def _advanced(self, hot: Hot) -> None:
         """See to what is due after an event."""
-        self._resize(hot)
+        self.residents.resize(hot)
         if hot.overdue:
             self._start(self._snapshot(hot))
         if self._consolidating.wanted(hot):
             self._start(self._consolidating.run(hot))
 
-    def drop(self, hot: Hot) -> None:
-        """Let go of a copy, whatever it is."""
-        if hot.live:
-            hot.live = False
-            self._nbytes -= hot.nbytes
-            if self._hot.get(hot.name) is hot:
-                del self._hot[hot.name]
-
-    def limit(self, memory_bytes: int) -> None:
-        """Have sessions take no more than this together, if that is less than they may."""
-        self._memory_bytes = min(self._memory_bytes, memory_bytes)
-
     def sweep(self) -> None:
         """Start the eviction of sessions that are idle, or too many, or too large together."""
-        horizon = self._clock() - self._idle_ttl_s
-        for hot in [hot for hot in self._hot.values() if hot.used_at < horizon]:
-            self._send_off(hot, "idle")
-        self._make_room()
+        self.residents.sweep(self._clock())
 
     async def close(self) -> None:
         """Snapshot what has changed, as far as time allows."""
         try:
             async with asyncio.timeout(CLOSING_S):
-                waiting = list(self._hot.values())
+                waiting = list(self.residents)
                 for start in range(0, len(waiting), TOGETHER):
                     leaving = waiting[start : start + TOGETHER]
                     await asyncio.gather(*(self._evict(hot, "closing") for hot in leaving))
         except TimeoutError:
-            log.warning("%d sessions close without a snapshot", len(self._hot))
+            log.warning("%d sessions close without a snapshot", len(self.residents))
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
@@ -266,12 +238,10 @@ class HotSessions:
     async def _resident(self, name: Name) -> Hot:
         if (made := self.units.made(name)) is not None:
             return made
-        while (hot := self._hot.get(name) or await self._brought(name)).ahead:
+        while (hot := self.residents.peek(name) or await self._brought(name)).ahead:
             async with self.units.locked(hot):  # free when the copy is committed, or dropped
                 pass
-        hot.used_at = self._clock()
-        if hot.live:
-            self._hot.move_to_end(name)
+        self.residents.use(hot, self._clock())
         return hot
 
     async def _brought(self, name: Name) -> Hot:
@@ -287,7 +257,7 @@ class HotSessions:
         if stored is None:
             raise session_not_found(name[1])
         now = self._clock()
-        hot = self._keep(await asyncio.to_thread(rebuild, name, stored, now, self._planes))
+        hot = self.residents.keep(await asyncio.to_thread(rebuild, name, stored, now, self._planes))
         self._telemetry.loaded(time.monotonic() - began)
         return hot
 
@@ -301,14 +271,14 @@ class HotSessions:
 
     async def _forget(self, name: Name, key: int) -> None:
         await self.loaded(name)
-        if self.is_resident(name, key):
-            self.drop(self._hot[name])
+        if (hot := self.residents.peek(name)) is not None and hot.key == key:
+            self.residents.drop(hot)
 
     async def _is_current(self, hot: Hot) -> bool:
         """Bring the copy up to what other processes committed; False where it had to be dropped."""
         head = await self._store.head(*hot.name)
         if head is None or head.key != hot.key:
-            self.drop(hot)
+            self.residents.drop(hot)
         elif not hot.ahead and head.seq > hot.session.seq:
             async with self.units.locked(hot):
                 if hot.live and head.seq > hot.session.seq:
@@ -323,10 +293,10 @@ class HotSessions:
             complete = bool(events) and replay(hot.session, events)
         finally:
             if not complete:
-                self.drop(hot)
+                self.residents.drop(hot)
         if complete:
             hot.settle()
-            self._resize(hot)
+            self.residents.resize(hot)
 
     async def _attempt(self, hot: Hot, plan: Plan, beside: Beside | None = None) -> Changed | None:
         """Commit and apply the plan's event; None where another process was faster."""
@@ -356,7 +326,7 @@ class HotSessions:
                 return False
             self.apply(hot, event)
         except BaseException:
-            self.drop(hot)
+            self.residents.drop(hot)
             raise
         return True
 
@@ -398,42 +368,8 @@ class HotSessions:
             except Exception:
                 log.exception("session %d leaves memory unsaved", hot.key)
             finally:
-                self.drop(hot)
+                self.residents.drop(hot)
                 self._telemetry.evicted(reason)
-
-    def _keep(self, hot: Hot) -> Hot:
-        """The copy that stays: of two of a name the newer session's, of one session's the first."""
-        if (there := self._hot.get(hot.name)) is not None:
-            if there.key >= hot.key:
-                hot.live = False
-                return there
-            self.drop(there)
-        self._hot[hot.name] = hot
-        self._nbytes += hot.nbytes
-        self._make_room()
-        return hot
-
-    def _make_room(self) -> None:
-        """Evict the longest idle beyond the number and the bytes that may be hot, but one."""
-        number, nbytes = len(self._hot) - self._max_sessions, self._nbytes - self._memory_bytes
-        for hot in islice(self._hot.values(), max(0, len(self._hot) - 1)):
-            if number <= 0 and nbytes <= 0:
-                return
-            number, nbytes = number - 1, nbytes - hot.nbytes
-            self._send_off(hot, "room")
-
-    def _send_off(self, hot: Hot, reason: Reason) -> None:
-        if not hot.leaving:
-            hot.leaving = True
-            self._start(self._evict(hot, reason))
-
-    def _resize(self, hot: Hot) -> None:
-        if hot.live:
-            nbytes = hot.session.nbytes
-            self._nbytes += nbytes - hot.nbytes
-            hot.nbytes = nbytes
-            if self._nbytes > self._memory_bytes:
-                self._make_room()
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
         task = aside(work)

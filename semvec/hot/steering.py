@@ -31,7 +31,7 @@ class Steering:
         came too late. Copies in memory follow; other sessions stay where they are."""
         ordered = sorted(steered, key=lambda each: each.key)
         async with AsyncExitStack() as locks:
-            copies = [self._hot.peek(each.name) for each in ordered]
+            copies = [self._hot.residents.peek(each.name) for each in ordered]
             for hot in copies:
                 if hot is not None:
                     await locks.enter_async_context(self._hot.units.locked(hot))
@@ -60,16 +60,16 @@ class Steering:
         if done:
             self._hot.apply(write.hot, write.event)
         else:
-            self._hot.drop(write.hot)
+            self._hot.residents.drop(write.hot)
 
     async def _catch_loaded(self, write: Write) -> None:
         """Drop a copy that was loaded while its next event was being committed."""
         await self._hot.loaded(write.name)
-        hot = self._hot.peek(write.name)
+        hot = self._hot.residents.peek(write.name)
         if hot is None or hot.key != write.append.key:
             return
         if hot.session.seq < write.append.last_seq:
-            self._hot.drop(hot)
+            self._hot.residents.drop(hot)
 
 
 def _write(each: Steered, hot: Hot | None) -> Write | None:

@@ -8,7 +8,7 @@ is the generic cell rate algorithm of ITU-T I.371, which is a token bucket witho
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from semvec.limits.rate import Rate
+from semvec.rate import Rate
 
 SECOND = 1_000_000
 

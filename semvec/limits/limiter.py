@@ -11,7 +11,7 @@ from semvec.clock import Clock
 from semvec.licensing.token import Caller, Tier
 from semvec.limits.bucket import Charge, Limit, Standing
 from semvec.limits.local import LocalBuckets
-from semvec.limits.rate import Rate
+from semvec.rate import Rate
 from semvec.settings import Settings
 
 if TYPE_CHECKING:

@@ -135,7 +135,7 @@ class Service:
 
     @property
     def resident(self) -> int:
-        return len(self._hot)
+        return len(self._hot.residents)
 
     @property
     def revoked(self) -> Revocations:
@@ -146,7 +146,7 @@ class Service:
         opened = await asyncio.to_thread(self._open_device, self._settings.device)
         self._scans.use(opened)
         if opened is not None:
-            self._hot.limit(opened.memory_bytes)
+            self._hot.residents.limit(opened.memory_bytes)
         await self.database.open()
         await self._revocations.start()
         await self._start_embedder(opened)
@@ -194,8 +194,8 @@ class Service:
         return answers.Ready(database == journal == "ok", checks)
 
     def _show(self, metrics: Metrics) -> None:
-        metrics.show(metrics.sessions.hot, lambda: len(self._hot))
-        metrics.show(metrics.sessions.hot_bytes, lambda: self._hot.nbytes)
+        metrics.show(metrics.sessions.hot, lambda: len(self._hot.residents))
+        metrics.show(metrics.sessions.hot_bytes, lambda: self._hot.residents.nbytes)
         metrics.sessions.hot_limit.set(self._settings.max_sessions)
         metrics.sessions.hot_bytes_limit.set(self._settings.memory_bytes)
         metrics.show(metrics.journal.lag, lambda: self.database.lag)

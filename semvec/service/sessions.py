@@ -61,7 +61,7 @@ class Sessions:
                 last_used_at=head.last_used_at,
                 interaction_count=head.interaction_count,
                 total_memories=head.total_memories,
-                resident=self._hot.is_resident((owner, head.session_id), head.key),
+                resident=self._hot.residents.has((owner, head.session_id), head.key),
             )
             for head in heads[:limit]
         ]

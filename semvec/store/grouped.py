@@ -181,9 +181,6 @@ EVENTS_AFTER = (
     .limit(bindparam("limit"))
 )
 COUNT_EVENTS = select(func.count()).where(drift_events.c.region_key == bindparam("region"))
-LAST_EVENTS = select(regions.c.key, regions.c.last_event).where(
-    regions.c.key.in_(bindparam("keys", expanding=True))
-)
 
 
 def cluster(connection: Connection, owner: str, cluster_id: str) -> ClusterRow | None:
@@ -285,15 +282,6 @@ def events_after(
 
 def count_events(connection: Connection, region: int) -> int:
     return connection.execute(COUNT_EVENTS, {"region": region}).scalar_one()
-
-
-def last_events(connection: Connection, keys: Sequence[int]) -> dict[int, int]:
-    """The number of each region's newest event, 0 before the first; without those that are gone."""
-    found: dict[int, int] = {}
-    for some in _some(sorted(keys)):
-        rows = connection.execute(LAST_EVENTS, {"keys": some})
-        found |= {row.key: row.last_event for row in rows}
-    return found
 
 
 def _cluster(row: Sequence[Any]) -> ClusterRow:

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Executable, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from semvec.store.records import Change, Head
+from semvec.store.records import Certain, Change, Head
 from semvec.store.tables import (
     clusters,
     drift_events,
@@ -82,7 +82,7 @@ VOTE = {"postgresql": _vote(postgresql.insert), "sqlite": _vote(sqlite.insert)}
 
 
 @dataclass(frozen=True, slots=True)
-class AddCluster(Change):
+class AddCluster(Certain):
     """Beside the Create of its backing session."""
 
     name: str
@@ -92,9 +92,6 @@ class AddCluster(Change):
     @property
     def heads(self) -> Collection[int]:
         return ()
-
-    def decide(self, connection: Connection) -> bool:
-        return True
 
     def carry_out(self, connection: Connection, made: Sequence[Head]) -> None:
         row = {
@@ -109,7 +106,7 @@ class AddCluster(Change):
 
 
 @dataclass(frozen=True, slots=True)
-class AddRegion(Change):
+class AddRegion(Certain):
     """Beside the Create of its meta-session."""
 
     name: str
@@ -119,9 +116,6 @@ class AddRegion(Change):
     @property
     def heads(self) -> Collection[int]:
         return ()
-
-    def decide(self, connection: Connection) -> bool:
-        return True
 
     def carry_out(self, connection: Connection, made: Sequence[Head]) -> None:
         row = {
@@ -313,7 +307,7 @@ class Realign(Change):
 
 
 @dataclass(frozen=True, slots=True)
-class Expire(Change):
+class Expire(Certain):
     """Votes of that time or earlier are forgotten."""
 
     region: int
@@ -322,9 +316,6 @@ class Expire(Change):
     @property
     def heads(self) -> Collection[int]:
         return (self.region,)
-
-    def decide(self, connection: Connection) -> bool:
-        return True
 
     def carry_out(self, connection: Connection, made: Sequence[Head]) -> None:
         connection.execute(EXPIRE, {"region": self.region, "before": self.before})

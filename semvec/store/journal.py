@@ -44,7 +44,6 @@ class Standing:
 
 
 Standings = dict[int, Standing]
-OnHead = Append | Snapshot | Replace | Delete
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from semvec.store.observed import REGISTERED
-from semvec.store.records import Change, Head
+from semvec.store.records import Certain, Change, Head
 from semvec.store.tables import anomalies, observer_regions, observers
 
 MOST_REGIONS = 10_000
@@ -53,7 +53,7 @@ class News:
 
 
 @dataclass(frozen=True, slots=True)
-class AddObserver(Change):
+class AddObserver(Certain):
     """Beside the Create of its meta-session."""
 
     observer_id: str
@@ -64,9 +64,6 @@ class AddObserver(Change):
     @property
     def heads(self) -> Collection[int]:
         return self.regions
-
-    def decide(self, connection: Connection) -> bool:
-        return True
 
     def carry_out(self, connection: Connection, made: Sequence[Head]) -> None:
         row = {

@@ -253,6 +253,15 @@ class Change(ABC):
         """`made` are the heads of the sessions that the same operation creates, in order."""
 
 
+class Certain(Change):
+    """One that stands as soon as its heads do."""
+
+    __slots__ = ()
+
+    def decide(self, connection: Connection) -> bool:
+        return True
+
+
 class Claim(ABC):
     """A row under a unique name, for the first that wants it.
 

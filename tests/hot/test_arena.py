@@ -106,11 +106,11 @@ async def test_running_full_evicts_the_longest_idle_and_frees_their_pages(
             clock.now += 1
             await hot_session(sessions, f"s{number}", 30)
         await background(sessions)
-        names = [name for _, name in sessions._hot]
+        names = [hot.name[1] for hot in sessions.residents]
         assert names == [f"s{number}" for number in range(8 - len(names), 8)]
         assert 1 <= len(names) < 8
-        assert sessions._nbytes <= 200_000
-        held = [hot.session for hot in sessions._hot.values()]
+        assert sessions.residents.nbytes <= 200_000
+        held = [hot.session for hot in sessions.residents]
         assert arena.nbytes == sum(map(counted, held))
         back = await sessions.get((OWNER, "s0"))
         texts = [record.text for record in back.session.memories.records_after(0)]
@@ -120,7 +120,7 @@ async def test_running_full_evicts_the_longest_idle_and_frees_their_pages(
         stored = await store.load(OWNER, "s1")
         assert stored is not None
         assert counted(rebuilt(stored)[0]) > 0
-        assert arena.nbytes == sum(counted(hot.session) for hot in sessions._hot.values())
+        assert arena.nbytes == sum(counted(hot.session) for hot in sessions.residents)
     finally:
         await sessions.close()
         await scans.close()

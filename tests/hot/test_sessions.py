@@ -78,9 +78,9 @@ async def background(sessions: HotSessions) -> None:
 
 def accounted(sessions: HotSessions) -> bool:
     """Whether the bytes counted are those of the live copies."""
-    copies = list(sessions._hot.values())
+    copies = list(sessions.residents)
     counted = [copy.nbytes for copy in copies] == [copy.session.nbytes for copy in copies]
-    return counted and sessions._nbytes == sum(copy.nbytes for copy in copies)
+    return counted and sessions.residents.nbytes == sum(copy.nbytes for copy in copies)
 
 
 async def archived(store: Store, key: int, text: str) -> MemoryRecord:
@@ -285,7 +285,7 @@ async def test_an_eviction_that_cannot_save_lets_go(
             patch.setattr(store, method, fail)
             sessions.sweep()
             await background(sessions)
-        assert not len(sessions)
+        assert not len(sessions.residents)
         assert accounted(sessions)
         assert f"session {hot.key}" in caplog.text
         again = await sessions.get(NAME)
@@ -308,7 +308,7 @@ async def test_sessions_that_grow_past_the_budget_leave_without_the_sweeper(
             await sessions.change(hot, hearing(name * 60_000))
             await background(sessions)
             assert hot.live  # the one in use stays
-        assert sessions._nbytes <= budget
+        assert sessions.residents.nbytes <= budget
         assert accounted(sessions)
         assert (await sessions.get((OWNER, "a"))).session.total_memories == 1
 

@@ -45,12 +45,12 @@ async def means(sessions: HotSessions, *names: str) -> list[Any]:
 async def test_copies_follow_and_others_stay_in_storage(database_url: str) -> None:
     async with opened(database_url) as (store, sessions):
         hot, cold = await add(sessions, "hot"), await add(sessions, "cold")
-        sessions.drop(cold)
+        sessions.residents.drop(cold)
         steering = Steering(sessions, store)
         assert await steering.steer(
             [steered(each) for each in await standing(store, "hot", "cold")]
         )
-        assert len(sessions) == 1
+        assert len(sessions.residents) == 1
         assert hot.live
         assert hot.session.seq == 2
         for mean in await means(sessions, "hot", "cold"):
@@ -64,10 +64,10 @@ async def test_copies_follow_and_others_stay_in_storage(database_url: str) -> No
 async def test_one_that_is_too_late_stops_all(database_url: str) -> None:
     async with opened(database_url) as (store, sessions):
         for name in ("a", "b", "c"):
-            sessions.drop(await add(sessions, name))
+            sessions.residents.drop(await add(sessions, name))
         late = [steered(each) for each in await standing(store, "a", "b", "c")]
         await sessions.change(await sessions.get((OWNER, "b")), hearing("meanwhile"))
-        sessions.drop(await sessions.get((OWNER, "b")))
+        sessions.residents.drop(await sessions.get((OWNER, "b")))
         steering = Steering(sessions, store)
         assert not await steering.steer(late)
         assert [place.seq for place in await standing(store, "a", "b", "c")] == [1, 2, 1]
@@ -95,7 +95,7 @@ async def test_a_copy_loaded_meanwhile_is_not_behind(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with opened(database_url, shared=False) as (store, sessions):
-        sessions.drop(await add(sessions, "s"))
+        sessions.residents.drop(await add(sessions, "s"))
         (place,) = await standing(store, "s")
         together = store.together
 

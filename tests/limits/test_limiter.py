@@ -5,8 +5,8 @@ import pytest
 from semvec.licensing.token import Caller, Tier
 from semvec.limits.bucket import Standing
 from semvec.limits.limiter import Limiter, open_limiter
-from semvec.limits.rate import Rate
 from semvec.limits.shared import PROBE_S
+from semvec.rate import Rate
 from semvec.settings import Settings
 from tests.redis_process import RedisProcess
 from tests.services import HeldClock

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from semvec.limits.bucket import Charge, Limit, Standing
 from semvec.limits.local import LocalBuckets
-from semvec.limits.rate import Rate
+from semvec.rate import Rate
 from tests.services import HeldClock
 
 RATES = st.builds(

@@ -7,8 +7,8 @@ from redis.asyncio import Redis
 
 from semvec.limits.bucket import Charge, Limit
 from semvec.limits.local import LocalBuckets
-from semvec.limits.rate import Rate
 from semvec.limits.shared import PROBE_S, SharedBuckets
+from semvec.rate import Rate
 from tests.redis_process import RedisProcess
 from tests.services import HeldClock
 

@@ -16,7 +16,7 @@ from semvec.licensing.keys import PublicKey
 from semvec.licensing.token import Claims, Tier, sign
 from semvec.licensing.verifier import Verifier
 from semvec.limits.limiter import open_limiter
-from semvec.limits.rate import Rate
+from semvec.rate import Rate
 from semvec.settings import Settings
 from semvec.web.middleware.auth import authenticate
 from semvec.web.middleware.client import locate

@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families as families
 
 from semvec.licensing.keys import PublicKey
 from semvec.licensing.verifier import Verifier
-from semvec.limits.rate import Rate
+from semvec.rate import Rate
 from semvec.service import Service
 from semvec.settings import Settings
 from semvec.web.app import assemble

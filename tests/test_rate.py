@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semvec.limits.rate import Rate
+from semvec.rate import Rate
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,97 @@
+"""The forms that the values of settings have, and how text is read as one."""
+
+import importlib.util
+import re
+from collections.abc import Callable
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field, FiniteFloat
+from pydantic_core import PydanticCustomError
+
+from semvec.addresses import Networks
+from semvec.rate import Rate
+
+ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s]+")
+DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+
+
+def fault(what: str) -> PydanticCustomError:
+    """What is wrong with a setting, in the words that its reader gets."""
+    return PydanticCustomError("setting", "{what}", {"what": what})
+
+
+def _web_address(text: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/]+\S*", text):
+        raise fault("must be an http:// or https:// address")
+    return text
+
+
+def _embedder(text: str) -> str:
+    if text in ("local", "none"):
+        return text
+    if not text.startswith(("http://", "https://")):
+        raise fault("must be local, none, or an http(s):// address")
+    return _web_address(text)
+
+
+def _device(text: str) -> str:
+    if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", text):
+        raise fault("must be auto, cpu, cuda or cuda:N")
+    return text
+
+
+def _database(url: str) -> str:
+    scheme, separator, place = url.partition("://")
+    dialect = scheme.split("+")[0]
+    if not separator or dialect not in ("sqlite", "postgresql"):
+        raise fault("must start with sqlite:// or postgresql://")
+    if dialect == "postgresql" and not place.partition("?")[0].strip("/"):
+        raise fault("must name a host and a database: postgresql://USER:PASSWORD@HOST/NAME")
+    if dialect == "postgresql" and importlib.util.find_spec("asyncpg") is None:
+        raise fault("PostgreSQL needs asyncpg: pip install 'semvec[postgres]'")
+    return url
+
+
+def _redis(url: str) -> str:
+    if not re.fullmatch(r"(redis|valkey)s?://\S+", url):
+        raise fault("must be a redis:// or valkey:// address")
+    if importlib.util.find_spec("redis") is None:
+        raise fault("shared limits need redis: pip install 'semvec[redis]'")
+    return url
+
+
+def _read_by(parse: Callable[[str], object]) -> BeforeValidator:
+    """Text goes through `parse`, whose ValueError says what is wrong with it."""
+
+    def read(value: object) -> object:
+        try:
+            return parse(value) if isinstance(value, str) else value
+        except ValueError as error:
+            raise fault(str(error)) from None
+
+    return BeforeValidator(read)
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    return tuple(_origin(part.strip()) for part in text.split(","))
+
+
+def _origin(text: str) -> str:
+    """As browsers send it: in lower case, without the port that goes without saying."""
+    origin = text.lower().removesuffix("/")
+    if origin != "*" and not ORIGIN.fullmatch(origin):
+        raise ValueError("must be origins such as https://app.example, or *")
+    return origin.removesuffix(DEFAULT_PORTS.get(origin.partition(":")[0], ""))
+
+
+Text = Annotated[str, Field(min_length=1)]
+Count = Annotated[int, Field(ge=1)]
+Seconds = Annotated[FiniteFloat, Field(gt=0)]
+DatabaseAddress = Annotated[Text, AfterValidator(_database)]
+Device = Annotated[str, AfterValidator(_device)]
+Embedder = Annotated[str, AfterValidator(_embedder)]
+Origins = Annotated[tuple[str, ...], _read_by(_origins)]
+ProxyNetworks = Annotated[Networks, _read_by(Networks.parse)]
+RateOrNone = Annotated[Rate | None, _read_by(Rate.parse)]
+RedisAddress = Annotated[str, AfterValidator(_redis)]
+WebAddress = Annotated[str, AfterValidator(_web_address)]
