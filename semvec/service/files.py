@@ -39,10 +39,11 @@ class Files:
             if self._open.total() >= MOST or self._open[owner] >= MOST_OF_ONE:
                 raise Unavailable("too many imports and exports are under way", AGAIN_S)
             self._open[owner] += 1
+        opening = asyncio.ensure_future(asyncio.to_thread(Counted, self, owner))
         try:
-            return await asyncio.to_thread(Counted, self, owner)
-        except BaseException:
-            self.leave(owner)
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_close)  # the thread goes on
             raise
 
     def leave(self, owner: str) -> None:
@@ -53,7 +54,11 @@ class Files:
 
 class Counted(BufferedRandom):
     def __init__(self, files: Files, owner: str) -> None:
-        super().__init__(TemporaryFile(buffering=0))  # noqa: SIM115
+        try:
+            super().__init__(TemporaryFile(buffering=0))  # noqa: SIM115
+        except BaseException:
+            files.leave(owner)
+            raise
         self._files, self._owner = files, owner
 
     def close(self) -> None:
@@ -61,3 +66,8 @@ class Counted(BufferedRandom):
         if not self.closed:
             super().close()
             self._files.leave(self._owner)
+
+
+def _close(opening: asyncio.Future[Counted]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()

@@ -1,6 +1,7 @@
 """Imports and exports under way take so much room, and not more."""
 
 import asyncio
+from typing import BinaryIO
 
 import pytest
 
@@ -32,4 +33,24 @@ async def test_all_together_have_no_more_than_there_is_room_for() -> None:
     taken.append(await files.open("one more"))
     for file in taken:
         await asyncio.to_thread(file.write, b"x")
+        await asyncio.to_thread(file.close)
+
+
+async def test_an_opening_that_is_cancelled_gives_its_place_back_once() -> None:
+    files = Files()
+    opening = asyncio.create_task(files.open("ada"))
+    await asyncio.sleep(0)
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    taken: list[BinaryIO] = []
+    async with asyncio.timeout(10):
+        while len(taken) < MOST_OF_ONE:
+            try:
+                taken.append(await files.open("ada"))
+            except Unavailable:
+                await asyncio.sleep(0.01)
+    with pytest.raises(Unavailable):
+        await files.open("ada")
+    for file in taken:
         await asyncio.to_thread(file.close)
