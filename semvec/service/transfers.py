@@ -95,7 +95,7 @@ class Transfers:
             log.warning("imports that were given up stay for now: %s", error)
 
     async def _replace(self, hot: Hot, pages: Iterator[Rows], session: Session) -> None:
-        content = await self._store.begin_import(self._clock())
+        content = await self._begin()
         try:
             while (rows := await self._aside.run(next, pages, None)) is not None:
                 if not await self._store.stage(content, self._clock(), rows):
@@ -115,9 +115,21 @@ class Transfers:
                 ),
             )
         except BaseException:
-            with suppress(SemvecError):  # the sweep tries again
-                await self._store.discard(content)
+            await self._give_up(content)
             raise
+
+    async def _begin(self) -> int:
+        beginning = asyncio.ensure_future(self._store.begin_import(self._clock()))
+        try:
+            return await asyncio.shield(beginning)
+        except asyncio.CancelledError:
+            with suppress(SemvecError):
+                await self._give_up(await beginning)
+            raise
+
+    async def _give_up(self, content: int) -> None:
+        with suppress(SemvecError):  # the sweep tries again
+            await self._store.discard(content)
 
 
 def begin(file: BinaryIO, session_id: str, stored: Stored) -> DocumentWriter:
