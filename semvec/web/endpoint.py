@@ -38,7 +38,7 @@ from semvec.web.reply import (
     page_response,
     rendered_response,
 )
-from semvec.web.schemas.fields import Query
+from semvec.web.schemas.fields import Parts
 from semvec.web.stream import Stream, stream_response
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
@@ -231,7 +231,7 @@ def endpoint(
             upload=upload,
             limit=limit,
             query=kinds.get("query"),
-            parts=create_model("Parts", __base__=Query, **parts) if parts else None,
+            parts=create_model("Parts", __base__=Parts, **parts) if parts else None,
             reply=reply,
             paged=paged,
             changes=method != "GET" if changes is None else changes,

@@ -66,12 +66,17 @@ Embedding = Annotated[
 """A vector; one bad number is told, not every one. Its length is its session's to judge."""
 
 
-class Query(BaseModel):
+class Parts(BaseModel):
+    """Base of the parts of a path. They are made from parameters and have no source: looking for
+    docstrings there would search every module that is loaded."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+
+class Query(Parts):
     """Base of query strings."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="ignore", allow_inf_nan=False, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
 
 class Body(BaseModel):
