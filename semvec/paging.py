@@ -1,6 +1,7 @@
 """One page of a list and the way on."""
 
 import base64
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -8,6 +9,7 @@ from typing import Generic, TypeVar
 from semvec.errors import Malformed
 
 Item = TypeVar("Item")
+Row = TypeVar("Row")
 LARGEST = 2**63 - 1
 """What a database takes for an integer."""
 
@@ -28,6 +30,18 @@ class Excerpt(Generic[Item]):
     body: Item
     next_cursor: str | None
     total: int
+
+
+def page_of(
+    rows: Sequence[Row],
+    limit: int,
+    item: Callable[[Row], Item],
+    place: Callable[[Row], int],
+    total: int,
+) -> Page[Item]:
+    """Of rows in the order of their places, of which one more was read than a page holds."""
+    following = cursor_of(place(rows[limit - 1])) if len(rows) > limit else None
+    return Page([item(row) for row in rows[:limit]], following, total)
 
 
 def cursor_of(position: int) -> str:

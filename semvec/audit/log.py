@@ -4,13 +4,14 @@ import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import orjson
 
 from semvec.audit.verify import ELSEWHERE, Inspection, Report, named_by
 from semvec.clock import Clock
-from semvec.paging import Page, cursor_of, position_of
+from semvec.paging import Page, page_of, position_of
 from semvec.store import Entry, Filter, Link, Recorded, Store
 
 
@@ -73,9 +74,8 @@ class AuditLog:
         before = position_of(cursor) if cursor is not None else None
         wanted = Filter(subject, action, resource, since, until)
         rows = await self._store.entries(wanted, limit=limit + 1, before=before)
-        following = cursor_of(rows[limit - 1].id) if len(rows) > limit else None
         total = await self._store.count_entries(wanted)
-        return Page([event_of(row) for row in rows[:limit]], following, total)
+        return page_of(rows, limit, event_of, attrgetter("id"), total)
 
     async def verify(self, ends: Iterable[Link] = ()) -> Report:
         """Whether all rows are as they were written, among them those in `ends`."""

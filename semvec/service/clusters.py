@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from operator import attrgetter
 from typing import get_args
 
 from semvec import answers
@@ -11,7 +12,7 @@ from semvec.groups.cluster import Mode
 from semvec.hot import HotSessions, session_not_found
 from semvec.hot.steering import Steering
 from semvec.intake import Intake, NewSession
-from semvec.paging import Page, cursor_of, position_of
+from semvec.paging import Page, page_of, position_of
 from semvec.service.gathering import Gathering
 from semvec.service.moving import Moving
 from semvec.service.realigning import Realigning
@@ -75,9 +76,8 @@ class Clusters:
         """The owner's clusters, newest first."""
         before = position_of(cursor) if cursor is not None else None
         rows = await self._store.look(page_of_clusters, owner, limit + 1, before)
-        items = [answers.ClusterItem(row.cluster_id, row.name, row.members) for row in rows[:limit]]
-        following = cursor_of(rows[limit - 1].key) if len(rows) > limit else None
-        return Page(items, following, await self._store.look(count_clusters, owner))
+        total = await self._store.look(count_clusters, owner)
+        return page_of(rows, limit, cluster_item, attrgetter("key"), total)
 
     async def state(self, owner: str, cluster_id: str) -> answers.ClusterState:
         found = await self._cluster(owner, cluster_id)
@@ -180,6 +180,10 @@ class Clusters:
                 f"{found.cluster_id!r} of {found.dimension}"
             )
         return head
+
+
+def cluster_item(row: ClusterRow) -> answers.ClusterItem:
+    return answers.ClusterItem(row.cluster_id, row.name, row.members)
 
 
 def cluster_not_found(cluster_id: str) -> NotFound:

@@ -1,6 +1,7 @@
 """The observer of a licence subject: what it looks at, and what it has reported."""
 
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import cast
 
 from semvec import answers
@@ -9,7 +10,7 @@ from semvec.errors import Conflict, NotFound, Unavailable
 from semvec.groups.observer import AnomalyType
 from semvec.hot import HotSessions
 from semvec.intake import Intake, NewSession
-from semvec.paging import LARGEST, Page, cursor_of, position_of
+from semvec.paging import LARGEST, Page, page_of, position_of
 from semvec.service.feeds import Bells, Feed
 from semvec.service.sampling import observer_not_found
 from semvec.session.events import Created, Profile
@@ -88,8 +89,7 @@ class Observer:
         found = await self._observer(owner)
         before = position_of(cursor) if cursor is not None else LARGEST
         rows = await self._store.look(anomalies_before, found.key, limit + 1, before)
-        following = cursor_of(rows[limit - 1].number) if len(rows) > limit else None
-        return Page([anomaly(row) for row in rows[:limit]], following, found.anomalies)
+        return page_of(rows, limit, anomaly, attrgetter("number"), found.anomalies)
 
     async def clear(self, owner: str) -> answers.Cleared:
         """Empty the log; what stands is not reported again."""

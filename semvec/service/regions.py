@@ -1,6 +1,8 @@
 """Regions: clusters that realign together once enough of them have drifted."""
 
 from collections.abc import Callable
+from functools import partial
+from operator import attrgetter
 
 from semvec import answers
 from semvec.clock import Clock
@@ -8,7 +10,7 @@ from semvec.errors import Conflict, NotFound
 from semvec.groups.region import Vote, voters
 from semvec.hot import HotSessions
 from semvec.intake import Intake, NewSession
-from semvec.paging import Page, cursor_of, position_of
+from semvec.paging import Page, page_of, position_of
 from semvec.service.clusters import ATTEMPTS, changing, cluster_not_found, taken
 from semvec.service.feeds import Bells, Feed
 from semvec.service.realigning import Realigning
@@ -80,9 +82,8 @@ class Regions:
         """The owner's regions, newest first."""
         before = position_of(cursor) if cursor is not None else None
         rows = await self._store.look(page_of_regions, owner, limit + 1, before)
-        items = [answers.RegionItem(row.region_id, row.name, row.clusters) for row in rows[:limit]]
-        following = cursor_of(rows[limit - 1].key) if len(rows) > limit else None
-        return Page(items, following, await self._store.look(count_regions, owner))
+        total = await self._store.look(count_regions, owner)
+        return page_of(rows, limit, region_item, attrgetter("key"), total)
 
     async def state(self, owner: str, region_id: str) -> answers.RegionState:
         found = await self._region(owner, region_id)
@@ -146,9 +147,9 @@ class Regions:
         found = await self._region(owner, region_id)
         before = position_of(cursor) if cursor is not None else None
         rows = await self._store.look(events_before, found.key, limit + 1, before)
-        items = [drift_event(region_id, row) for row in rows[:limit]]
-        following = cursor_of(rows[limit - 1].number) if len(rows) > limit else None
-        return Page(items, following, await self._store.look(count_events, found.key))
+        total = await self._store.look(count_events, found.key)
+        item = partial(drift_event, region_id)
+        return page_of(rows, limit, item, attrgetter("number"), total)
 
     async def follow(
         self, owner: str, region_id: str, after: int | None
@@ -179,6 +180,10 @@ class Regions:
         if held is None:
             raise cluster_not_found(cluster_id)
         return found, held
+
+
+def region_item(row: RegionRow) -> answers.RegionItem:
+    return answers.RegionItem(row.region_id, row.name, row.clusters)
 
 
 def drift_event(region_id: str, row: DriftEventRow) -> answers.DriftEvent:

@@ -2,15 +2,16 @@
 
 import contextlib
 from collections.abc import Callable
+from operator import attrgetter
 
 from semvec import answers
 from semvec.clock import Clock
 from semvec.errors import Conflict, NotFound, Unavailable
 from semvec.hot import Hot, HotSessions
 from semvec.intake import Intake, NewSession
-from semvec.paging import Page, cursor_of, position_of
+from semvec.paging import Page, page_of, position_of
 from semvec.session.events import Created, Profile
-from semvec.store import Store
+from semvec.store import Head, Store
 
 
 class Sessions:
@@ -54,19 +55,18 @@ class Sessions:
         """The owner's sessions, newest first."""
         before = position_of(cursor) if cursor is not None else None
         heads = await self._store.heads(owner, limit=limit + 1, before=before)
-        items = [
-            answers.SessionItem(
-                session_id=head.session_id,
-                created_at=head.created_at,
-                last_used_at=head.last_used_at,
-                interaction_count=head.interaction_count,
-                total_memories=head.total_memories,
-                resident=self._hot.residents.has((owner, head.session_id), head.key),
-            )
-            for head in heads[:limit]
-        ]
-        following = cursor_of(heads[limit - 1].key) if len(heads) > limit else None
-        return Page(items, following, await self._store.count(owner))
+        total = await self._store.count(owner)
+        return page_of(heads, limit, self._item, attrgetter("key"), total)
+
+    def _item(self, head: Head) -> answers.SessionItem:
+        return answers.SessionItem(
+            session_id=head.session_id,
+            created_at=head.created_at,
+            last_used_at=head.last_used_at,
+            interaction_count=head.interaction_count,
+            total_memories=head.total_memories,
+            resident=self._hot.residents.has((head.owner, head.session_id), head.key),
+        )
 
     async def metrics(self, owner: str, session_id: str) -> answers.Metrics:
         session = (await self._hot.get((owner, session_id))).session
