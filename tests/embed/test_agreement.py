@@ -6,7 +6,7 @@ import pytest
 from semvec.embed.packaged import DIRECTORY, SHA256
 from semvec.embed.target import Target
 from semvec.kernels.device import Device
-from tests.embed.devices import card, emulated
+from tests.devices import card, emulated
 
 
 @pytest.fixture(params=["emulated", "cupy"])

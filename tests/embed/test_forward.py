@@ -14,7 +14,7 @@ from semvec.kernels.device import Device
 from semvec.kernels.rows import quantise
 from semvec.tokens import kept_of, pooled, projected
 from semvec.vectors import Vector
-from tests.embed.devices import card, emulated
+from tests.devices import card, emulated
 from tests.embed.drawn import CONFIG, random_tensors
 from tests.embed.exact import Exact, unit
 

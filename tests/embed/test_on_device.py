@@ -19,7 +19,7 @@ from semvec.errors import Unavailable
 from semvec.kernels.device import Device
 from semvec.kernels.protocol import Array
 from semvec.vectors import Vector
-from tests.embed.devices import emulated
+from tests.devices import emulated
 from tests.embed.models import write_model
 
 SMALL = Target(emulated, 64)

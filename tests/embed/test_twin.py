@@ -9,7 +9,7 @@ import pytest
 from semvec.embed.packed import Packed
 from semvec.kernels.device import THREADS, WARP, Device
 from semvec.kernels.protocol import Host
-from tests.embed.devices import card, emulated
+from tests.devices import card, emulated
 from tests.embed.twin import Twin
 
 EPSILON = np.float32(1e-12)

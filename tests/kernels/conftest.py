@@ -1,33 +1,26 @@
 """Every operation is tested on NumPy, on the CUDA sources run by the CPU, and on a card."""
 
 from functools import cache
-from shutil import which
 
 import pytest
 
 from semvec.kernels import numpy_
 from semvec.kernels.protocol import Kernels
+from tests import devices
 from tests.kernels.emulated import EmulatedKernels
 
 
 @cache
 def emulated() -> Kernels:
-    if which("g++") is None:
-        pytest.skip("no g++ to run CUDA sources on the CPU with")
-    return EmulatedKernels()
+    return EmulatedKernels(devices.emulated())
 
 
 @cache
 def on_card() -> Kernels:
-    cupy = pytest.importorskip("cupy", reason="CuPy is not installed")
-    try:
-        if not cupy.cuda.runtime.getDeviceCount():
-            pytest.skip("no CUDA device")
-    except cupy.cuda.runtime.CUDARuntimeError as error:
-        pytest.skip(f"no CUDA device: {error}")
-    from semvec.kernels.cupy_ import Card, CupyKernels
+    card = devices.card()
+    from semvec.kernels.cupy_ import CupyKernels
 
-    return CupyKernels(Card())
+    return CupyKernels(card)
 
 
 @pytest.fixture(scope="session", params=["numpy", "emulated", "cupy"])

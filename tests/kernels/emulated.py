@@ -20,8 +20,7 @@ SHARED_LIMIT, BLOCK_MEMORY = SLOT_BYTES + STAGE_BYTES, 16 * 5120
 
 
 class EmulatedKernels(Ragged, Grouped):
-    def __init__(self) -> None:
-        super().__init__(Emulated())
+    """All operations, over the device below."""
 
 
 class Emulated:

@@ -8,12 +8,12 @@ import pytest
 
 from semvec.kernels.device import OutOfMemory
 from semvec.kernels.opening import open_device
-from tests.kernels.conftest import on_card
+from tests import devices
 
 
 @pytest.fixture
 def card() -> Any:
-    return on_card()._device  # type: ignore[attr-defined]
+    return devices.card()
 
 
 def test_cupy_opens_the_card_and_names_it(card: Any, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,12 +1,16 @@
-"""Devices to encode on: the CUDA sources run by the CPU, and a card."""
+"""Devices: the CUDA sources run by the CPU, and a card."""
 
 from functools import cache
 from shutil import which
+from typing import TYPE_CHECKING
 
 import pytest
 
 from semvec.kernels.device import Device
 from tests.kernels.emulated import Emulated
+
+if TYPE_CHECKING:
+    from semvec.kernels.cupy_ import Card
 
 
 @cache
@@ -17,7 +21,7 @@ def emulated() -> Device:
 
 
 @cache
-def card() -> Device:
+def card() -> "Card":
     cupy = pytest.importorskip("cupy", reason="CuPy is not installed")
     try:
         if not cupy.cuda.runtime.getDeviceCount():
