@@ -132,9 +132,8 @@ def workloads(token: str) -> dict[str, list[list[bytes]]]:
 
 
 def spent(server: Server) -> float:
-    """Microseconds of CPU that the process' threads have taken."""
-    tasks = Path(f"/proc/{server.pid}/task").iterdir()
-    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e3
+    """Microseconds of CPU that the process has taken, threads that have ended included."""
+    return time.clock_gettime(~server.pid << 3 | 2) * 1e6  # what clock_getcpuclockid(3) makes of it
 
 
 async def ask(connections: Sequence[Connection], shares: list[list[bytes]], each: int) -> None:
