@@ -1,20 +1,24 @@
 """What the edge costs: CPU a request of the server's process, with it and without it.
 
-    python -m bench.edge [--rounds 60] [--requests 400] [--json FILE]
+    python -m bench.edge [--rounds 400] [--requests 80] [--json FILE]
 
 The edge is what stands before the handlers: request ids, metrics, a line of the log for each
 request, errors, clients behind proxies, limits with their headers, tokens, deadlines. The bare
-server is the same application on plain aiohttp with none of it but the name of a caller. Both run
-at the same time and are asked for the same in turns, in many short rounds. A cost is the lowest
-decile of the rounds, in which the rest of the machine was least in the way; the medians stand
-beside it. At most 25 microseconds are promised.
+application is the same one on plain aiohttp with none of it but the name of a caller. One process
+serves both over the same sessions, since two processes differ by more than is measured here; they
+are asked for the same in turns, in many short rounds. A cost is the difference of the lowest
+deciles, in which the rest of the machine was least in the way; the median of the differences of
+neighbouring rounds stands beside it. At most 25 microseconds are promised.
 """
 
 import argparse
 import asyncio
 import contextlib
+import functools
+import os
 import random
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -27,14 +31,24 @@ import uvloop
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from bench.http import DIMENSION, Server, vector
+from bench.http import DIMENSION, vector
 from bench.load import Connection, request
 from bench.text import text
 from semvec.licensing.keys import private_key, write_key_pair
 from semvec.licensing.token import Caller, Claims, sign
+from semvec.licensing.verifier import open_verifier
+from semvec.machine import keep_freed_memory
+from semvec.service import open_service
 from semvec.settings import load_settings
-from semvec.web import create_app
-from semvec.web.keys import CALLER, CLIENT, REQUEST_ID
+from semvec.telemetry.lines import as_json
+from semvec.telemetry.opening import open_telemetry
+from semvec.telemetry.outbox import Outbox
+from semvec.web.app import assemble
+from semvec.web.connection import Connection as Guarded
+from semvec.web.crowd import Crowd
+from semvec.web.keys import CONTEXT, RequestContext
+from semvec.web.middleware.places import Places
+from semvec.web.serve import log_to
 
 CLIENTS = 8
 MEMORIES = 100
@@ -45,43 +59,84 @@ NEVER_FULL = "100000/1000000"
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Microseconds of CPU a request: the lowest decile of the rounds, and their median."""
+    """Microseconds of CPU a request: the lowest decile of the rounds, and medians."""
 
     name: str
     bare: float
     whole: float
     bare_median: float
     whole_median: float
+    paired_median: float
 
     @property
     def edge(self) -> float:
         return self.whole - self.bare
 
 
-def serve_bare() -> None:
+def bared(app: web.Application, places: Places) -> web.Application:
+    """The application without its edge; whoever asks is the caller that the token names."""
+    caller = Caller(SUBJECT, "pro")
+
     @web.middleware
     async def named(request: web.Request, handler: Handler) -> web.StreamResponse:
-        request[CALLER] = Caller(SUBJECT, "pro")
-        request[CLIENT], request[REQUEST_ID] = "127.0.0.1", "bench"
+        place = places.of(request)
+        request[CONTEXT] = RequestContext(
+            "bench", place.method, place.endpoint, "127.0.0.1", place=place, caller=caller
+        )
         return await handler(request)
 
-    async def main() -> None:
-        app = create_app(load_settings())
-        app.middlewares[:] = [named]
-        app.on_response_prepare.clear()
-        runner = web.AppRunner(app, access_log=None)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        print(f"http://127.0.0.1:{runner.addresses[0][1]}", flush=True)
-        await asyncio.Event().wait()
+    app.middlewares[:] = [named]
+    app.cleanup_ctx.clear()
+    app.on_shutdown.clear()
+    return app
 
-    with contextlib.suppress(KeyboardInterrupt):
-        uvloop.run(main())
+
+async def serve() -> None:
+    loop = asyncio.get_running_loop()
+    settings, outbox = load_settings(), Outbox(sys.stderr, as_json)
+    log_to(outbox, settings.log_level)
+    telemetry, unheard = open_telemetry(settings, outbox=outbox), open_telemetry(settings)
+    service = open_service(settings, telemetry.metrics, telemetry.span)
+    verifier = open_verifier(settings, revoked=service.revoked)
+    whole = web.AppRunner(assemble(settings, service, verifier, telemetry))
+    bare = web.AppRunner(
+        bared(assemble(settings, service, verifier, unheard), Places(unheard)), access_log=None
+    )
+    await whole.setup()
+    await bare.setup()
+    await web.TCPSite(bare, "127.0.0.1", 0).start()
+    assert whole.server
+    connection = functools.partial(
+        Guarded,
+        whole.server,
+        loop=loop,
+        deadline_s=settings.request_deadline_s,
+        crowd=Crowd(settings.max_connections_per_ip),
+    )
+    guarded = await loop.create_server(connection, "127.0.0.1", 0)
+    print(bare.addresses[0][1], guarded.sockets[0].getsockname()[1], flush=True)
+    try:
+        await asyncio.Event().wait()
+    finally:
+        await bare.cleanup()
+        await whole.cleanup()
+
+
+@dataclass(frozen=True, slots=True)
+class Both:
+    """A process that serves the bare application and the whole one, and a token for it."""
+
+    pid: int
+    ports: Sequence[int]
+    token: str
+
+    def spent(self) -> float:
+        """Microseconds of CPU that the process has taken, threads that have ended included."""
+        return time.clock_gettime(~self.pid << 3 | 2) * 1e6  # clock_getcpuclockid(3)
 
 
 @contextlib.contextmanager
-def both(folder: Path) -> Iterator[tuple[list[Server], str]]:
-    """The bare server and the whole one, and a token."""
+def both(folder: Path) -> Iterator[Both]:
     private, public = write_key_pair(folder / "keys")
     now = int(time.time())
     claims = Claims(sub=SUBJECT, tier="pro", iat=now, exp=now + 3600, jti="bench")
@@ -90,20 +145,23 @@ def both(folder: Path) -> Iterator[tuple[list[Server], str]]:
         "SEMVEC_LICENSE_PUBLIC_KEY": str(public),
         "SEMVEC_LIMIT_IP": NEVER_FULL,
         "SEMVEC_LIMIT_PRO": NEVER_FULL,
-        "SEMVEC_LOG_FORMAT": "json",
+        "DATABASE_URL": f"sqlite:///{folder}/bench.db",
     }
-    commands = {
-        "bare": [sys.executable, "-m", "bench.edge", "--bare"],
-        "whole": [sys.executable, "-m", "semvec", "serve", "--host", "127.0.0.1", "--port", "0"],
-    }
-    with contextlib.ExitStack() as stack:
-        servers = []
-        for name, command in commands.items():
-            log = stack.enter_context((folder / f"{name}.log").open("w"))
-            url = f"sqlite:///{folder}/{name}.db"
-            servers.append(Server(command, log, DATABASE_URL=url, **environment))
-            stack.callback(servers[-1].stop)
-        yield servers, sign(claims, private_key(private))
+    with (folder / "log").open("w") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "bench.edge", "--serve"],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            env=os.environ | environment,
+        )
+        try:
+            assert server.stdout
+            ports = [int(port) for port in server.stdout.readline().split()]
+            yield Both(server.pid, ports, sign(claims, private_key(private)))
+        finally:
+            server.terminate()
+            server.wait()
 
 
 def workloads(token: str) -> dict[str, list[list[bytes]]]:
@@ -131,11 +189,6 @@ def workloads(token: str) -> dict[str, list[list[bytes]]]:
     }
 
 
-def spent(server: Server) -> float:
-    """Microseconds of CPU that the process has taken, threads that have ended included."""
-    return time.clock_gettime(~server.pid << 3 | 2) * 1e6  # what clock_getcpuclockid(3) makes of it
-
-
 async def ask(connections: Sequence[Connection], shares: list[list[bytes]], each: int) -> None:
     async def client(connection: Connection, mine: Sequence[bytes]) -> None:
         for number in range(each):
@@ -144,21 +197,19 @@ async def ask(connections: Sequence[Connection], shares: list[list[bytes]], each
     await asyncio.gather(*map(client, connections, shares))
 
 
-async def compare(servers: Sequence[Server], token: str, rounds: int, requests: int) -> list[Cost]:
-    plan = workloads(token)
-    connections = [[await Connection.open(each.port) for _ in range(CLIENTS)] for each in servers]
-    for mine in connections:
-        await ask(mine, plan["fill"], MEMORIES + 1)
-    del plan["fill"]
+async def compare(server: Both, rounds: int, requests: int) -> list[Cost]:
+    plan = workloads(server.token)
+    connections = [[await Connection.open(port) for _ in range(CLIENTS)] for port in server.ports]
+    await ask(connections[0], plan.pop("fill"), MEMORIES + 1)
     costs = []
     for name, shares in plan.items():
         figures: list[tuple[float, float]] = []
         for turn in range(rounds + 1):
             took = [0.0, 0.0]
             for which in (0, 1) if turn % 2 else (1, 0):
-                before = spent(servers[which])
+                before = server.spent()
                 await ask(connections[which], shares, requests // CLIENTS)
-                took[which] = (spent(servers[which]) - before) / (requests // CLIENTS * CLIENTS)
+                took[which] = (server.spent() - before) / (requests // CLIENTS * CLIENTS)
             figures.append((took[0], took[1]))
         costs.append(_cost(name, figures[1:]))  # the first round warms up
         print(line(costs[-1]), flush=True)
@@ -167,28 +218,32 @@ async def compare(servers: Sequence[Server], token: str, rounds: int, requests: 
 
 def _cost(name: str, figures: Sequence[tuple[float, float]]) -> Cost:
     bare, whole = (statistics.quantiles(column, n=10) for column in zip(*figures, strict=True))
-    return Cost(name, bare[0], whole[0], bare[4], whole[4])
+    paired = statistics.median(whole - bare for bare, whole in figures)
+    return Cost(name, bare[0], whole[0], bare[4], whole[4], paired)
 
 
 def line(cost: Cost) -> str:
     return (
         f"{cost.name:<26} bare {cost.bare:6.1f} us  whole {cost.whole:6.1f} us  edge "
-        f"{cost.edge:5.1f} us  (medians {cost.bare_median:.1f} and {cost.whole_median:.1f})"
+        f"{cost.edge:5.1f} us  (medians {cost.bare_median:.1f} and {cost.whole_median:.1f}, "
+        f"of the differences {cost.paired_median:.1f})"
     )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=60)
-    parser.add_argument("--requests", type=int, default=400)
+    parser.add_argument("--rounds", type=int, default=400)
+    parser.add_argument("--requests", type=int, default=80)
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--bare", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
-    if args.bare:
-        serve_bare()
+    if args.serve:
+        keep_freed_memory()
+        with contextlib.suppress(KeyboardInterrupt):
+            uvloop.run(serve())
         return
-    with tempfile.TemporaryDirectory() as folder, both(Path(folder)) as (servers, token):
-        costs = asyncio.run(compare(servers, token, args.rounds, args.requests))
+    with tempfile.TemporaryDirectory() as folder, both(Path(folder)) as server:
+        costs = asyncio.run(compare(server, args.rounds, args.requests))
     if args.json:
         rows = [{**asdict(cost), "edge": cost.edge} for cost in costs]
         args.json.write_bytes(orjson.dumps(rows, option=orjson.OPT_INDENT_2))

@@ -6,7 +6,8 @@ is the generic cell rate algorithm of ITU-T I.371, which is a token bucket witho
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from semvec.rate import Rate
 
@@ -16,7 +17,7 @@ SECOND = 1_000_000
 @dataclass(frozen=True, slots=True, eq=False)
 class Limit:
     """`interval` is what one token owes, `depth` what a bucket may owe, `window_s` the seconds in
-    which an empty bucket fills; `of` is what it counts."""
+    which an empty bucket fills; `of` is what it counts. `policy` and `burst` are for headers."""
 
     name: str
     of: str
@@ -24,44 +25,36 @@ class Limit:
     interval: int
     depth: int
     window_s: int
+    policy: str
+    burst: str
 
     @classmethod
     def make(cls, name: str, of: str, rate: Rate) -> "Limit":
         interval = round(SECOND / rate.per_second)
         depth = interval * rate.burst
-        return cls(name, of, rate, interval, depth, _seconds(depth))
+        window_s = -(-depth // SECOND)
+        policy = f'"{name}";q={rate.burst};w={window_s}'
+        return cls(name, of, rate, interval, depth, window_s, policy, str(rate.burst))
 
 
-class Charge(NamedTuple):
-    """One token of the bucket that `limit` holds for `key`."""
-
-    limit: Limit
-    key: str
+Charge = tuple[Limit, str]
+"""One token of the bucket that a limit holds for a key."""
 
 
-class Standing(NamedTuple):
-    """A bucket after a charge, which was taken if `allowed`."""
+class Standing(Struct, frozen=True, gc=False):
+    """A bucket after a charge, which was taken if `allowed`: `remaining` tokens are there; `wait_s`
+    seconds, rounded up, until there is one more than now, `reset_s` until it is full."""
 
     limit: Limit
     owed: int
     allowed: bool
+    remaining: int
+    wait_s: int
+    reset_s: int
 
-    @property
-    def remaining(self) -> int:
-        """Tokens that are there."""
-        return (self.limit.depth - self.owed) // self.limit.interval
-
-    @property
-    def wait_s(self) -> int:
-        """Seconds, rounded up, until there is one more token than now."""
-        wait = self.owed + (self.remaining + 1) * self.limit.interval - self.limit.depth
-        return _seconds(wait)
-
-    @property
-    def reset_s(self) -> int:
-        """Seconds, rounded up, until the bucket is full."""
-        return _seconds(self.owed)
-
-
-def _seconds(microseconds: int) -> int:
-    return -(-microseconds // SECOND)
+    @classmethod
+    def make(cls, limit: Limit, owed: int, allowed: bool) -> "Standing":
+        """Where the bucket owes so many microseconds."""
+        remaining = (limit.depth - owed) // limit.interval
+        wait = owed + (remaining + 1) * limit.interval - limit.depth
+        return cls(limit, owed, allowed, remaining, -(-wait // SECOND), -(-owed // SECOND))

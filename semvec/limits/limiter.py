@@ -4,7 +4,6 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from semvec.clock import Clock
@@ -16,9 +15,6 @@ from semvec.settings import Settings
 
 if TYPE_CHECKING:
     from semvec.limits.shared import SharedBuckets
-
-
-REMAINING = attrgetter("remaining")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,46 +47,52 @@ class Limiter:
 
     async def count_request(self, client: str, caller: Caller | None) -> Standing | None:
         """One request from the address `client`; the bucket that refused or has the least left."""
-        charges = self._of_address(client)
+        charges = []
+        if (address := self._limits.address) is not None:
+            charges.append((address, client))
         if caller is not None and (licence := self._limits.tiers[caller.tier]) is not None:
-            charges.append(Charge(licence, caller.subject))
+            charges.append((licence, caller.subject))
+        if self._shared is None:
+            return self._noted(self._local.take(charges))
         return await self._take(charges)
 
     async def count_refused_login(self, client: str) -> Standing | None:
         """As `count_request`, of a request whose token is missing or was refused."""
-        charges = self._of_address(client)
-        if self._limits.logins is not None:
-            charges.append(Charge(self._limits.logins, client))
+        limits = (self._limits.address, self._limits.logins)
+        charges = [(limit, client) for limit in limits if limit is not None]
         return await self._take(charges)
 
     def may_log_in(self, client: str) -> bool:
         """Whether a refused login of the address would not be one too many; counts nothing."""
         logins = self._limits.logins
-        return logins is None or self._local.has_room(Charge(logins, client))
+        return logins is None or self._local.has_room(logins, client)
 
     async def close(self) -> None:
         if self._shared is not None:
             await self._shared.close()
 
-    def _of_address(self, client: str) -> list[Charge]:
-        address = self._limits.address
-        return [] if address is None else [Charge(address, client)]
-
     async def _take(self, charges: Sequence[Charge]) -> Standing | None:
-        if not charges:
-            return None
-        if self._shared is None:
-            standings = self._local.take(charges)
-        elif (judged := await self._shared.take(charges)) is not None:
-            standings = judged
-            self._local.copy(charges, standings)
-        else:
-            standings = self._local.take(charges)
-        last = standings[-1]
-        if not last.allowed:
-            self.refused[last.limit.name] += 1
-            return last
-        return min(standings, key=REMAINING) if len(standings) > 1 else last
+        owed = None
+        if self._shared is not None and charges:
+            owed = await self._shared.take(charges)
+        if owed is None:
+            return self._noted(self._local.take(charges))
+        self._local.copy(charges, owed)
+        return self._noted(nearest(charges, owed))
+
+    def _noted(self, standing: Standing | None) -> Standing | None:
+        if standing is not None and not standing.allowed:
+            self.refused[standing.limit.name] += 1
+        return standing
+
+
+def nearest(charges: Sequence[Charge], owed: Sequence[int]) -> Standing:
+    """The bucket that refused, else the one with the least left, as `SharedBuckets.take` tells."""
+    standings = [
+        Standing.make(limit, debt if debt >= 0 else ~debt, debt >= 0)
+        for (limit, _), debt in zip(charges, owed, strict=False)
+    ]
+    return min(standings, key=lambda standing: (standing.allowed, standing.remaining))
 
 
 def open_limiter(settings: Settings, clock: Clock = time.monotonic) -> Limiter | None:

@@ -4,7 +4,7 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Iterable
 
 from semvec.clock import Clock
-from semvec.limits.bucket import SECOND, Charge, Standing
+from semvec.limits.bucket import SECOND, Charge, Limit, Standing
 
 CAPACITY = 65_536
 """Buckets of one limit; past it the longest unused one is dropped, which fills it."""
@@ -18,34 +18,33 @@ class LocalBuckets:
         self._capacity = capacity
         self._full_at: defaultdict[str, OrderedDict[str, int]] = defaultdict(OrderedDict)
 
-    def take(self, charges: Iterable[Charge]) -> list[Standing]:
-        """Charges one after the other, up to the first that is refused."""
+    def take(self, charges: Iterable[Charge]) -> Standing | None:
+        """Charges one after the other, up to the first that is refused. The bucket that refused,
+        else the one with the least left; None where nothing was to be charged."""
         now = self._now()
-        standings = []
+        nearest, least, debt = None, 0, 0
         for limit, key in charges:
-            table, depth = self._full_at[limit.name], limit.depth
-            owed = _owed(table.get(key, now), now, depth)
-            allowed = (more := owed + limit.interval) <= depth
-            if allowed:
-                owed = more
+            table = self._full_at[limit.name]
+            owed = max(0, table.get(key, now) - now) + limit.interval
+            if owed > limit.depth:
+                owed = min(owed - limit.interval, limit.depth)
+                self._put(table, key, now + owed)
+                return Standing.make(limit, owed, False)
             self._put(table, key, now + owed)
-            standings.append(Standing(limit, owed, allowed))
-            if not allowed:
-                break
-        return standings
+            left = (limit.depth - owed) // limit.interval
+            if nearest is None or left < least:
+                nearest, least, debt = limit, left, owed
+        return None if nearest is None else Standing.make(nearest, debt, True)
 
-    def has_room(self, charge: Charge) -> bool:
-        limit, key = charge
+    def has_room(self, limit: Limit, key: str) -> bool:
         full_at = self._full_at[limit.name].get(key)
-        if full_at is None:
-            return True
-        return _owed(full_at, self._now(), limit.depth) + limit.interval <= limit.depth
+        return full_at is None or full_at - self._now() <= limit.depth - limit.interval
 
-    def copy(self, charges: Iterable[Charge], standings: Iterable[Standing]) -> None:
-        """Takes over how buckets stand elsewhere."""
+    def copy(self, charges: Iterable[Charge], owed: Iterable[int]) -> None:
+        """Takes over how buckets stand elsewhere, as `SharedBuckets.take` has told."""
         now = self._now()
-        for charge, standing in zip(charges, standings, strict=False):
-            self._put(self._full_at[charge.limit.name], charge.key, now + standing.owed)
+        for (limit, key), debt in zip(charges, owed, strict=False):
+            self._put(self._full_at[limit.name], key, now + (debt if debt >= 0 else ~debt))
 
     def _now(self) -> int:
         return int(self._clock() * SECOND)
@@ -55,10 +54,3 @@ class LocalBuckets:
         table.move_to_end(key)
         if len(table) > self._capacity:
             table.popitem(last=False)
-
-
-def _owed(full_at: int, now: int, depth: int) -> int:
-    owed = full_at - now
-    if owed <= 0:
-        return 0
-    return owed if owed < depth else depth

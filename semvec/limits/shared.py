@@ -11,7 +11,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from semvec.clock import Clock
-from semvec.limits.bucket import Charge, Standing
+from semvec.limits.bucket import Charge
 
 PREFIX = "semvec:limit"
 CONNECTIONS = 1024
@@ -40,7 +40,7 @@ for i, key in ipairs(KEYS) do
 end
 return answers
 """
-"""LocalBuckets.take by the clock of Redis; a refusal is told as -1 - owed."""
+"""LocalBuckets.take by the clock of Redis."""
 
 log = logging.getLogger(__name__)
 
@@ -60,8 +60,9 @@ class SharedBuckets:
         self._clock = clock
         self._ask_again_at: float | None = None
 
-    async def take(self, charges: Sequence[Charge]) -> list[Standing] | None:
-        """As LocalBuckets.take, in one round trip; None where no answer came in time."""
+    async def take(self, charges: Sequence[Charge]) -> list[int] | None:
+        """As LocalBuckets.take, in one round trip; None where no answer came in time. What each
+        bucket owes, in microseconds; the one that refused `-1 - owed`."""
         if not self._may_ask():
             self.unanswered += 1
             return None
@@ -69,15 +70,12 @@ class SharedBuckets:
         bounds = [bound for limit, _ in charges for bound in (limit.interval, limit.depth)]
         try:
             async with asyncio.timeout(TIMEOUT_S):
-                answers = await self._script(keys, bounds)
+                answers: list[int] = await self._script(keys, bounds)
         except (RedisError, OSError) as error:
             self._note_silence(error)
             return None
         self._note_answer()
-        return [
-            Standing(charge.limit, answer if answer >= 0 else -1 - answer, answer >= 0)
-            for charge, answer in zip(charges, answers, strict=False)
-        ]
+        return answers
 
     async def close(self) -> None:
         await self._redis.aclose()

@@ -47,7 +47,7 @@ class RevocationWatch:
                 answered = False
 
     async def _refresh(self) -> None:
-        ids = await self._store.revoked(len(self.revoked))
+        ids = await self._store.revoked(len(self.revoked.ids))
         if ids is not None:
             log.info("%d tokens are revoked", len(ids))
             self.revoked.replace(ids)

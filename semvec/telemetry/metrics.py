@@ -54,6 +54,10 @@ class Metrics:
         """Have a gauge stand as a value does."""
         self._looks.append(lambda: gauge.set(value()))
 
+    def before_looks(self, settle: Callable[[], None]) -> None:
+        """Have something counted first that was only noted until now."""
+        self._looks.insert(0, settle)
+
     def look(self) -> None:
         """Bring up to date what is followed and shown."""
         for look in self._looks:

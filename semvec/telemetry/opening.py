@@ -43,7 +43,7 @@ def open_telemetry(
     if outbox is not None:
         metrics.follow(metrics.edge.lines_dropped, lambda: outbox.dropped)
         if settings.log_level in ("info", "debug"):
-            tell = outbox.put
+            tell = outbox.tell
     return Telemetry(metrics, _traces(settings), tell)
 
 

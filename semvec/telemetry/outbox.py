@@ -2,15 +2,14 @@
 
 import logging
 import threading
-import time
 from collections import deque
 from collections.abc import Sequence
 from typing import TextIO
 
-from semvec.telemetry.lines import Entry, Format
+from semvec.telemetry.lines import Answered, Format
 
-GATHER_S = 0.05
-"""How long lines gather before they are written together."""
+GATHER_S = 0.25
+"""How long lines of requests gather before they are written together; others come at once."""
 
 BOUND = 65_536
 """Lines that may wait, if what they are written to does not take them; more are left out."""
@@ -20,52 +19,51 @@ PIECE = 1024
 
 
 class Outbox(logging.Handler):
-    """Takes entries from any thread at the cost of a list's; formats and writes them on its own.
+    """Takes lines from any thread, and has a thread of its own write them.
 
-    `dropped` counts lines that were left out: too many waited, or the stream would not have them.
+    They are put into words where they come from: a second thread that runs Python takes turns with
+    the first, which costs more than the words do. `dropped` counts lines that were left out: too
+    many waited, or the stream would not have them.
     """
 
     def __init__(self, stream: TextIO, format: Format) -> None:
         super().__init__()
         self.dropped = 0
         self._stream, self._format = stream, format
-        self._waiting: deque[Entry] = deque()
-        self._arrived = threading.Event()
+        self._waiting: deque[str] = deque()
         self._closing = False
+        self._called = threading.Event()
         self._thread = threading.Thread(target=self._work, name="semvec-log", daemon=True)
         self._thread.start()
 
-    def put(self, entry: Entry) -> None:
-        if len(self._waiting) >= BOUND:
-            self.dropped += 1
-            return
-        self._waiting.append(entry)
-        if not self._arrived.is_set():
-            self._arrived.set()
+    def tell(self, entry: Answered) -> None:
+        """Of a request."""
+        self._put(self._format.answered(entry))
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            record.msg, record.args = (
-                record.getMessage(),
-                None,
-            )  # they may change until it is written
-            self.put(record)
+            self._put(self._format.record(record))
         except Exception:
             self.handleError(record)
+        self._called.set()
 
     def close(self) -> None:
         """Write what waits, and end the thread; what comes later is left out."""
         self._closing = True
-        self._arrived.set()
+        self._called.set()
         self._thread.join(timeout=1.0)
         super().close()
 
+    def _put(self, line: str) -> None:
+        if len(self._waiting) >= BOUND:
+            self.dropped += 1
+        else:
+            self._waiting.append(line)
+
     def _work(self) -> None:
         while not self._closing:
-            self._arrived.wait()
-            if not self._closing:
-                time.sleep(GATHER_S)
-            self._arrived.clear()
+            self._called.wait(GATHER_S)
+            self._called.clear()
             self._empty()
         self._empty()
 
@@ -73,9 +71,9 @@ class Outbox(logging.Handler):
         while count := min(PIECE, len(self._waiting)):
             self._write([self._waiting.popleft() for _ in range(count)])
 
-    def _write(self, entries: Sequence[Entry]) -> None:
+    def _write(self, lines: Sequence[str]) -> None:
         try:
-            self._stream.write("".join(f"{self._format(entry)}\n" for entry in entries))
+            self._stream.write("\n".join((*lines, "")))
             self._stream.flush()
         except Exception:
-            self.dropped += len(entries)
+            self.dropped += len(lines)

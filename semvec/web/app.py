@@ -15,14 +15,14 @@ from semvec.telemetry.loop import watch
 from semvec.telemetry.metrics import Metrics
 from semvec.telemetry.opening import Telemetry, open_telemetry
 from semvec.web.cors import allow_origins
+from semvec.web.draining import DRAINING, Draining
 from semvec.web.endpoint import mount
-from semvec.web.keys import CLIENT, DOCUMENT, LIMITER, METRICS, SERVICE, SETTINGS
-from semvec.web.middleware.account import Accounts, account
-from semvec.web.middleware.auth import PUBLIC, authenticate
-from semvec.web.middleware.client import locate
-from semvec.web.middleware.errors import answer_errors
-from semvec.web.middleware.limits import limit_logins, limit_requests, tell_limits
-from semvec.web.middleware.request_id import identify
+from semvec.web.keys import DOCUMENT, LIMITER, METRICS, SERVICE, SETTINGS
+from semvec.web.middleware.auth import Doorman
+from semvec.web.middleware.client import hop_reader
+from semvec.web.middleware.edge import edge
+from semvec.web.middleware.place import PUBLIC
+from semvec.web.middleware.places import Places
 from semvec.web.openapi import describe
 from semvec.web.routes import ENDPOINTS
 from semvec.web.routes.pages import mount_pages
@@ -58,33 +58,34 @@ def assemble(
 ) -> web.Application:
     limiter = open_limiter(settings)
     telemetry = telemetry or open_telemetry(settings)
-    accounts = Accounts(telemetry.metrics)
+    places, draining = Places(telemetry), Draining()
+    around = edge(
+        read_hop=hop_reader(settings.trusted_proxies),
+        doorman=Doorman(verifier, settings.allow_anonymous, service.trail.refused),
+        limiter=limiter,
+        places=places,
+        draining=draining,
+        traced=telemetry.traces is not None,
+    )
     app = web.Application(
-        middlewares=[
-            account(accounts, telemetry.tell),
-            *_tracing(telemetry, accounts),
-            identify,
-            answer_errors,
-            locate(settings.trusted_proxies),
-            *([limit_logins(limiter, verifier)] if limiter else ()),
-            authenticate(verifier, settings.allow_anonymous, _refused),
-            *([limit_requests(limiter)] if limiter else ()),
-        ],
+        middlewares=[*_tracing(telemetry, places), around],
         client_max_size=settings.max_body_bytes,
     )
     app[SETTINGS] = settings
     app[SERVICE] = service
     app[METRICS] = telemetry.metrics
     app[DOCUMENT] = describe(ENDPOINTS, PUBLIC)
+    app[DRAINING] = draining
     app[STREAMS] = Streams(settings.max_streams, settings.stream_heartbeat_s)
     app.cleanup_ctx.append(_watched_loop)
     app.on_shutdown.append(_end_streams)
     app.cleanup_ctx.append(_running_service)
     if limiter:
         app[LIMITER] = limiter
-        app.on_response_prepare.append(tell_limits)
         app.on_cleanup.append(_close_limiter)
         _count_refusals(telemetry.metrics, limiter)
+    in_progress = telemetry.metrics.edge.in_progress
+    telemetry.metrics.show(in_progress, lambda: draining.answering)
     mount(app.router, *ENDPOINTS)
     mount_pages(app.router)
     if telemetry.traces:
@@ -92,7 +93,7 @@ def assemble(
         app.on_cleanup.append(lambda _: traces.close())
     if settings.cors_origins:
         allow_origins(app, settings.cors_origins)
-    accounts.learn(app.router)
+    places.learn(app.router)
     return app
 
 
@@ -100,22 +101,18 @@ async def _end_streams(app: web.Application) -> None:
     app[STREAMS].end()
 
 
-def _tracing(telemetry: Telemetry, accounts: Accounts) -> list[Middleware]:
+def _tracing(telemetry: Telemetry, places: Places) -> list[Middleware]:
     if telemetry.traces is None:
         return []
     from semvec.web.middleware.trace import trace  # its library is an extra
 
-    return [trace(telemetry.traces, accounts)]
+    return [trace(telemetry.traces, places)]
 
 
 def _count_refusals(metrics: Metrics, limiter: Limiter) -> None:
     for name, counter in metrics.edge.limited.items():
         metrics.follow(counter, partial(limiter.refused.__getitem__, name))
     metrics.follow(metrics.edge.unshared, lambda: limiter.unshared)
-
-
-def _refused(request: web.Request) -> None:
-    request.app[SERVICE].trail.refused(request[CLIENT])
 
 
 async def _close_limiter(app: web.Application) -> None:
@@ -133,3 +130,4 @@ async def _watched_loop(app: web.Application) -> AsyncIterator[None]:
     yield
     task.cancel()
     await asyncio.wait([task])
+    app[METRICS].look()

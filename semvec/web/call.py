@@ -6,7 +6,7 @@ from aiohttp import web
 
 from semvec.licensing.token import Caller
 from semvec.service import Service
-from semvec.web.keys import CALLER, SERVICE
+from semvec.web.keys import CONTEXT, SERVICE
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +19,10 @@ class Call:
 
     @property
     def caller(self) -> Caller:
-        """Raises KeyError on public routes, where nobody is asked who they are."""
-        return self.request[CALLER]
+        """There but on public routes, where nobody is asked who they are."""
+        caller = self.request[CONTEXT].caller
+        assert caller is not None
+        return caller
 
     @property
     def owner(self) -> str:

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import secrets
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -14,7 +13,7 @@ from semvec.addresses import client_network
 from semvec.errors import TooSlow
 from semvec.web.body import SLOWEST
 from semvec.web.crowd import Crowd
-from semvec.web.middleware.request_id import HEADER
+from semvec.web.middleware.request_id import HEADER, new_request_id
 from semvec.web.reply import json_response
 from semvec.web.schemas.errors import Error
 
@@ -93,7 +92,8 @@ class Connection(web.RequestHandler):
             self._body = self._messages[-1][1]
         if self._body is not None and self._body.is_eof():
             self._body = None
-            self._unwatch()
+            if self._timer is not None:
+                self._unwatch()
         elif self._body is not None or data:
             self._watch(len(data))
 
@@ -175,7 +175,7 @@ class Connection(web.RequestHandler):
         log.info("unreadable request from %s: %s", request.remote, type(exc).__name__)
         if request.writer.output_size > 0:
             raise ConnectionError("an answer was already under way")
-        request_id = secrets.token_hex(8)
+        request_id = new_request_id()
         if isinstance(exc, LineTooLong):
             response = json_response(Error("request line or header too long", request_id), 431)
         else:
@@ -187,7 +187,7 @@ class Connection(web.RequestHandler):
 
 def _last_words(status: HTTPStatus, detail: str) -> bytes:
     """A whole answer, for where there is no request that could be answered."""
-    request_id = secrets.token_hex(8)
+    request_id = new_request_id()
     body = orjson.dumps(Error(detail, request_id))
     head = (
         f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: application/json\r\n"

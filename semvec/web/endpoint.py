@@ -27,7 +27,7 @@ from semvec.web.body import Upload, leave_expectation, read_body
 from semvec.web.bounds import check_content, check_size
 from semvec.web.call import Call
 from semvec.web.idempotency import key_of, scope_of
-from semvec.web.keys import CALLER, CLIENT, REQUEST_ID, SERVICE, SETTINGS
+from semvec.web.keys import CONTEXT, SETTINGS
 from semvec.web.reply import (
     Download,
     Rendered,
@@ -109,7 +109,8 @@ class Endpoint:
             return await self._response(request, await self.handle(Call(request), **inputs))
         key = key_of(request.headers) if self.method == "POST" else None
         inputs, digest = await self._inputs(request, hashing=key is not None)
-        call, receipt = Call(request), self._receipt(request, inputs)
+        call = Call(request)
+        receipt = self._receipt(call, inputs)
         if key is None:
             return await self._change(call, inputs, Effect(receipt))
         asked = Asked(
@@ -138,20 +139,21 @@ class Endpoint:
             return Answer(result.status, orjson.dumps(result.body))
         return Answer(self.statuses[0], orjson.dumps(result))
 
-    def _receipt(self, request: web.Request, inputs: dict[str, Any]) -> Receipt:
+    def _receipt(self, call: Call, inputs: dict[str, Any]) -> Receipt:
+        context = call.request[CONTEXT]
         named = ""
         if self.named is not None:
             place, name = self.named
             named = inputs[name] if place == "path" else getattr(inputs["body"], name)
         return Receipt(
-            at=request.app[SERVICE].clock(),
-            subject=request[CALLER].subject,
+            at=call.service.clock(),
+            subject=call.caller.subject,
             action=self.handle.__name__,
             kind=self.kind,
             id=named,
             status=self.statuses[0],
-            request_id=request[REQUEST_ID],
-            client_ip=request[CLIENT],
+            request_id=context.request_id,
+            client_ip=context.client,
         )
 
     async def _inputs(

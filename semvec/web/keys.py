@@ -9,7 +9,9 @@ from semvec.limits.bucket import Standing
 from semvec.limits.limiter import Limiter
 from semvec.service import Service
 from semvec.settings import Settings
+from semvec.telemetry.lines import Answered
 from semvec.telemetry.metrics import Metrics
+from semvec.web.middleware.place import Place
 
 SETTINGS = web.AppKey("settings", Settings)
 SERVICE = web.AppKey("service", Service)
@@ -19,14 +21,21 @@ LIMITER = web.AppKey("limiter", Limiter)
 """There unless nothing is limited."""
 METRICS = web.AppKey("metrics", Metrics)
 
-REQUEST_ID = web.RequestKey("request_id", str)
-CALLER = web.RequestKey("caller", Caller)
-"""Who a request comes from, as the authentication layer found out."""
-CLIENT = web.RequestKey("client", str)
-"""The address a request comes from, past the proxies that are trusted."""
-FAULT = web.RequestKey("fault", str)
-"""What kept the server from answering as it should."""
+
+class RequestContext(Answered, kw_only=True, gc=False):
+    """What is found out about a request on its way in, and must be told on its way out.
+
+    `place` is where it goes; `client` the address it comes from, past the proxies that are trusted;
+    `caller` who asks, as authentication found out, nobody on public routes; `standing` the bucket
+    that the answer tells of.
+    """
+
+    place: Place
+    caller: Caller | None = None
+    standing: Standing | None = None
+
+
+CONTEXT = web.RequestKey("context", RequestContext)
+
 TRACE = web.RequestKey("trace", str)
-"""The id of the trace that a request is in, where there is one."""
-STANDING = web.RequestKey("standing", Standing)
-"""The bucket that the answer tells of; none where nothing was counted."""
+"""The id of the trace that a request is in, where there are traces."""

@@ -28,7 +28,7 @@ from semvec.telemetry.outbox import Outbox
 from semvec.web import create_app
 from semvec.web.connection import Connection
 from semvec.web.crowd import Crowd
-from semvec.web.draining import DRAINING, Draining, let_go
+from semvec.web.draining import DRAINING, Draining
 from semvec.web.stream import STREAMS
 from semvec.web.tls import Tls, accepting, open_certificate
 
@@ -94,10 +94,8 @@ async def _serve(settings: Settings, outbox: Outbox) -> None:
     with _told_in_short():
         telemetry = open_telemetry(settings, outbox=outbox)
         app = create_app(settings, telemetry)
-    draining = app[DRAINING] = Draining()
-    stop = draining.begun
-    app.middlewares.insert(0, let_go(draining))
-    _stop_on_signals(stop)
+    draining = app[DRAINING]
+    _stop_on_signals(draining)
     runner = web.AppRunner(app, shutdown_timeout=LAST_WORDS_S)
     crowd = Crowd(settings.max_connections_per_ip)
     metrics = telemetry.metrics
@@ -120,7 +118,7 @@ async def _serve(settings: Settings, outbox: Outbox) -> None:
         server = await loop.create_server(connection, sock=listener, backlog=BACKLOG, **tls)
         gc.freeze()  # modules and the application are for life: collections need not walk them
         print(f"semvec {__version__} listening on {_address(listener, tls)}", flush=True)
-        await stop.wait()
+        await draining.until_begun()
         log.info("stopping")
         app[STREAMS].end()
         if settings.drain_delay_s:
@@ -171,11 +169,11 @@ def _accept_waiting(
     return late
 
 
-def _stop_on_signals(stop: asyncio.Event) -> None:
+def _stop_on_signals(draining: Draining) -> None:
     def on_signal(number: int) -> None:
-        if stop.is_set():
+        if draining.begun:
             os._exit(128 + number)
-        stop.set()
+        draining.begin()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, on_signal, number)

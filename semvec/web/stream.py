@@ -13,6 +13,8 @@ from aiohttp import hdrs, web
 
 from semvec.errors import Conflict, Malformed, SemvecError, Unavailable
 from semvec.service.feeds import Feed
+from semvec.web.keys import CONTEXT
+from semvec.web.middleware.marks import mark
 
 Item = TypeVar("Item")
 
@@ -103,6 +105,7 @@ async def stream_response(stream: Stream[Item], request: web.Request) -> web.Str
     streams = request.app[STREAMS]
     response = web.StreamResponse(headers=HEADERS)
     with streams.opened(stream.subject, request) as line:
+        mark(response, request[CONTEXT])
         await response.prepare(request)
         if request.method != hdrs.METH_HEAD:
             with stream.feed.bells.rung(stream.feed.topic, line.wake):

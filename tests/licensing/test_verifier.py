@@ -41,13 +41,13 @@ def test_the_cache_does_not_outlive_the_token() -> None:
     key, time = Ed25519PrivateKey.generate(), Time()
     checked = verifier([PublicKey(None, key.public_key())], time)
     token = sign(claims(lasts=60), key)
-    assert not checked.knows(token)
+    assert not checked.known(token)
     assert checked.verify(token) == checked.verify(token)
     time.now += 59.999
-    assert checked.knows(token)
+    assert checked.known(token)
     checked.verify(token)
     time.now += 0.001
-    assert not checked.knows(token)
+    assert not checked.known(token)
     with pytest.raises(LicenseExpired, match=r"https://renew\.example"):
         checked.verify(token)
 
@@ -157,7 +157,7 @@ def test_a_revoked_token_is_refused_known_or_not() -> None:
     checked.verify(tokens[0])
     revoked.replace({"a", "b"})
     for token in tokens[:2]:
-        assert not checked.knows(token)
+        assert not checked.known(token)
         with pytest.raises(Unauthorized, match="revoked"):
             checked.verify(token)
     assert checked.verify(tokens[2]).subject == "acme"
@@ -165,6 +165,6 @@ def test_a_revoked_token_is_refused_known_or_not() -> None:
 
 def test_a_token_that_is_no_text_is_known_to_nobody() -> None:
     checked = Verifier([], renewal_url="https://renew.example")
-    assert not checked.knows("a.b.\udcff")
+    assert not checked.known("a.b.\udcff")
     with pytest.raises(Unauthorized):
         checked.verify("a.b.\udcff")

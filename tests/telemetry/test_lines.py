@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from semvec.telemetry.lines import Answered, as_json, for_eyes, printable
+from semvec.telemetry.lines import Answered, Format, as_json, for_eyes, printable
 
 AT = 1_795_314_563.25
 FORGED = "a\n2026-11-22 00:00:00,000 INFO    semvec: all is well\r\x1b[2K\u2028\u202e\x9b\ud800"
@@ -34,8 +34,12 @@ def record(message: str, *args: object, **more: Any) -> logging.LogRecord:
     return made
 
 
+def said(format: Format, entry: Answered | logging.LogRecord) -> str:
+    return format.answered(entry) if isinstance(entry, Answered) else format.record(entry)
+
+
 def test_a_request_is_one_object() -> None:
-    assert json.loads(as_json(answered(trace="4bf9"))) == {
+    assert json.loads(said(as_json, answered(trace="4bf9"))) == {
         "time": "2026-11-22T02:29:23.250Z",
         "level": "info",
         "logger": "semvec.access",
@@ -52,27 +56,27 @@ def test_a_request_is_one_object() -> None:
 
 
 def test_a_request_is_one_line() -> None:
-    said = for_eyes(answered(subject=None))
-    _, _, rest = said.partition(" INFO    semvec.access: ")
+    line = said(for_eyes, answered(subject=None))
+    _, _, rest = line.partition(" INFO    semvec.access: ")
     assert rest == "203.0.113.7 - POST /v1/run 200 1.5 ms ab12"
 
 
 def test_a_fault_of_the_servers_is_told() -> None:
     failed = answered(status=503, fault="storage cannot commit")
     assert (
-        json.loads(as_json(failed)).items()
+        json.loads(said(as_json, failed)).items()
         >= {
             "level": "error",
             "error": "storage cannot commit",
         }.items()
     )
-    assert " ERROR " in for_eyes(failed)
-    assert for_eyes(failed).endswith("(storage cannot commit)")
+    assert " ERROR " in said(for_eyes, failed)
+    assert said(for_eyes, failed).endswith("(storage cannot commit)")
 
 
 def test_a_record_names_its_request() -> None:
-    said = json.loads(as_json(record("%s failed", "it", request_id="ab12")))
-    assert said == {
+    told = json.loads(said(as_json, record("%s failed", "it", request_id="ab12")))
+    assert told == {
         "time": "2026-11-22T02:29:23.250Z",
         "level": "warning",
         "logger": "semvec.test",
@@ -91,10 +95,10 @@ def test_a_record_names_its_request() -> None:
     ],
 )
 def test_no_text_can_look_like_another_line(entry: Answered | logging.LogRecord) -> None:
-    for said in (for_eyes(entry), as_json(entry)):
-        assert said.isprintable()
-        assert "2026-11-22 00:00:00,000" in said
-    json.loads(as_json(entry))
+    for line in (said(for_eyes, entry), said(as_json, entry)):
+        assert line.isprintable()
+        assert "2026-11-22 00:00:00,000" in line
+    json.loads(said(as_json, entry))
 
 
 def test_a_traceback_is_set_apart() -> None:
@@ -103,12 +107,12 @@ def test_a_traceback_is_set_apart() -> None:
     except ValueError:
         failed = record("failed")
         failed.exc_info = sys.exc_info()
-    first, *rest = for_eyes(failed).split("\n")
+    first, *rest = said(for_eyes, failed).split("\n")
     assert first.endswith("failed")
     assert rest
     assert all(line.startswith("    | ") and line.isprintable() for line in rest)
-    assert json.loads(as_json(failed))["traceback"][0] == "Traceback (most recent call last):"
-    assert as_json(failed).isprintable()
+    assert json.loads(said(as_json, failed))["traceback"][0] == "Traceback (most recent call last):"
+    assert said(as_json, failed).isprintable()
 
 
 def test_what_can_be_printed_is_left_alone() -> None:

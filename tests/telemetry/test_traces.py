@@ -22,6 +22,7 @@ from semvec.telemetry.lines import Answered
 from semvec.telemetry.opening import Telemetry, open_telemetry
 from semvec.telemetry.traces import CLOSING_S, Traces
 from semvec.web import create_app
+from semvec.web.keys import METRICS
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 PARENT = {"traceparent": f"00-{TRACE}-{SPAN}-01"}
@@ -60,7 +61,7 @@ def spans(exporter: InMemorySpanExporter) -> dict[str, ReadableSpan]:
 
 
 async def test_a_request_and_its_parts_are_spans_of_the_callers_trace(
-    client: Client, exporter: InMemorySpanExporter, told: list[Answered]
+    app: web.Application, client: Client, exporter: InMemorySpanExporter, told: list[Answered]
 ) -> None:
     said = {"message": SECRET, "session_id": None}
     answer = await client.post("/v1/run", json=said, headers=PARENT | {"X-Request-ID": "find-me"})
@@ -81,6 +82,7 @@ async def test_a_request_and_its_parts_are_spans_of_the_callers_trace(
         assert found[name].parent == request.context
         assert (request.start_time or 0) <= (found[name].start_time or 0)
     assert {format_trace_id(span.context.trace_id) for span in found.values()} == {TRACE}
+    app[METRICS].look()
     assert told[0].trace == TRACE
     assert request.resource.attributes["service.name"] == "semvec"
 

@@ -12,8 +12,7 @@ from aiohttp import web
 from semvec.web.body import read_body
 from semvec.web.connection import Connection
 from semvec.web.crowd import Crowd
-from semvec.web.middleware.errors import answer_errors
-from semvec.web.middleware.request_id import identify
+from tests.web.edged import edged
 
 DEADLINE_S = 0.3
 GET = b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -45,10 +44,11 @@ async def without_end(request: web.Request) -> web.StreamResponse:
 async def address() -> AsyncIterator[Address]:
     """Of a server with room for three connections."""
     loop = asyncio.get_running_loop()
-    app = web.Application(middlewares=[identify, answer_errors])
-    app.router.add_post("/", length_of_body)
-    app.router.add_route("*", "/slow", without_body)
-    app.router.add_get("/endless", without_end)
+    app = edged(
+        ("POST", "/", length_of_body),
+        ("*", "/slow", without_body),
+        ("GET", "/endless", without_end),
+    )
     runner = web.AppRunner(app)
     await runner.setup()
     assert runner.server

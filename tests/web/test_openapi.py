@@ -5,7 +5,7 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from semvec.paging import cursor_of
-from semvec.web.middleware.auth import PUBLIC
+from semvec.web.middleware.place import PUBLIC
 from semvec.web.openapi import describe
 from semvec.web.routes import ENDPOINTS
 from semvec.web.schemas.fields import CURSOR

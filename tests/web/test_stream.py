@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
 from aiohttp import ClientResponse, web
@@ -15,10 +14,10 @@ from semvec.settings import Settings
 from semvec.web import stream
 from semvec.web.call import Call
 from semvec.web.endpoint import endpoint, mount
-from semvec.web.keys import REQUEST_ID, SETTINGS
-from semvec.web.middleware.errors import answer_errors
+from semvec.web.keys import SETTINGS
 from semvec.web.stream import STREAMS, Stream, Streams, last_event_id
 from tests.web.conftest import Client
+from tests.web.edged import edged
 
 CHOSEN = Settings(allow_anonymous=True)
 
@@ -54,16 +53,10 @@ async def serving(board: Board, streams: Streams) -> AsyncIterator[Client]:
     async def follow(call: Call) -> Stream[str]:
         return Stream("note", "ada", board.feed(last_event_id(call.request)))
 
-    @web.middleware
-    async def named(request: web.Request, handler: Any) -> web.StreamResponse:
-        request[REQUEST_ID] = "r"
-        answer: web.StreamResponse = await handler(request)
-        return answer
-
     async def end(app: web.Application) -> None:
         app[STREAMS].end()
 
-    app = web.Application(middlewares=[named, answer_errors])
+    app = edged()
     app[SETTINGS] = CHOSEN
     app[STREAMS] = streams
     app.on_shutdown.append(end)
@@ -86,6 +79,7 @@ async def follow(client: Client, **headers: str) -> ClientResponse:
     answer = await client.get("/notes", headers=headers)
     assert answer.status == 200, await answer.text()
     assert answer.content_type == "text/event-stream"
+    assert answer.headers["X-Request-ID"]
     assert await heard(answer) == "retry: 2000\n\n"
     return answer
 

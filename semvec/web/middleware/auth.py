@@ -2,91 +2,114 @@
 
 import base64
 from collections.abc import Callable
-from functools import lru_cache
 
-from aiohttp import hdrs, web
-from aiohttp.typedefs import Handler, Middleware
-from multidict import istr
+from aiohttp import hdrs
+from multidict import MultiMapping, istr
 
 from semvec.errors import LicenseExpired, Unauthorized
 from semvec.licensing.token import ANONYMOUS, Caller
 from semvec.licensing.verifier import Verifier
-from semvec.web.endpoint import Endpoint
-from semvec.web.keys import CALLER
+from semvec.web.keys import RequestContext
+from semvec.web.middleware.place import Place
 
 BEARER = 'Bearer realm="semvec"'
 OPERATOR = 'Basic realm="semvec operator", charset="UTF-8"'
 
 API_KEY = istr("X-API-Key")
-
-PUBLIC = frozenset({"/metrics", "/v1/health", "/v1/livez", "/v1/readyz"})
-"""Path templates that answer without a token, below whatever prefix the app is mounted."""
-
-OPERATED = frozenset({"/metrics"})
-"""Those of them that ask for the operator's name and password."""
-
-BROWSED = frozenset({"/docs", "/docs/{file}", "/redoc", "/openapi.json"})
-"""Where a browser may send the token as the password it has asked for."""
+USUAL = "Bearer "
 
 
-def authenticate(
-    verifier: Verifier | None,
-    allow_anonymous: bool,
-    on_refusal: Callable[[web.Request], None] = lambda _: None,
-) -> Middleware:
-    """Names the caller of each request in `request[CALLER]`; raises Unauthorized or LicenseExpired.
+class Doorman:
+    """Asks every request whose it is. Without a verifier every caller is anonymous; `on_refusal`
+    hears the client of each refused login."""
 
-    Without a verifier every caller is anonymous. `on_refusal` hears of each refused login.
-    """
+    def __init__(
+        self,
+        verifier: Verifier | None,
+        allow_anonymous: bool,
+        on_refusal: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._verifier = verifier
+        self._allow_anonymous = allow_anonymous
+        self._on_refusal = on_refusal
 
-    @web.middleware
-    async def named(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not is_at(request, PUBLIC) and not _is_preflight(request):
+    def recognises(self, headers: MultiMapping[str], context: RequestContext) -> bool:
+        """Whether there is nothing to ask: on public routes, without a verifier, and with a token
+        that was good before. `context.caller` is found then."""
+        place = context.place
+        if place.public:
+            return not place.operated
+        if self._verifier is None:
+            context.caller = ANONYMOUS
+            return True
+        sent = headers.getall(hdrs.AUTHORIZATION, ())
+        if len(sent) == 1 and sent[0].startswith(USUAL) and API_KEY not in headers:
+            token: str | None = sent[0][7:]  # what nearly all send, read without a call
+        else:
             try:
-                request[CALLER] = _caller(request)
-            except (Unauthorized, LicenseExpired):
-                on_refusal(request)
-                raise
-        return await handler(request)
+                token = presented_token(headers, place)
+            except Unauthorized:
+                return False
+        context.caller = None if token is None else self._verifier.known(token)
+        return context.caller is not None
 
-    def _caller(request: web.Request) -> Caller:
-        if verifier is None:
+    def admit(self, headers: MultiMapping[str], context: RequestContext) -> None:
+        """Find out who is `context.caller`; nobody on public routes.
+
+        Raises Unauthorized or LicenseExpired.
+        """
+        place = context.place
+        if place.public or (place.is_options and _is_preflight(headers)):
+            return
+        try:
+            context.caller = self._caller(headers, place)
+        except (Unauthorized, LicenseExpired):
+            self._on_refusal(context.client)
+            raise
+
+    def is_put_to_work(self, headers: MultiMapping[str], place: Place) -> bool:
+        """Whether it takes the check of a signature or a password to tell who asks."""
+        if place.operated:
+            return True
+        try:
+            return self._verifier is not None and presented_token(headers, place) is not None
+        except Unauthorized:
+            return False
+
+    def _caller(self, headers: MultiMapping[str], place: Place) -> Caller:
+        if self._verifier is None:
             return ANONYMOUS
-        token = presented_token(request)
+        token = presented_token(headers, place)
         if token is not None:
-            return verifier.verify(token)
-        if allow_anonymous:
+            return self._verifier.verify(token)
+        if self._allow_anonymous:
             return ANONYMOUS
         raise Unauthorized("Missing license token")
 
-    return named
 
-
-def presented_token(request: web.Request) -> str | None:
+def presented_token(headers: MultiMapping[str], place: Place) -> str | None:
     """The one token a request carries, in either header; raises Unauthorized where they differ."""
-    bearers = request.headers.getall(hdrs.AUTHORIZATION, ())
-    if len(bearers) == 1 and API_KEY not in request.headers:
-        return _token(request, bearers[0]) or None
-    tokens = {_token(request, value) for value in bearers}
-    tokens |= {value.strip() for value in request.headers.getall(API_KEY, ())}
+    bearers = headers.getall(hdrs.AUTHORIZATION, ())
+    tokens = {_token(value, place) for value in bearers}
+    tokens |= {value.strip() for value in headers.getall(API_KEY, ())}
     tokens.discard("")
     if len(tokens) > 1:
         raise Unauthorized("Invalid license: two different tokens")
     return tokens.pop() if tokens else None
 
 
-def challenges(request: web.Request) -> list[str]:
+def challenges(place: Place) -> list[str]:
     """What may be sent in `Authorization`, for a client that did not."""
-    if is_at(request, OPERATED):
+    if place.operated:
         return [OPERATOR]
-    if is_at(request, BROWSED):
+    if place.browsed:
         return [BEARER, 'Basic realm="semvec: any name, and a licence token as password"']
     return [BEARER]
 
 
-def _token(request: web.Request, authorization: str) -> str:
+def _token(authorization: str, place: Place) -> str:
     scheme, _, token = authorization.strip().partition(" ")
-    if scheme.lower() == "basic" and is_at(request, BROWSED):
+    if scheme.lower() == "basic" and place.browsed:
         return _password(token)
     if scheme and scheme.lower() != "bearer":
         raise Unauthorized("Invalid license: Authorization must be Bearer")
@@ -100,23 +123,5 @@ def _password(credentials: str) -> str:
         raise Unauthorized("Invalid license: malformed Basic credentials") from None
 
 
-def is_at(request: web.Request, paths: frozenset[str]) -> bool:
-    """Whether the request's route is one of these, below whatever prefix."""
-    return _is_one(request.match_info.route, paths)
-
-
-@lru_cache(maxsize=4096)
-def _is_one(route: web.AbstractRoute, paths: frozenset[str]) -> bool:
-    declared = getattr(route.handler, "__self__", None)
-    if isinstance(declared, Endpoint):
-        return declared.path in paths
-    resource = route.resource
-    return resource is not None and resource.canonical.rstrip("/").endswith((*paths,))
-
-
-def _is_preflight(request: web.Request) -> bool:
-    return (
-        request.method == hdrs.METH_OPTIONS
-        and hdrs.ORIGIN in request.headers
-        and hdrs.ACCESS_CONTROL_REQUEST_METHOD in request.headers
-    )
+def _is_preflight(headers: MultiMapping[str]) -> bool:
+    return hdrs.ORIGIN in headers and hdrs.ACCESS_CONTROL_REQUEST_METHOD in headers

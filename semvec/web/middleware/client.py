@@ -5,12 +5,9 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
-from aiohttp import web
-from aiohttp.typedefs import Handler, Middleware
 from multidict import MultiMapping, istr
 
 from semvec.addresses import Networks, parse_address
-from semvec.web.keys import CLIENT
 
 WITH_PORT = re.compile(r"(?:\[([^\]]+)\]|([\d.]+))(?::\d{1,5})?")
 LONGEST_ENTRY = 64
@@ -27,18 +24,6 @@ class Hop(NamedTuple):
 
 
 ReadHop = Callable[[str], Hop | None]
-
-
-def locate(proxies: Networks) -> Middleware:
-    """Names the client of each request in `request[CLIENT]`, past the proxies that are trusted."""
-    read_hop = hop_reader(proxies)
-
-    @web.middleware
-    async def located(request: web.Request, handler: Handler) -> web.StreamResponse:
-        request[CLIENT] = client_address(request.remote, request.headers, read_hop)
-        return await handler(request)
-
-    return located
 
 
 def client_address(peer: str | None, headers: MultiMapping[str], read_hop: ReadHop) -> str:

@@ -3,7 +3,6 @@
 import logging
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
 from semvec.errors import (
     Invalid,
@@ -15,7 +14,7 @@ from semvec.errors import (
     Unauthorized,
     Unavailable,
 )
-from semvec.web.keys import FAULT, REQUEST_ID
+from semvec.web.keys import CONTEXT
 from semvec.web.middleware.auth import challenges
 from semvec.web.reply import json_response
 from semvec.web.schemas.errors import Error, FieldError, ValidationError
@@ -23,38 +22,35 @@ from semvec.web.schemas.errors import Error, FieldError, ValidationError
 log = logging.getLogger(__name__)
 
 
-@web.middleware
-async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    request_id = request[REQUEST_ID]
-    try:
-        return await handler(request)
-    except SemvecError as error:
+def error_response(error: Exception, request: web.Request) -> web.Response:
+    """Tells of an error, and logs what is not the caller's doing."""
+    context = request[CONTEXT]
+    if isinstance(error, SemvecError):
         if error.status >= 500:
-            request[FAULT] = error.detail
+            context.fault = error.detail
         return _domain_error(error, request)
-    except web.HTTPException as error:
-        if error.status < 400:
-            raise
+    if isinstance(error, web.HTTPException):
         return _http_error(error, request)
-    except Exception:
-        log.exception(
-            "%s %r failed, request %s",
-            request.method,
-            request.path,
-            request_id,
-            extra={"request_id": request_id},
-        )
-        return json_response(Error("internal error", request_id), 500)
+    log.error(
+        "%s %r failed, request %s",
+        request.method,
+        request.path,
+        context.request_id,
+        exc_info=error,
+        extra={"request_id": context.request_id},
+    )
+    return json_response(Error("internal error", context.request_id), 500)
 
 
 def _domain_error(error: SemvecError, request: web.Request) -> web.Response:
-    request_id = request[REQUEST_ID]
+    request_id = request[CONTEXT].request_id
     response = json_response(_body(error, request_id), error.status)
     if isinstance(error, Unavailable) and error.reason:
         log.warning("%s, request %s", error, request_id)
     match error:
         case Unauthorized():
-            response.headers.extend([("WWW-Authenticate", one) for one in challenges(request)])
+            asked_for = challenges(request[CONTEXT].place)
+            response.headers.extend([("WWW-Authenticate", one) for one in asked_for])
         case Unavailable() | TooManyRequests() | StillRunning():
             response.headers["Retry-After"] = str(error.retry_after)
         case TooLarge() | TooSlow():
@@ -69,7 +65,7 @@ def _body(error: SemvecError, request_id: str) -> Error | ValidationError:
 
 
 def _http_error(error: web.HTTPException, request: web.Request) -> web.Response:
-    response = json_response(Error(error.reason, request[REQUEST_ID]), error.status)
+    response = json_response(Error(error.reason, request[CONTEXT].request_id), error.status)
     if isinstance(error, web.HTTPMethodNotAllowed):
         allowed = _methods_at(request) or error.allowed_methods
         response.headers["Allow"] = ", ".join(sorted(allowed))

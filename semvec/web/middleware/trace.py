@@ -5,20 +5,20 @@ from aiohttp.typedefs import Handler, Middleware
 from opentelemetry.trace import format_trace_id
 
 from semvec.telemetry.traces import Traces, answered
-from semvec.web.keys import REQUEST_ID, TRACE
-from semvec.web.middleware.account import Accounts
+from semvec.web.keys import CONTEXT, TRACE
+from semvec.web.middleware.places import Places
 
 
-def trace(traces: Traces, accounts: Accounts) -> Middleware:
-    """Stands before what makes answers of errors."""
+def trace(traces: Traces, places: Places) -> Middleware:
+    """Stands before what makes answers of errors and lines of the log."""
 
     @web.middleware
     async def traced(request: web.Request, handler: Handler) -> web.StreamResponse:
-        mine = accounts.of(request)
+        mine = places.of(request)
         with traces.request(mine.method, mine.endpoint, request.headers) as span:
             request[TRACE] = format_trace_id(span.get_span_context().trace_id)
             response = await handler(request)
-            answered(span, response.status, request[REQUEST_ID])
+            answered(span, response.status, request[CONTEXT].request_id)
             return response
 
     return traced

@@ -2,7 +2,7 @@
 
 from semvec import __version__, answers
 from semvec.web.call import Call
-from semvec.web.draining import is_draining
+from semvec.web.draining import DRAINING
 from semvec.web.endpoint import endpoint
 from semvec.web.reply import Reply
 
@@ -19,7 +19,7 @@ async def livez(call: Call) -> dict[str, str]:
 
 @endpoint("GET", "/v1/readyz", summary="Whether requests can be served", statuses=(200, 503))
 async def readyz(call: Call) -> Reply[answers.Ready]:
-    if is_draining(call.request):
+    if call.request.app[DRAINING].begun:
         return Reply(answers.Ready(False, {"server": "draining"}), 503)
     ready = await call.service.ready()
     return Reply(ready, 200 if ready.ready else 503)

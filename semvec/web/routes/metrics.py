@@ -12,7 +12,7 @@ from semvec.settings import Settings
 from semvec.telemetry.exposition import OPENMETRICS, scrape
 from semvec.web.call import Call
 from semvec.web.endpoint import endpoint
-from semvec.web.keys import CLIENT, METRICS, SERVICE, SETTINGS
+from semvec.web.keys import CONTEXT, METRICS, SERVICE, SETTINGS
 from semvec.web.reply import Rendered
 
 TAKEN_AS_IS = {"Cache-Control": "no-store", "Vary": "Accept, Accept-Encoding"}
@@ -33,7 +33,7 @@ async def expose_metrics(call: Call) -> Rendered:
     try:
         check_operator(request, request.app[SETTINGS])
     except Unauthorized:
-        request.app[SERVICE].trail.refused(request[CLIENT])
+        request.app[SERVICE].trail.refused(request[CONTEXT].client)
         raise
     metrics = request.app[METRICS]
     metrics.look()

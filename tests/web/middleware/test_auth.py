@@ -15,10 +15,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from semvec.licensing.keys import PublicKey
 from semvec.licensing.verifier import Verifier
-from semvec.web.keys import CALLER
-from semvec.web.middleware.auth import authenticate
-from semvec.web.middleware.errors import answer_errors
-from semvec.web.middleware.request_id import identify
+from semvec.web.keys import CONTEXT
+from tests.web.edged import edged
 
 Client = TestClient[web.Request, web.Application]
 Sign = Callable[[bytes], bytes]
@@ -144,7 +142,8 @@ HOSTILE: dict[str, Callable[[Forge], Headers]] = {
 
 
 async def who(request: web.Request) -> web.Response:
-    caller = request[CALLER]
+    caller = request[CONTEXT].caller
+    assert caller is not None
     return web.json_response({"subject": caller.subject, "tier": caller.tier})
 
 
@@ -153,13 +152,14 @@ async def health(request: web.Request) -> web.Response:
 
 
 def application(verifier: Verifier | None, *, allow_anonymous: bool = False) -> web.Application:
-    layers = [identify, answer_errors, authenticate(verifier, allow_anonymous)]
-    app = web.Application(middlewares=layers)
-    app.router.add_get("/who", who)
-    app.router.add_get("/v1/health", health)
-    app.router.add_get("/v1/health/", health)
-    app.router.add_get("/v1/named/{name}", who)
-    return app
+    return edged(
+        ("GET", "/who", who),
+        ("GET", "/v1/health", health),
+        ("GET", "/v1/health/", health),
+        ("GET", "/v1/named/{name}", who),
+        verifier=verifier,
+        allow_anonymous=allow_anonymous,
+    )
 
 
 @pytest.fixture(scope="module")

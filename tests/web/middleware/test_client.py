@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from semvec.addresses import Networks, parse_address
-from semvec.web.keys import CLIENT
-from semvec.web.middleware.client import client_address, hop_reader, locate
+from semvec.web.keys import CONTEXT
+from semvec.web.middleware.client import client_address, hop_reader
+from tests.web.edged import edged
 
 PROXIES = Networks.parse("127.0.0.0/8,::1,10.0.0.0/8")
 Headers = list[tuple[str, str]]
@@ -113,10 +114,9 @@ def test_a_peer_is_told_in_the_one_form(peer: str | None, found: str) -> None:
 )
 async def test_a_handler_finds_it_with_its_request(proxies: str, found: str) -> None:
     async def where(request: web.Request) -> web.Response:
-        return web.Response(text=request[CLIENT])
+        return web.Response(text=request[CONTEXT].client)
 
-    app = web.Application(middlewares=[locate(Networks.parse(proxies))])
-    app.router.add_get("/where", where)
+    app = edged(("GET", "/where", where), proxies=proxies)
     async with TestClient(TestServer(app)) as asking:
         ask = functools.partial(asking.get, "/where", headers={"X-Forwarded-For": "203.0.113.7"})
         assert [await (await ask()).text() for _ in range(2)] == [found, found]

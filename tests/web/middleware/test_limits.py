@@ -11,19 +11,16 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from semvec.addresses import Networks
 from semvec.licensing.keys import PublicKey
 from semvec.licensing.token import Claims, Tier, sign
 from semvec.licensing.verifier import Verifier
 from semvec.limits.limiter import open_limiter
 from semvec.rate import Rate
 from semvec.settings import Settings
-from semvec.web.middleware.auth import authenticate
-from semvec.web.middleware.client import locate
-from semvec.web.middleware.errors import answer_errors
-from semvec.web.middleware.limits import limit_logins, limit_requests, tell_limits
-from semvec.web.middleware.request_id import identify
+from semvec.web.keys import CONTEXT
+from semvec.web.middleware.marks import mark
 from tests.services import HeldClock
+from tests.web.edged import edged
 
 Client = TestClient[web.Request, web.Application]
 Answer = tuple[int, dict[str, str]]
@@ -38,6 +35,7 @@ async def work(request: web.Request) -> web.Response:
 
 async def stream(request: web.Request) -> web.StreamResponse:
     response = web.StreamResponse()
+    mark(response, request[CONTEXT])
     await response.prepare(request)
     await response.write(b"part")
     return response
@@ -54,18 +52,9 @@ class Site:
         limiter = open_limiter(Settings(memory_bytes=1, **settings), self.clock)
         assert limiter is not None
         self.limiter = limiter
-        layers = [
-            identify,
-            answer_errors,
-            locate(Networks.parse("127.0.0.1")),
-            limit_logins(limiter, verifier),
-            authenticate(verifier, allow_anonymous=False),
-            limit_requests(limiter),
-        ]
-        self.app = web.Application(middlewares=layers)
-        self.app.on_response_prepare.append(tell_limits)
-        for path, handle in (("/work", work), ("/stream", stream), ("/v1/health", work)):
-            self.app.router.add_get(path, handle)
+        paths = {"/work": work, "/stream": stream, "/v1/health": work}
+        routes = [("GET", path, handle) for path, handle in paths.items()]
+        self.app = edged(*routes, verifier=verifier, limiter=limiter)
         self.client: Client | None = None
 
     def token(self, sub: str = "acme", tier: Tier = "community", ttl_s: int = 600) -> str:

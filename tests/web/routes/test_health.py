@@ -1,7 +1,7 @@
 from aiohttp import web
 
 from semvec import __version__
-from semvec.web.draining import DRAINING, Draining
+from semvec.web.draining import DRAINING
 from tests.web.conftest import Client, Serve
 
 
@@ -21,10 +21,9 @@ async def test_it_is_ready(client: Client) -> None:
 
 
 async def test_a_draining_server_is_not_ready(app: web.Application, serve: Serve) -> None:
-    app[DRAINING] = draining = Draining()
     client = await serve(app)
     assert (await client.get("/v1/readyz")).status == 200
-    draining.begun.set()
+    app[DRAINING].begin()
     answer = await client.get("/v1/readyz")
     assert answer.status == 503
     assert await answer.json() == {"ready": False, "checks": {"server": "draining"}}

@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 from aiohttp import ServerDisconnectedError, web
+from aiohttp.test_utils import TestClient, TestServer
 
 from semvec.errors import Unavailable
 from semvec.settings import Settings
@@ -9,6 +10,7 @@ from semvec.telemetry.lines import Answered
 from semvec.telemetry.opening import Telemetry, open_telemetry
 from semvec.web.app import assemble
 from semvec.web.keys import METRICS
+from semvec.web.middleware.places import TOGETHER
 from tests.web.conftest import Client, RecordingService, Serve
 
 ODD = ("PROPFIND", "MKCOL", "PURGE", "TRACE")
@@ -30,6 +32,7 @@ def app(settings: Settings, service: RecordingService, told: Told) -> web.Applic
 @pytest.fixture
 def counts(app: web.Application) -> Any:
     def count(name: str, **labels: str) -> float | None:
+        app[METRICS].look()
         return app[METRICS].registry.get_sample_value(f"semvec_{name}", labels)
 
     return count
@@ -118,7 +121,7 @@ async def test_a_client_that_leaves_is_counted(
 
 
 async def test_a_request_is_told_of_in_one_line_without_what_it_says(
-    client: Client, told: Told
+    app: web.Application, client: Client, told: Told
 ) -> None:
     answer = await client.post(
         "/v1/run?token=hush",
@@ -126,15 +129,36 @@ async def test_a_request_is_told_of_in_one_line_without_what_it_says(
         headers={"X-Request-ID": "find-me", "Authorization": "Bearer hush", "User-Agent": "hush"},
     )
     assert answer.status == 200
+    app[METRICS].look()
     [line] = told
     assert line.request_id == "find-me"
-    assert line[2:5] == ("POST", "/v1/run", 200)
+    assert (line.method, line.endpoint, line.status) == ("POST", "/v1/run", 200)
     assert (line.client, line.subject) == ("127.0.0.1", "anonymous")
     assert 0 < line.took < 5
     assert "hush" not in repr(line)
     assert "secret" not in repr(line)
 
 
-async def test_a_public_path_has_no_subject(client: Client, told: Told) -> None:
+async def test_a_public_path_has_no_subject(
+    app: web.Application, client: Client, told: Told
+) -> None:
     await client.get("/v1/health")
+    app[METRICS].look()
     assert told[0].subject is None
+
+
+async def test_requests_are_told_of_in_order_before_anybody_looks(
+    client: Client, told: Told
+) -> None:
+    for number in range(TOGETHER + 1):
+        await client.get("/v1/livez", headers={"X-Request-ID": str(number)})
+    names = [line.request_id for line in told]
+    assert names[:TOGETHER] == [str(number) for number in range(TOGETHER)]
+
+
+async def test_the_last_requests_are_told_of_when_the_server_ends(
+    app: web.Application, told: Told
+) -> None:
+    async with TestClient(TestServer(app)) as client:
+        await client.get("/v1/livez")
+    assert [line.endpoint for line in told] == ["/v1/livez"]

@@ -1,0 +1,112 @@
+"""What every request passes on its way in, and every answer on its way out.
+
+One layer of few calls, because of what they cost: around a handler that leaves the processor's
+caches cold, each takes half a microsecond and more, whatever is done in it.
+"""
+
+import time
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+from multidict import MultiMapping
+
+from semvec.addresses import client_network
+from semvec.errors import LicenseExpired, TooManyRequests, Unauthorized
+from semvec.limits.bucket import Standing
+from semvec.limits.limiter import Limiter
+from semvec.web.draining import Draining
+from semvec.web.keys import CONTEXT, TRACE, RequestContext
+from semvec.web.middleware.auth import Doorman
+from semvec.web.middleware.client import ReadHop, client_address
+from semvec.web.middleware.errors import error_response
+from semvec.web.middleware.marks import mark
+from semvec.web.middleware.place import CUT
+from semvec.web.middleware.places import Places
+from semvec.web.middleware.request_id import request_id_of
+
+REFUSED_LOGINS = (Unauthorized, LicenseExpired)
+ANSWERS = (web.HTTPSuccessful, web.HTTPRedirection)
+"""Raised like errors, and none."""
+
+
+def edge(
+    *,
+    read_hop: ReadHop,
+    doorman: Doorman,
+    limiter: Limiter | None,
+    places: Places,
+    draining: Draining,
+    traced: bool = False,
+) -> Middleware:
+    @web.middleware
+    async def passed(request: web.Request, handler: Handler) -> web.StreamResponse:
+        began = time.perf_counter()
+        headers = request.headers
+        client = client_address(request.remote, headers, read_hop)
+        place = places.of(request)
+        context = RequestContext(
+            request_id_of(headers), place.method, place.endpoint, client, place=place
+        )
+        request[CONTEXT] = context
+        if traced:
+            context.trace = request[TRACE]
+        status = CUT
+        draining.answering += 1
+        try:
+            try:
+                if not doorman.recognises(headers, context):
+                    await ask(headers, context)
+                if limiter is not None and not place.unlimited:
+                    network = client_network(client)
+                    standing = await limiter.count_request(network, context.caller)
+                    context.standing = standing
+                    if standing is not None and not standing.allowed:
+                        raise refusal(standing)
+                response = await handler(request)
+            except ANSWERS as answer:
+                status = answer.status
+                mark(answer, context)
+                raise
+            except Exception as error:
+                response = error_response(await judged(error, context), request)
+            status = response.status
+            mark(response, context)
+            if draining.begun:
+                response.force_close()
+            return response
+        finally:
+            draining.answering -= 1
+            places.note(context, status, time.perf_counter() - began)
+
+    async def ask(headers: MultiMapping[str], context: RequestContext) -> None:
+        """Whose the request is. From an address with too many refused logins nobody is listened to
+        who was not good before."""
+        suspected = limiter is not None and not limiter.may_log_in(client_network(context.client))
+        if limiter is not None and suspected and doorman.is_put_to_work(headers, context.place):
+            await count_refused_login(context, limiter)
+        doorman.admit(headers, context)
+
+    async def judged(error: Exception, context: RequestContext) -> Exception:
+        """The error; or that there were too many of it, where it is a refused login."""
+        if limiter is not None and isinstance(error, REFUSED_LOGINS):
+            try:
+                await count_refused_login(context, limiter)
+            except TooManyRequests as too_many:
+                return too_many
+        return error
+
+    return passed
+
+
+async def count_refused_login(context: RequestContext, limiter: Limiter) -> None:
+    """Raises TooManyRequests."""
+    standing = await limiter.count_refused_login(client_network(context.client))
+    context.standing = standing
+    if standing is not None and not standing.allowed:
+        raise refusal(standing)
+
+
+def refusal(standing: Standing) -> TooManyRequests:
+    limit, wait = standing.limit, standing.wait_s
+    allowed = f"{limit.rate.per_second:g} a second, {limit.rate.burst} at once"
+    return TooManyRequests(f"too many {limit.of} ({allowed}): try again in {wait} s", wait)

@@ -1,0 +1,30 @@
+"""What every answer tells beside itself: the request's name, and where the caller stands."""
+
+from aiohttp import web
+from multidict import istr
+
+from semvec.web.keys import RequestContext
+from semvec.web.middleware.request_id import HEADER
+
+POLICY = istr("RateLimit-Policy")
+LEFT = istr("RateLimit")
+X_LIMIT = istr("X-RateLimit-Limit")
+X_REMAINING = istr("X-RateLimit-Remaining")
+X_RESET = istr("X-RateLimit-Reset")
+
+
+def mark(response: web.StreamResponse, context: RequestContext) -> None:
+    """Set the headers; an answer that is sent in pieces is marked before the first.
+
+    `RateLimit-Policy` and `RateLimit` as in draft-ietf-httpapi-ratelimit-headers-11: quota `q` in
+    a window of `w` seconds; `r` left, and no more than that for `t` seconds.
+    """
+    headers, standing = response.headers, context.standing
+    headers[HEADER] = context.request_id
+    if standing is not None:
+        limit, left = standing.limit, str(standing.remaining)
+        headers[POLICY] = limit.policy
+        headers[LEFT] = f'"{limit.name}";r={left};t={standing.wait_s}'
+        headers[X_LIMIT] = limit.burst
+        headers[X_REMAINING] = left
+        headers[X_RESET] = str(standing.reset_s)

@@ -1,0 +1,60 @@
+"""The places of an application, and how the requests that were there are told of.
+
+Every request is counted, timed and told of in one line of the log.
+"""
+
+import time
+
+from aiohttp import web
+
+from semvec.telemetry.opening import Telemetry
+from semvec.web.keys import RequestContext
+from semvec.web.middleware.place import METHODS, OTHER, UNMATCHED, Place
+
+TOGETHER = 64
+"""Requests that are counted and told of together, if nobody looks before."""
+
+
+class Places:
+    """One for each route there is, whatever prefix it is mounted below. What tells lines of the log
+    hears of every request."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._edge, self._tell = telemetry.metrics.edge, telemetry.tell
+        telemetry.metrics.before_looks(self.settle)
+        self._noted: list[RequestContext] = []
+        self._by_route: dict[web.AbstractRoute, Place] = {}
+        self._unmatched = {method: Place(self._edge, method, UNMATCHED) for method in METHODS}
+
+    def learn(self, router: web.UrlDispatcher) -> None:
+        """Make places of routes; those of others are unmatched."""
+        for route in router.routes():
+            if route.resource is not None:
+                endpoint = route.resource.canonical.rstrip("/") or "/"
+                self._by_route[route] = Place(self._edge, route.method, endpoint)
+
+    def of(self, request: web.Request) -> Place:
+        place = self._by_route.get(request.match_info.route)
+        if place is None:
+            place = self._unmatched.get(request.method, self._unmatched[OTHER])
+        return place
+
+    def note(self, context: RequestContext, status: int, took: float) -> None:
+        """A request has its answer, after so many seconds."""
+        context.at, context.status, context.took = time.time(), status, took
+        self._noted.append(context)
+        if len(self._noted) >= TOGETHER:
+            self.settle()
+
+    def settle(self) -> None:
+        """Count and tell of what was noted since: many requests at a time, each of which takes far
+        less than one that comes alone behind work of another kind."""
+        noted, self._noted = self._noted, []
+        for context in noted:
+            place = context.place
+            place.statuses.get(context.status, place.other).add()
+            place.durations.observe(context.took)
+            if self._tell is not None:
+                if context.caller is not None:
+                    context.subject = context.caller.subject
+                self._tell(context)

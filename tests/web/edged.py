@@ -1,0 +1,41 @@
+"""Small applications behind the edge."""
+
+from typing import Any
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from semvec.addresses import Networks
+from semvec.licensing.verifier import Verifier
+from semvec.limits.limiter import Limiter
+from semvec.settings import Settings
+from semvec.telemetry.opening import open_telemetry
+from semvec.web.draining import Draining
+from semvec.web.middleware.auth import Doorman
+from semvec.web.middleware.client import hop_reader
+from semvec.web.middleware.edge import edge
+from semvec.web.middleware.places import Places
+
+
+def edged(
+    *routes: tuple[str, str, Handler],
+    verifier: Verifier | None = None,
+    allow_anonymous: bool = False,
+    limiter: Limiter | None = None,
+    proxies: str = "127.0.0.1",
+    **more: Any,
+) -> web.Application:
+    """Serves method, path and handler of each route. Without a verifier all are anonymous."""
+    places = Places(open_telemetry(Settings(memory_bytes=1)))
+    around = edge(
+        read_hop=hop_reader(Networks.parse(proxies)),
+        doorman=Doorman(verifier, allow_anonymous),
+        limiter=limiter,
+        places=places,
+        draining=Draining(),
+    )
+    app = web.Application(middlewares=[around], **more)
+    for method, path, handler in routes:
+        app.router.add_route(method, path, handler)
+    places.learn(app.router)
+    return app
