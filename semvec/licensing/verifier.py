@@ -74,7 +74,10 @@ class Verifier:
     def known(self, token: str) -> Caller | None:
         """The caller of a token that was good before and still is; costs next to nothing."""
         found = self._checked.get(token)
-        if found is None or found.expires_at <= self._clock() or found.jti in self._revoked.ids:
+        if found is None:
+            return None
+        if found.expires_at <= self._clock() or found.jti in self._revoked.ids:
+            del self._checked[token]
             return None
         self._checked.move_to_end(token)
         return found.caller

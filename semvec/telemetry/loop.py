@@ -1,6 +1,7 @@
 """The event loop under watch."""
 
 import asyncio
+from contextlib import suppress
 
 from semvec.telemetry.metrics import Metrics
 
@@ -17,7 +18,8 @@ async def watch(metrics: Metrics) -> None:
     while True:
         metrics.look()
         if looks % PROCESS_LOOKS == 0:
-            await asyncio.to_thread(metrics.process.look)
+            with suppress(OSError):  # too many open files, which the next look may find closed
+                await asyncio.to_thread(metrics.process.look)
         looks += 1
         due = loop.time() + LOOK_S
         await asyncio.sleep(LOOK_S)

@@ -79,6 +79,7 @@ def assemble(
     app[STREAMS] = Streams(settings.max_streams, settings.stream_heartbeat_s)
     app.cleanup_ctx.append(_watched_loop)
     app.on_shutdown.append(_end_streams)
+    app.on_shutdown.append(places.end)
     app.cleanup_ctx.append(_running_service)
     if limiter:
         app[LIMITER] = limiter
@@ -130,4 +131,3 @@ async def _watched_loop(app: web.Application) -> AsyncIterator[None]:
     yield
     task.cancel()
     await asyncio.wait([task])
-    app[METRICS].look()

@@ -87,12 +87,12 @@ def edge(
         doorman.admit(headers, context)
 
     async def judged(error: Exception, context: RequestContext) -> Exception:
-        """The error; or that there were too many of it, where it is a refused login."""
+        """The error, or what came of counting it, where it is a refused login."""
         if limiter is not None and isinstance(error, REFUSED_LOGINS):
             try:
                 await count_refused_login(context, limiter)
-            except TooManyRequests as too_many:
-                return too_many
+            except Exception as worse:
+                return worse
         return error
 
     return passed

@@ -3,6 +3,7 @@
 Every request is counted, timed and told of in one line of the log.
 """
 
+import asyncio
 import time
 
 from aiohttp import web
@@ -14,6 +15,9 @@ from semvec.web.middleware.place import METHODS, OTHER, UNMATCHED, Place
 TOGETHER = 64
 """Requests that are counted and told of together, if nobody looks before."""
 
+SOON_S = 0.25
+"""When they are, where no more come."""
+
 
 class Places:
     """One for each route there is, whatever prefix it is mounted below. What tells lines of the log
@@ -23,6 +27,7 @@ class Places:
         self._edge, self._tell = telemetry.metrics.edge, telemetry.tell
         telemetry.metrics.before_looks(self.settle)
         self._noted: list[RequestContext] = []
+        self._together = TOGETHER
         self._by_route: dict[web.AbstractRoute, Place] = {}
         self._unmatched = {method: Place(self._edge, method, UNMATCHED) for method in METHODS}
 
@@ -43,8 +48,15 @@ class Places:
         """A request has its answer, after so many seconds."""
         context.at, context.status, context.took = time.time(), status, took
         self._noted.append(context)
-        if len(self._noted) >= TOGETHER:
+        if len(self._noted) >= self._together:
             self.settle()
+        elif len(self._noted) == 1:
+            asyncio.get_running_loop().call_later(SOON_S, self.settle)
+
+    async def end(self, _: web.Application) -> None:
+        """Signal of the application's shutdown: leave nothing for later from now on."""
+        self._together = 1
+        self.settle()
 
     def settle(self) -> None:
         """Count and tell of what was noted since: many requests at a time, each of which takes far

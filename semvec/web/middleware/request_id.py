@@ -1,5 +1,6 @@
 """A name for every request, so that an answer can be found in the log."""
 
+import os
 import re
 import secrets
 
@@ -20,11 +21,16 @@ def request_id_of(headers: MultiMapping[str]) -> str:
     sent = headers.get(HEADER)
     if sent is not None and SANE.fullmatch(sent):
         return sent
-    return _drawn.pop() if _drawn else new_request_id()
+    return new_request_id()
 
 
 def new_request_id() -> str:
-    if not _drawn:
+    try:
+        return _drawn.pop()
+    except IndexError:
         text = secrets.token_hex(AT_ONCE * DIGITS // 2)
-        _drawn.extend(text[at : at + DIGITS] for at in range(0, len(text), DIGITS))
-    return _drawn.pop()
+        _drawn.extend(text[at : at + DIGITS] for at in range(DIGITS, len(text), DIGITS))
+        return text[:DIGITS]
+
+
+os.register_at_fork(after_in_child=_drawn.clear)  # else the child's would be the parent's

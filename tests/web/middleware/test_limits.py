@@ -222,7 +222,7 @@ async def test_health_is_never_limited(site: Open) -> None:
     opened = await site(limit_ip=Rate(1, 1), limit_preauth=Rate(1, 1))
     await opened.statuses(3)
     for _ in range(5):
-        status, headers = await opened.ask("/v1/health")
+        status, headers = await opened.ask("/v1/health", token="guess")
         assert status == 200
         assert not set(TOLD) & headers.keys()
 
@@ -231,6 +231,31 @@ async def test_a_preflight_counts_for_its_address_alone(site: Open) -> None:
     opened = await site(limit_ip=Rate(1, 2))
     preflight = {"Origin": "https://a.example", "Access-Control-Request-Method": "GET"}
     assert await opened.statuses(3, method="OPTIONS", **preflight) == [405, 405, 429]
+
+
+async def test_a_preflight_is_nobodys_even_where_all_are_anonymous() -> None:
+    limiter = open_limiter(Settings(memory_bytes=1, limit_community=Rate(1, 1)), HeldClock())
+    headers = {"Origin": "https://a.example", "Access-Control-Request-Method": "GET"}
+    async with TestClient(TestServer(edged(("GET", "/work", work), limiter=limiter))) as client:
+        for _ in range(3):
+            answer = await client.options("/work", headers=headers)
+            assert answer.status == 405
+            assert answer.headers["RateLimit"].startswith('"address";')
+        assert [(await client.get("/work")).status for _ in range(2)] == [200, 429]
+
+
+async def test_a_limiter_that_fails_is_an_error_like_any_other(
+    site: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = await site()
+
+    async def fail(client: str) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(opened.limiter, "count_refused_login", fail)
+    status, headers = await opened.ask()
+    assert status == 500
+    assert headers["X-Request-ID"]
 
 
 async def test_a_streamed_answer_tells_too(site: Open) -> None:

@@ -1,3 +1,4 @@
+import asyncio
 from typing import Any
 
 import pytest
@@ -9,8 +10,9 @@ from semvec.settings import Settings
 from semvec.telemetry.lines import Answered
 from semvec.telemetry.opening import Telemetry, open_telemetry
 from semvec.web.app import assemble
-from semvec.web.keys import METRICS
-from semvec.web.middleware.places import TOGETHER
+from semvec.web.keys import METRICS, RequestContext
+from semvec.web.middleware.place import Place
+from semvec.web.middleware.places import TOGETHER, Places
 from tests.web.conftest import Client, RecordingService, Serve
 
 ODD = ("PROPFIND", "MKCOL", "PURGE", "TRACE")
@@ -109,8 +111,6 @@ async def test_faults_are_counted_and_told(
 async def test_a_client_that_leaves_is_counted(
     app: web.Application, serve: Serve, service: RecordingService, counts: Any
 ) -> None:
-    import asyncio
-
     service.failure = asyncio.CancelledError()
     client = await serve(app)
     with pytest.raises(ServerDisconnectedError):
@@ -162,3 +162,32 @@ async def test_the_last_requests_are_told_of_when_the_server_ends(
     async with TestClient(TestServer(app)) as client:
         await client.get("/v1/livez")
     assert [line.endpoint for line in told] == ["/v1/livez"]
+
+
+@pytest.fixture
+def places(settings: Settings, told: Told) -> Places:
+    return Places(Telemetry(open_telemetry(settings).metrics, tell=told.append))
+
+
+def answered(name: str) -> RequestContext:
+    place = Place(open_telemetry(Settings(memory_bytes=1)).metrics.edge, "GET", "/x")
+    return RequestContext(name, place.method, place.endpoint, "203.0.113.7", place=place)
+
+
+async def test_a_single_request_is_told_of_soon(
+    places: Places, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("semvec.web.middleware.places.SOON_S", 0.0)
+    places.note(answered("a"), 200, 0.1)
+    assert told == []
+    await asyncio.sleep(0.01)
+    assert [line.request_id for line in told] == ["a"]
+
+
+async def test_what_is_answered_after_the_end_is_told_of_at_once(
+    app: web.Application, places: Places, told: Told
+) -> None:
+    places.note(answered("before"), 200, 0.1)
+    await places.end(app)
+    places.note(answered("after"), 499, 0.1)
+    assert [(line.request_id, line.status) for line in told] == [("before", 200), ("after", 499)]
