@@ -94,28 +94,15 @@ class Service:
         bells = Bells(shared=store.shared)
         self._realigning = Realigning(store, self._hot, steering, gathering, moving, bells, clock)
         drifts = Drifts(store, self._realigning)
+        size = settings.context_tokens
         self.conversation = Conversation(
-            self._hot,
-            intake,
-            self.sessions,
-            self.recall,
-            drifts,
-            clock,
-            settings.context_tokens,
-            span,
+            self._hot, intake, self.sessions, self.recall, drifts, clock, size, span
         )
+        realigning = self._realigning
         self.clusters = Clusters(
-            store,
-            self._hot,
-            intake,
-            steering,
-            gathering,
-            moving,
-            self._realigning,
-            clock,
-            new_id,
+            store, self._hot, intake, steering, gathering, moving, realigning, clock, new_id
         )
-        self.regions = Regions(store, self._hot, intake, self._realigning, bells, clock, new_id)
+        self.regions = Regions(store, self._hot, intake, realigning, bells, clock, new_id)
         self.control = Control(self._hot, intake)
         self.literals = LiteralCache(self._hot)
         aside = Aside(store)
