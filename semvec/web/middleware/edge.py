@@ -68,7 +68,7 @@ def edge(
                 mark(answer, context)
                 raise
             except Exception as error:
-                response = error_response(await judged(error, context), request)
+                response = error_response(await judged(error, context, limiter), request)
             status = response.status
             mark(response, context)
             if draining.begun:
@@ -86,16 +86,17 @@ def edge(
             await count_refused_login(context, limiter)
         doorman.admit(headers, context)
 
-    async def judged(error: Exception, context: RequestContext) -> Exception:
-        """The error, or what came of counting it, where it is a refused login."""
-        if limiter is not None and isinstance(error, REFUSED_LOGINS):
-            try:
-                await count_refused_login(context, limiter)
-            except Exception as worse:
-                return worse
-        return error
-
     return passed
+
+
+async def judged(error: Exception, context: RequestContext, limiter: Limiter | None) -> Exception:
+    """The error, or what came of counting it, where it is a refused login."""
+    if limiter is not None and isinstance(error, REFUSED_LOGINS):
+        try:
+            await count_refused_login(context, limiter)
+        except Exception as worse:
+            return worse
+    return error
 
 
 async def count_refused_login(context: RequestContext, limiter: Limiter) -> None:
