@@ -92,13 +92,12 @@ class Service:
         steering, moving = Steering(self._hot, store), Moving(self._hot)
         gathering = Gathering(store, self._hot)
         bells = Bells(shared=store.shared)
-        self._realigning = Realigning(store, self._hot, steering, gathering, moving, bells, clock)
-        drifts = Drifts(store, self._realigning)
+        realigning = Realigning(store, self._hot, steering, gathering, moving, bells, clock)
+        self._realigning, drifts = realigning, Drifts(store, realigning)
         size = settings.context_tokens
         self.conversation = Conversation(
             self._hot, intake, self.sessions, self.recall, drifts, clock, size, span
         )
-        realigning = self._realigning
         self.clusters = Clusters(
             store, self._hot, intake, steering, gathering, moving, realigning, clock, new_id
         )

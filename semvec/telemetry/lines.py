@@ -53,9 +53,8 @@ def printable(text: str) -> str:
 
 def _answered_as_json(entry: Answered) -> str:
     """Put together from parts that most lines share; ids and addresses hold nothing to escape."""
-    at, second = entry.at, int(entry.at)
     line = (
-        f'{{"time":"{_utc(second)}.{int((at - second) * 1000):03d}Z"'
+        f'{{"time":"{_utc(entry.at)}"'
         f',{_kind(entry.method, entry.endpoint, entry.status)},"request_id":"{entry.request_id}"'
         f',"duration_ms":{entry.took * 1e3:.3f},"client":"{entry.client}"{_subject(entry.subject)}'
     )
@@ -87,7 +86,7 @@ def _quoted(text: str) -> str:
 
 def _record_as_json(record: logging.LogRecord) -> str:
     said: dict[str, object] = {
-        "time": f"{_utc(int(record.created))}.{int(record.created % 1 * 1000):03d}Z",
+        "time": _utc(record.created),
         "level": record.levelname.lower(),
         "logger": printable(record.name),
         "message": printable(record.getMessage()),
@@ -127,8 +126,12 @@ def _local(at: float) -> str:
     return f"{time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(at))},{int(at % 1 * 1000):03d}"
 
 
+def _utc(at: float) -> str:
+    return f"{_second(int(at))}.{int(at % 1 * 1000):03d}Z"
+
+
 @lru_cache(maxsize=8)
-def _utc(second: int) -> str:
+def _second(second: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
 
 

@@ -21,16 +21,17 @@ PIECE = 1024
 class Outbox(logging.Handler):
     """Takes lines from any thread, and has a thread of its own write them.
 
-    They are put into words where they come from: a second thread that runs Python takes turns with
-    the first, which costs more than the words do. `dropped` counts lines that were left out: too
-    many waited, or the stream would not have them.
+    Requests are put into words where they come from: a second thread that runs Python takes turns
+    with the first, which costs more than the words do. Other records, whose tracebacks read source
+    files, are put into words on the thread. `dropped` counts lines that were left out: too many
+    waited, or the stream would not have them.
     """
 
     def __init__(self, stream: TextIO, format: Format) -> None:
         super().__init__()
         self.dropped = 0
         self._stream, self._format = stream, format
-        self._waiting: deque[str] = deque()
+        self._waiting: deque[str | logging.LogRecord] = deque()
         self._closing = False
         self._called = threading.Event()
         self._thread = threading.Thread(target=self._work, name="semvec-log", daemon=True)
@@ -42,7 +43,9 @@ class Outbox(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            self._put(self._format.record(record))
+            # They may change until they are written.
+            record.msg, record.args = record.getMessage(), None
+            self._put(record)
         except Exception:
             self.handleError(record)
         self._called.set()
@@ -54,11 +57,11 @@ class Outbox(logging.Handler):
         self._thread.join(timeout=1.0)
         super().close()
 
-    def _put(self, line: str) -> None:
+    def _put(self, entry: str | logging.LogRecord) -> None:
         if len(self._waiting) >= BOUND:
             self.dropped += 1
         else:
-            self._waiting.append(line)
+            self._waiting.append(entry)
 
     def _work(self) -> None:
         while not self._closing:
@@ -71,9 +74,10 @@ class Outbox(logging.Handler):
         while count := min(PIECE, len(self._waiting)):
             self._write([self._waiting.popleft() for _ in range(count)])
 
-    def _write(self, lines: Sequence[str]) -> None:
+    def _write(self, entries: Sequence[str | logging.LogRecord]) -> None:
         try:
+            lines = [one if isinstance(one, str) else self._format.record(one) for one in entries]
             self._stream.write("\n".join((*lines, "")))
             self._stream.flush()
         except Exception:
-            self.dropped += len(lines)
+            self.dropped += len(entries)

@@ -105,3 +105,16 @@ def test_a_thread_of_its_own_writes() -> None:
     outbox.handle(logging.LogRecord("a", logging.INFO, "f", 1, "a", (), sys.exc_info()))
     outbox.close()
     assert set(writers) == {"semvec-log"}
+
+
+def test_a_traceback_is_put_into_words_by_that_thread_too() -> None:
+    where: list[str] = []
+
+    def noting(record: logging.LogRecord) -> str:
+        where.append(threading.current_thread().name)
+        return for_eyes.record(record)
+
+    outbox = Outbox(io.StringIO(), for_eyes._replace(record=noting))
+    outbox.handle(logging.LogRecord("a", logging.ERROR, "f", 1, "a", (), sys.exc_info()))
+    outbox.close()
+    assert where == ["semvec-log"]

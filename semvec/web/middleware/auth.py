@@ -56,34 +56,32 @@ class Doorman:
         return context.caller is not None
 
     def admit(self, headers: MultiMapping[str], context: RequestContext) -> None:
-        """Find out who is `context.caller`; nobody on public routes.
+        """Find out who is `context.caller` of a request that was not recognised.
 
         Raises Unauthorized or LicenseExpired.
         """
-        place = context.place
-        if place.public:
+        if context.place.public or self._verifier is None:
             return
         try:
-            context.caller = self._caller(headers, place)
+            context.caller = self._caller(headers, context.place, self._verifier)
         except (Unauthorized, LicenseExpired):
             self._on_refusal(context.client)
             raise
 
     def is_put_to_work(self, headers: MultiMapping[str], place: Place) -> bool:
-        """Whether it takes the check of a signature or a password to tell who asks."""
+        """Whether it takes the check of a signature or a password to tell who asks, where a
+        request was not recognised."""
         if place.operated:
             return True
         try:
-            return self._verifier is not None and presented_token(headers, place) is not None
+            return presented_token(headers, place) is not None
         except Unauthorized:
             return False
 
-    def _caller(self, headers: MultiMapping[str], place: Place) -> Caller:
-        if self._verifier is None:
-            return ANONYMOUS
+    def _caller(self, headers: MultiMapping[str], place: Place, verifier: Verifier) -> Caller:
         token = presented_token(headers, place)
         if token is not None:
-            return self._verifier.verify(token)
+            return verifier.verify(token)
         if self._allow_anonymous:
             return ANONYMOUS
         raise Unauthorized("Missing license token")
