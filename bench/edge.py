@@ -14,7 +14,6 @@ neighbouring rounds stands beside it. At most 25 microseconds are promised.
 import argparse
 import asyncio
 import contextlib
-import functools
 import os
 import random
 import statistics
@@ -106,13 +105,8 @@ async def serve() -> None:
     await bare.setup()
     await web.TCPSite(bare, "127.0.0.1", 0).start()
     assert whole.server
-    connection = functools.partial(
-        Guarded,
-        whole.server,
-        loop=loop,
-        deadline_s=settings.request_deadline_s,
-        crowd=Crowd(settings.max_connections_per_ip),
-    )
+    crowd = Crowd(settings.max_connections_per_ip)
+    connection = Guarded.factory(whole.server, settings.request_deadline_s, crowd)
     guarded = await loop.create_server(connection, "127.0.0.1", 0)
     print(bare.addresses[0][1], guarded.sockets[0].getsockname()[1], flush=True)
     try:

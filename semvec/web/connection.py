@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -64,6 +66,14 @@ class Connection(web.RequestHandler):
         self._received = 0
         self._body: StreamReader | None = None
 
+    @classmethod
+    def factory(
+        cls, server: web.Server, deadline_s: float, crowd: Crowd
+    ) -> Callable[[], "Connection"]:
+        """What the running loop makes connections to a server with."""
+        loop = asyncio.get_running_loop()
+        return partial(cls, server, loop=loop, deadline_s=deadline_s, crowd=crowd)
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         peer = transport.get_extra_info("peername")
         client = client_network(peer[0] if peer else "")
@@ -92,8 +102,7 @@ class Connection(web.RequestHandler):
             self._body = self._messages[-1][1]
         if self._body is not None and self._body.is_eof():
             self._body = None
-            if self._timer is not None:
-                self._unwatch()
+            self._unwatch()
         elif self._body is not None or data:
             self._watch(len(data))
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import functools
 import gc
 import ipaddress
 import logging
@@ -105,13 +104,7 @@ async def _serve(settings: Settings, outbox: Outbox) -> None:
             await runner.setup()
             listener = _listen(settings.host, settings.port)
         assert runner.server
-        connection = functools.partial(
-            Connection,
-            runner.server,
-            loop=loop,
-            deadline_s=settings.request_deadline_s,
-            crowd=crowd,
-        )
+        connection = Connection.factory(runner.server, settings.request_deadline_s, crowd)
         if certificate:
             certificate.reload_on_hangup()
         tls = accepting(certificate, settings.request_deadline_s)

@@ -1,6 +1,5 @@
 import asyncio
 import contextlib
-import functools
 import json
 import logging
 import socket
@@ -52,9 +51,7 @@ async def address() -> AsyncIterator[Address]:
     runner = web.AppRunner(app)
     await runner.setup()
     assert runner.server
-    connection = functools.partial(
-        Connection, runner.server, loop=loop, deadline_s=DEADLINE_S, crowd=Crowd(3)
-    )
+    connection = Connection.factory(runner.server, DEADLINE_S, Crowd(3))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = await loop.create_server(connection, sock=listener)
         yield listener.getsockname()
