@@ -15,6 +15,7 @@ class Letters:
 
     model_name, dimension = "letters", 4
     token_dimension = 4
+    failure: str | None = None
 
     def __init__(self) -> None:
         self.calls: list[list[str]] = []
@@ -26,7 +27,8 @@ class Letters:
     async def encode(self, texts: Sequence[str]) -> list[Encoding]:
         self.calls.append(list(texts))
         counts = [[text.count(letter) for letter in "abcd"] for text in texts]
-        vectors = [unit_vector(each, self.dimension, "text") for each in counts]
+        shown = [each if any(each) else [1] * self.dimension for each in counts]
+        vectors = [unit_vector(each, self.dimension, "text") for each in shown]
         return [
             Encoding(x, tokens_of(x[None], [text])) for x, text in zip(vectors, texts, strict=True)
         ]
