@@ -1,10 +1,10 @@
 """Where an embedding endpoint is, and how its kind is asked."""
 
+import base64
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Self
 
-import aiohttp
 import msgspec
 from yarl import URL
 
@@ -57,8 +57,8 @@ class Endpoint:
         elif api_key:
             headers["Authorization"] = f"Bearer {api_key}"
         elif self.url.user is not None:
-            login = aiohttp.BasicAuth(self.url.user, self.url.password or "", "utf-8")
-            headers["Authorization"] = login.encode()
+            login = f"{self.url.user}:{self.url.password or ''}".encode()
+            headers["Authorization"] = f"Basic {base64.b64encode(login).decode()}"
         return headers
 
     def body(self, texts: Sequence[str], *, with_format: bool) -> bytes:

@@ -8,23 +8,28 @@ LONGEST = 240
 """Characters of an excerpt."""
 MESSAGE_KEYS = ("error", "message", "detail", "msg", "errors")
 WORD = re.compile(r"\w+", re.ASCII)
+ESCAPE = re.compile(r"\\+(u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[abfnrtv0])|%[0-9a-fA-F]{2}|&#?\w+;")
+"""Characters as JSON, Python, URLs and HTML spell them: they would join with a word."""
+RUN = 4
 HIDDEN = "…"
 
 
 def excerpt(body: bytes, secrets: Iterable[str]) -> str:
     """The message of an error, in one line of ASCII.
 
-    Every word of three or more letters or digits that occurs in one of `secrets` is hidden, also
-    where the endpoint quotes only a part of it. Takes milliseconds where a secret is very long.
+    A word of three or more letters or digits is hidden if it, or any four characters of it in a
+    row, occur in one of `secrets`: also where the endpoint quotes only a part, or escapes it. Takes
+    some milliseconds where a secret is very long.
     """
-    message = " ".join(_message(body).split())[:LONGEST]
+    message = " ".join(ESCAPE.sub("?", _message(body)).split())[:LONGEST]
     plain = message.encode("ascii", "replace").decode().replace("\x00", "?")
     folded = [secret.casefold() for secret in secrets if secret]
 
     def hide(match: re.Match[str]) -> str:
         word = match[0].casefold()
-        known = len(word) >= 3 and any(word in secret for secret in folded)
-        return HIDDEN if known else match[0]
+        runs = [word[i : i + RUN] for i in range(max(1, len(word) - RUN + 1))]
+        known = any(run in secret for secret in folded for run in runs)
+        return HIDDEN if len(word) >= 3 and known else match[0]
 
     return WORD.sub(hide, plain)
 

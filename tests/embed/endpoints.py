@@ -55,7 +55,7 @@ class Endpoint:
         self.script: list[Answer] = []
         self.asked: Asked | None = None
         self.requests: list[tuple[str, dict[str, Any], str | None]] = []
-        self.headers: list[dict[str, str]] = []
+        self._received: list[web.Request] = []
         application = web.Application(client_max_size=1 << 26)
         application.router.add_post("/{path:.*}", self._answer)
         self._server = TestServer(application)
@@ -63,7 +63,7 @@ class Endpoint:
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
         self.requests.append((request.path_qs, body, request.headers.get("Authorization")))
-        self.headers.append(dict(request.headers))
+        self._received.append(request)
         if self.asked is not None and not self.script:
             return self.asked(request, body)
         answer = self.script.pop(0) if self.script else self.usual
@@ -78,6 +78,11 @@ class Endpoint:
 
     def url(self, path: str = "") -> str:
         return str(self._server.make_url("/")) + path
+
+    def is_connected(self, number: int) -> bool:
+        """Whether the client of a request, counted from the end of the start, still waits."""
+        transport = self._received[number - len(self.requests)].transport
+        return transport is not None and not transport.is_closing()
 
     @property
     def sent(self) -> list[list[str]]:
