@@ -16,7 +16,8 @@ def drawn(seed: int, common: float = 0.0, dimension: int = 384) -> Vector:
 
 
 def normalised(rows: Vector) -> Vector:
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / norms, np.float32)
 
 
 @pytest.mark.parametrize("common", [0.0, 2.0])

@@ -115,6 +115,49 @@ async def test_a_cancelled_request_is_not_encoded(
     assert sum(map(len, batches)) < 100
 
 
+async def test_what_was_given_up_counts_no_longer(embedder: LocalEmbedder) -> None:
+    """One request's texts leave, those of others in the same passes stay."""
+    stays = [asyncio.create_task(embedder.encode([f"the cat {n}"])) for n in range(20)]
+    leaves = asyncio.create_task(embedder.encode([LONG, *["the boat"] * 20]))
+    await asyncio.sleep(0)
+    leaves.cancel()
+    await asyncio.wait([leaves])
+    assert sum(embedder._pending.values()) == sum(text.cost for text in embedder._open)
+    assert all("cat" in text.text for text in embedder._open)
+    assert len(await asyncio.gather(*stays)) == 20
+    assert not embedder._open
+
+
+async def test_many_long_texts_do_not_hold_up_a_short_one(
+    embedder: LocalEmbedder, batches: list[list[Window]]
+) -> None:
+    """Promise 27: as few passes come between as with a single one."""
+    long = [asyncio.create_task(embedder.encode([f"{n} {LONG}"])) for n in range(16)]
+    while len(batches) < 20:  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
+    for _ in range(5):
+        before = len(batches)
+        await embedder.encode(["the cat"])
+        assert len(batches) - before <= 8
+    assert not any(each.done() for each in long)
+    for each in long:
+        each.cancel()
+    await asyncio.wait(long)
+
+
+async def test_a_failing_encoder_says_so_until_it_works_again(
+    embedder: LocalEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert embedder.failure is None
+    with monkeypatch.context() as patch:
+        patch.setattr(Model, "run", lambda *_: [][1])
+        with pytest.raises(Unavailable, match="list index out of range"):
+            await embedder.encode(["the cat"])
+        assert embedder.failure == "the encoder failed"
+    await embedder.encode(["the cat"])
+    assert embedder.failure is None
+
+
 async def test_too_much_waiting_is_refused(embedder: LocalEmbedder) -> None:
     huge = "a" * PACE.pending_characters
     first = asyncio.create_task(embedder.encode([huge]))
