@@ -58,7 +58,6 @@ class Remembered:
         self._embedder, self._known = embedder, dict[str, Encoding]()
         self.model_name, self.dimension = embedder.model_name, embedder.dimension
         self.token_dimension = embedder.token_dimension
-        self.failure: str | None = None
 
     async def start(self) -> None:
         """The embedder has been started."""

@@ -15,7 +15,6 @@ class Letters:
 
     model_name, dimension = "letters", 4
     token_dimension = 4
-    failure: str | None = None
 
     def __init__(self) -> None:
         self.calls: list[list[str]] = []

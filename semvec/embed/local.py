@@ -17,7 +17,7 @@ from semvec.embed.model import Model
 from semvec.embed.on_device import DeviceModel
 from semvec.embed.target import Target
 from semvec.embed.windows import SLICE, Cutting, Window
-from semvec.errors import Unavailable
+from semvec.errors import Overloaded, Unavailable
 from semvec.telemetry.protocol import SILENT, Batches
 from semvec.tokens import projection
 from semvec.vectors import Encoding
@@ -120,7 +120,6 @@ class LocalEmbedder:
         self._pending = {False: 0, True: 0}  # cost of short texts, and of long ones
         self._drained = asyncio.Event()
         self._closed = False
-        self._failure: str | None = None
 
     @property
     def model_name(self) -> str:
@@ -137,10 +136,6 @@ class LocalEmbedder:
     def token_dimension(self) -> int:
         return int(projection(self.dimension).shape[1])
 
-    @property
-    def failure(self) -> str | None:
-        return self._failure
-
     async def start(self, device: Target | None = None) -> None:
         """With a `device` to encode on, if it has room and kernels for the model."""
         model = await asyncio.to_thread(self._load, device)
@@ -156,7 +151,8 @@ class LocalEmbedder:
             self._threads.append(thread)
 
     async def encode(self, texts: Sequence[str]) -> list[Encoding]:
-        """One encoding per text, in order; Unavailable if too much waits or it is not running."""
+        """One encoding per text, in order; Overloaded if too much waits, Unavailable if it fails or
+        is not running."""
         if self._closed or self._model is None or not self._threads:
             raise Unavailable("the embedder is not running")
         loop = asyncio.get_running_loop()
@@ -195,13 +191,13 @@ class LocalEmbedder:
         return Model.of(model)
 
     def _admit(self, jobs: Sequence[_Text], most: int) -> None:
-        """Raises Unavailable if too much waits; waiting long texts keep no short one out."""
+        """Raises Overloaded if too much waits; waiting long texts keep no short one out."""
         costs = {
             long: sum(job.cost for job in jobs if job.is_long is long) for long in (False, True)
         }
         for long, cost in costs.items():
             if cost and self._pending[long] and self._pending[long] + cost > most:
-                raise Unavailable("the embedder has too many texts waiting")
+                raise Overloaded("the embedder has too many texts waiting", 1)
         for long, cost in costs.items():
             self._pending[long] += cost
 
@@ -233,12 +229,9 @@ class LocalEmbedder:
     ) -> None:
         """On the event loop: one forward pass is over."""
         self._finish(outcomes)
-        errors = [outcome for _, outcome in outcomes if isinstance(outcome, Unavailable)]
-        if errors:
+        if any(isinstance(outcome, Exception) for _, outcome in outcomes):
             self._telemetry.failed()
-            self._failure = errors[0].detail
         else:
-            self._failure = None
             since = min(task.text.since for task in batch)
             self._telemetry.done(len(batch), began - since, took)
 

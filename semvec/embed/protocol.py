@@ -3,18 +3,21 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from semvec.errors import SemvecError
 from semvec.vectors import Encoding
 
 
-class TextRefused(Exception):
+class TextRefused(SemvecError):
     """The embedder works, and cannot encode the text at `place` of those that it was given.
 
     `detail` says why and what to do, in words for the client; it quotes nothing.
     """
 
+    status = 422
+
     def __init__(self, place: int, detail: str) -> None:
         super().__init__(detail)
-        self.place, self.detail = place, detail
+        self.place = place
 
 
 class Embedder(Protocol):
@@ -33,18 +36,14 @@ class Embedder(Protocol):
     def token_dimension(self) -> int:
         """Numbers of a token vector; 0 where there are none."""
 
-    @property
-    def failure(self) -> str | None:
-        """Why the last call failed, in words that anybody may read; None if it did not.
-
-        A text that cannot be encoded is no failure, nor is too much work waiting.
-        """
-
     async def start(self) -> None:
         """Load and check the model; raises OSError or ValueError that name the cause."""
 
     async def encode(self, texts: Sequence[str]) -> list[Encoding]:
-        """One encoding per text, in order; raises Unavailable when the embedder cannot answer,
-        TextRefused when one of the texts cannot be encoded."""
+        """One encoding per text, in order.
+
+        Raises Unavailable when the embedder fails, and two errors that say nothing against it:
+        TextRefused when one of the texts cannot be encoded, Overloaded when too much waits.
+        """
 
     async def close(self) -> None: ...

@@ -10,7 +10,7 @@ import numpy as np
 
 from semvec.clock import Clock
 from semvec.embed.identity import PROBES, ProbeVectors
-from semvec.embed.protocol import Embedder, TextRefused
+from semvec.embed.protocol import Embedder
 from semvec.errors import SemvecError
 from semvec.intake import EncoderNames
 from semvec.persistence import rebuilt
@@ -47,7 +47,7 @@ class EncoderRecords:
         """
         try:
             encodings = await embedder.encode(PROBES)
-        except (SemvecError, TextRefused) as error:
+        except SemvecError as error:
             raise ConnectionError(f"the embedder fails at the start: {error}") from error
         probes = ProbeVectors.of([each.vector for each in encodings])
         rows = await self._store.look(known)
@@ -89,7 +89,7 @@ class EncoderRecords:
             texts = [text for text, _ in samples]
             try:
                 encodings = await embedder.encode(texts)
-            except (SemvecError, TextRefused) as error:
+            except SemvecError as error:
                 raise ConnectionError(f"the embedder fails at the start: {error}") from error
             cosines = [
                 _cosine(each.vector, codes)

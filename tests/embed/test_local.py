@@ -12,7 +12,7 @@ from semvec.embed.local import LocalEmbedder
 from semvec.embed.model import PACE, Model
 from semvec.embed.packaged import DIRECTORY
 from semvec.embed.windows import Window
-from semvec.errors import Unavailable
+from semvec.errors import Overloaded, Unavailable
 from tests.embed.models import write_model
 
 LONG = "a boat sails " * 2_000
@@ -145,24 +145,11 @@ async def test_many_long_texts_do_not_hold_up_a_short_one(
     await asyncio.wait(long)
 
 
-async def test_a_failing_encoder_says_so_until_it_works_again(
-    embedder: LocalEmbedder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert embedder.failure is None
-    with monkeypatch.context() as patch:
-        patch.setattr(Model, "run", lambda *_: [][1])
-        with pytest.raises(Unavailable, match="list index out of range"):
-            await embedder.encode(["the cat"])
-        assert embedder.failure == "the encoder failed"
-    await embedder.encode(["the cat"])
-    assert embedder.failure is None
-
-
 async def test_too_much_waiting_is_refused(embedder: LocalEmbedder) -> None:
     huge = "a" * PACE.pending_characters
     first = asyncio.create_task(embedder.encode([huge]))
     await asyncio.sleep(0)
-    with pytest.raises(Unavailable, match="too many texts waiting"):
+    with pytest.raises(Overloaded, match="too many texts waiting"):
         await embedder.encode([LONG])
     assert len(await embedder.encode(["the boat"])) == 1  # long texts keep no short one out
     first.cancel()

@@ -21,7 +21,6 @@ class Drawn:
     """An embedder whose vectors depend on nothing but the text and its `model`."""
 
     dimension, token_dimension = DIMENSION, 0
-    failure: str | None = None
 
     def __init__(self, model_name: str, model: str = "first", noise: float = 0.0) -> None:
         self.model_name, self._model, self._noise = model_name, model, noise
