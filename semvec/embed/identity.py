@@ -26,6 +26,9 @@ stay below 0.07; another model is near 2."""
 SAME_PROBE: Final = 0.25
 """The same for the vector of a single probe, which varies more than their mean."""
 
+SAME_VECTOR = 0.001
+"""The same for two vectors of what the encoder takes for one text."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ProbeVectors:
@@ -63,6 +66,11 @@ class ProbeVectors:
 
     def is_same_encoder(self, other: "ProbeVectors") -> bool:
         return self.difference(other) <= SAME_ENCODER
+
+    def is_same_vector(self, one: Vector, other: Vector) -> bool:
+        """Whether two vectors are one but for rounding."""
+        apart = one - other
+        return float(apart @ apart) / self.spread <= SAME_VECTOR
 
     def is_same_probe(self, place: int, vector: Vector) -> bool:
         """Whether the encoder that made these can have made `vector` of the probe at `place`."""

@@ -30,6 +30,8 @@ BATCH_BYTES = 128 * 1024
 """Bytes of text in one request, unless it is a single one: endpoints bound the tokens of all."""
 SHORTEST_PIECE = 256
 """Bytes below which a refused text is not cut any more: its length is not what is wrong."""
+LONGEST_TRIED = 3000
+"""Bytes up to which the start finds out that an endpoint cuts texts off: some 700 tokens."""
 MOST_PIECES = 1024
 """Pieces of one text."""
 PARALLEL_REQUESTS = 8
@@ -117,7 +119,8 @@ class RemoteEmbedder:
         self._not_before = -math.inf
         self._with_format = True
         self._most_texts = BATCH_TEXTS
-        self._cuts = 0
+        self._refusals = 0
+        self._piece_size: int | None = None
 
     @property
     def model_name(self) -> str:
@@ -145,6 +148,8 @@ class RemoteEmbedder:
             (first,) = await self._ask([PROBES[0]])
             self._dimension = len(first)
             self._probes = ProbeVectors.of(await self._batch(PROBES))
+            self._verified = time.monotonic()
+            await self._look_for_a_cut(self._probes)
         except _Refused as refusal:
             await self.close()
             said = excerpt(refusal.said, self._secrets)
@@ -152,17 +157,38 @@ class RemoteEmbedder:
         except (Unavailable, TextRefused) as error:
             await self.close()
             raise ConnectionError(f"{self._endpoint.shown}: {error}") from error
-        self._verified = time.monotonic()
+
+    async def _look_for_a_cut(self, probes: ProbeVectors) -> None:
+        """Find out whether the endpoint cuts long texts off without a word, and where about."""
+        size = LONGEST_TRIED
+        while size >= SHORTEST_PIECE and await self._cuts(size, probes):
+            size //= 2
+        if size < LONGEST_TRIED:
+            self._piece_size = max(SHORTEST_PIECE, size * 2 // 3)  # other scripts are denser
+            log.warning(
+                "%s cuts off what is past some %d bytes of a text: longer texts are sent in pieces",
+                self._endpoint.shown,
+                size,
+            )
+
+    async def _cuts(self, size: int, probes: ProbeVectors) -> bool:
+        """Whether two texts that differ in all that follows this size get the same vector."""
+        begin, *ends = (f"{probe} " * (size // len(probe)) for probe in PROBES[:3])
+        try:
+            vectors = await self._ask([begin + end for end in ends], attempts=1)
+        except (_Refused, Unavailable):
+            return False  # what it refuses it does not cut
+        return probes.is_same_vector(*vectors)
 
     async def encode(self, texts: Sequence[str]) -> list[Encoding]:
         """One encoding per text, in order; Unavailable if the endpoint does not answer well,
         TextRefused if it does and refuses one of them."""
-        cuts = self._cuts
+        refusals = self._refusals
         try:
             async with asyncio.timeout(self._patience.total):
                 vectors = await self._all(texts)
         except TimeoutError as error:
-            if cuts != self._cuts and self._failure is None:
+            if refusals != self._refusals and self._failure is None:
                 longest = max(range(len(texts)), key=lambda place: len(texts[place]))
                 raise TextRefused(
                     longest, "it takes too long to encode in pieces: send it in parts"
@@ -193,6 +219,8 @@ class RemoteEmbedder:
 
     async def _batch(self, texts: Sequence[str], *, checked: bool = False) -> list[Vector]:
         """Unit vectors of a few texts; `checked` where the endpoint has just taken a probe."""
+        if self._piece_size is not None and any(size_of(each) > self._piece_size for each in texts):
+            return await self._each_whole(texts, self._piece_size)
         try:
             return await self._ask(texts)
         except _Refused as refusal:
@@ -200,14 +228,14 @@ class RemoteEmbedder:
                 await self._check()
             if len(texts) == 1:
                 return [await self._in_pieces(texts[0], refusal)]
-        half, cuts = len(texts) // 2, self._cuts
+        half, refusals = len(texts) // 2, self._refusals
         vectors = await self._batch(texts[:half], checked=True)
         try:
             vectors += await self._batch(texts[half:], checked=True)
         except TextRefused as error:
             error.place += half
             raise
-        if cuts == self._cuts:  # each text alone was welcome: there were too many
+        if refusals == self._refusals:  # each text alone was welcome: there were too many
             self._most_texts = max(1, min(self._most_texts, half))
         return vectors
 
@@ -221,9 +249,31 @@ class RemoteEmbedder:
             said = excerpt(refusal.said, self._secrets)
             raise Unavailable(detail, 5, reason=said) from refusal
 
+    async def _each_whole(self, texts: Sequence[str], size: int) -> list[Vector]:
+        vectors: list[Vector] = []
+        for place, text in enumerate(texts):
+            try:
+                vectors.append(await self._whole(text, size))
+            except TextRefused as error:
+                error.place = place
+                raise
+        return vectors
+
+    async def _whole(self, text: str, size: int) -> Vector:
+        """A text for an endpoint that cuts texts off at some length above `size`."""
+        parts = list(pieces(text, size))
+        if len(parts) > MOST_PIECES:
+            raise TextRefused(
+                0, f"the endpoint takes no more than {MOST_PIECES * size} bytes of it"
+            )
+        vectors: list[Vector] = []
+        for each in _batches(parts, self._most_texts):
+            vectors += await self._batch(parts[each])
+        return mean_vector(vectors, [size_of(part) for part in parts])
+
     async def _in_pieces(self, text: str, refusal: _Refused) -> Vector:
         """The mean of its pieces, each as long as the endpoint takes it, weighed by length."""
-        self._cuts += 1
+        self._refusals += 1
         parts, vectors = await self._first_piece(text, refusal)
         try:
             for each in _batches(parts[1:], self._most_texts):

@@ -225,6 +225,30 @@ async def test_a_text_past_the_window_is_encoded_in_pieces(
     np.testing.assert_allclose(found, mean / np.linalg.norm(mean), atol=1e-5)
 
 
+@pytest.mark.parametrize("cut", [400, 1100, 2500])
+async def test_an_endpoint_that_cuts_texts_off_unseen_gets_them_in_pieces(
+    endpoint: Endpoint, cut: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    endpoint.asked = lambda _, body: data({"input": [text[:cut] for text in texts_of(body)]})
+    long = " ".join(f"word{n}" for n in range(4000))
+    with caplog.at_level(logging.WARNING):
+        async with started(endpoint) as embedder:
+            assert "cuts off what is past" in caplog.text
+            await encoded(embedder, ["before", long, "after"])
+            parts = {text for texts in endpoint.sent for text in texts if text in long}
+            assert max(map(len, parts)) <= cut
+            assert "".join(sorted(parts, key=long.index)) == long
+            one, other = await encoded(embedder, [f"{long} one", f"{long} other"])
+            assert abs(one - other).max() > 1e-4
+
+
+async def test_an_endpoint_that_takes_long_texts_gets_them_whole(endpoint: Endpoint) -> None:
+    endpoint.asked = lambda _, body: data(body)
+    async with started(endpoint) as embedder:
+        long = " ".join(f"word{n}" for n in range(4000))
+        assert_vectors(await encoded(embedder, [long]), [long])
+
+
 async def test_a_text_that_is_refused_for_itself_is_named_and_others_are_not(
     endpoint: Endpoint, caplog: pytest.LogCaptureFixture
 ) -> None:

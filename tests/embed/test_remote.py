@@ -198,7 +198,7 @@ async def test_a_start_without_an_endpoint_names_it() -> None:
 
 
 async def test_the_dimension_is_the_one_seen_at_the_start(endpoint: Endpoint) -> None:
-    lengths = itertools.chain([5, 5], itertools.repeat(6))
+    lengths = itertools.chain([5, 5, 5], itertools.repeat(6))
 
     def longer(texts: list[str]) -> web.Response:
         return web.json_response([[1.0] * length for length in [next(lengths)] for _ in texts])
