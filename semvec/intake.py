@@ -5,6 +5,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import NotRequired, TypedDict
 
+from semvec.condition import Condition
 from semvec.embed.protocol import Embedder
 from semvec.errors import Invalid
 from semvec.session.events import PolicyVector, Profile
@@ -13,6 +14,8 @@ from semvec.telemetry.protocol import Span
 from semvec.vectors import Encoding, packed, unit_vector
 
 LARGEST_DIMENSION = 16_384
+PROBE = "ready"
+"""A text that every embedder can encode."""
 
 
 class Policy(TypedDict):
@@ -47,6 +50,7 @@ class NewSession:
 class Intake:
     def __init__(self, embedder: Embedder | None, long_term: int, span: Span = nullcontext) -> None:
         self._embedder, self._long_term, self._span = embedder, long_term, span
+        self.embedding = Condition("the embedder", self._probe)
 
     @property
     def embeds(self) -> bool:
@@ -131,11 +135,16 @@ class Intake:
     async def _encode(self, profile: Profile, words: list[str]) -> list[Encoding]:
         """Without token vectors where the session does not hold such as the embedder gives."""
         assert self._embedder is not None
-        with self._span("encode"):
+        with self._span("encode"), self.embedding.observed():
             encodings = await self._embedder.encode(words)
         if self._embedder.token_dimension == profile.token_dimension:
             return encodings
         return [Encoding(each.vector) for each in encodings]
+
+    async def _probe(self) -> None:
+        assert self._embedder is not None
+        with self.embedding.observed():
+            await self._embedder.encode([PROBE])
 
     def _check_model(self, profile: Profile, field: str) -> None:
         """Raises Invalid where the embedder cannot give this session's vectors."""

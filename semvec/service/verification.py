@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import msgspec
 
 from semvec import answers
-from semvec.errors import SemvecError, Unavailable
+from semvec.errors import Damaged, Unavailable
 from semvec.hot import HotSessions, Name
-from semvec.persistence import rebuilt
+from semvec.persistence import reading_rows, rebuilt
 from semvec.service.aside import Aside
 from semvec.session.events import decode_memory
 from semvec.session.session import Session
@@ -58,15 +58,14 @@ class Verification:
                     (owner, session_id), test_embeddings, reading
                 )
                 copy, _ = await self._aside.run(rebuilt, whole.stored)
-                stored = await self._aside.run(look, copy, probes)
-                checks += await self._aside.run(compared, live, stored)
+                with reading_rows(session_id, whole.stored.head.key):
+                    stored = await self._aside.run(look, copy, probes)
+                    checks += await self._aside.run(compared, live, stored)
                 checks.append(journal(whole.stored.head, copy))
                 checks.append(await self._archive(whole, stored.image.record))
-            except SemvecError:
-                raise
-            except Exception as damage:  # of rows that were tampered with there is no telling
-                log.warning("session %r does not verify", session_id, exc_info=True)
-                checks.append(Check("storage", False, f"it makes no session: {damage!r}"))
+            except Damaged as damage:
+                log.warning("a session does not verify: %s", damage.logged)
+                checks.append(Check("storage", False, f"it makes no session: {damage.reason}"))
         return answers.Verified(session_id, all(each.ok for each in checks), checks)
 
     async def _look(
