@@ -122,8 +122,9 @@ class SqliteConnection(aiosqlite.Connection):
     every statement; this one crosses once for each that gives something back, and once to commit.
     BEGIN and what is executed many times over wait for the next crossing; their errors do too."""
 
-    def __init__(self, file: SqliteFile) -> None:
-        super().__init__(partial(_connect, file), iter_chunk_size=64)
+    def __init__(self, file: SqliteFile, read_only: bool = False) -> None:
+        connect = _connect_to_read if read_only else _connect
+        super().__init__(partial(connect, file), iter_chunk_size=64)
         self._thread.daemon = True
         self._file = file
         self._deferred = Deferred()
@@ -193,6 +194,12 @@ def _connect(file: SqliteFile) -> sqlite3.Connection:
     return connection
 
 
+def _connect_to_read(file: SqliteFile) -> sqlite3.Connection:
+    connection = file.open("ro")
+    connection.execute(PRAGMAS[0])
+    return connection
+
+
 def _to_wal(connection: sqlite3.Connection) -> str:
     """The mode it is in then. SQLite does not wait for others that change the mode of a new
     database at this moment."""
@@ -206,8 +213,8 @@ def _to_wal(connection: sqlite3.Connection) -> str:
         time.sleep(0.01)
 
 
-async def _open(file: SqliteFile) -> SqliteConnection:
-    connection = SqliteConnection(file)
+async def _open(file: SqliteFile, read_only: bool) -> SqliteConnection:
+    connection = SqliteConnection(file, read_only)
     await connection
     return connection
 
@@ -234,12 +241,12 @@ def _path(url: URL) -> Path:
     return Path(name)
 
 
-def database(url: URL, *, shared: bool) -> Database:
+def database(url: URL, *, shared: bool, read_only: bool = False) -> Database:
     path = _path(url)
     file = SqliteFile(str(path))
     engine = create_async_engine(
         "sqlite+aiosqlite://",
-        async_creator=partial(_open, file),
+        async_creator=partial(_open, file, read_only),
         poolclass=AsyncAdaptedQueuePool,
         pool_size=POOL_SIZE,
         max_overflow=0,

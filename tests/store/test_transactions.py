@@ -92,6 +92,7 @@ async def test_a_fault_at_every_call(
     store: Store, fault: Fault, caplog: pytest.LogCaptureFixture
 ) -> None:
     await store.committing.close()  # its probes would be among the calls
+    await Client(store, "first").run()  # meanwhile the eraser has had its first look
     faults = Faults(store.engine)
     untroubled = Client(store, "untroubled")
     await untroubled.run()
