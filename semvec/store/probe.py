@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from hashlib import shake_256
 
-from sqlalchemy import Connection
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, delete, insert
 
 from semvec.store.tables import probes
 
@@ -14,15 +13,15 @@ FILLER_BYTES = 65_536
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Replaces the one row of its table; each `seed` makes another row, of as many bytes."""
+    """A new row takes the place of the last one, which is dropped after it: so it needs room.
+
+    Each `seed` makes other bytes, for databases do not write what is there already.
+    """
 
     seed: int
 
     def carry_out(self, connection: Connection) -> bool:
-        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
         filler = shake_256(self.seed.to_bytes(8, "big")).digest(FILLER_BYTES)
-        row = dialect.insert(probes).values(id=1, filler=filler)
-        connection.execute(
-            row.on_conflict_do_update(index_elements=["id"], set_={"filler": filler})
-        )
+        connection.execute(insert(probes).values(id=self.seed, filler=filler))
+        connection.execute(delete(probes).where(probes.c.id != self.seed))
         return True

@@ -381,7 +381,7 @@ class Store:
         return outcomes
 
     async def _probe(self) -> None:
-        await self._writer.submit(Write(Probe(time.monotonic_ns())), large=True)
+        await self._writer.submit(Write(Probe(time.time_ns())), large=True)
 
     async def _read(
         self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs

@@ -313,6 +313,8 @@ revoked_tokens = Table(
 probes = Table(
     "probes",
     metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),  # always 1
+    Column(
+        "id", BigInteger, primary_key=True, autoincrement=False
+    ),  # a time, so that none comes twice
     Column("filler", LargeBinary, nullable=False),
 )
