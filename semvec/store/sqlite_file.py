@@ -8,7 +8,6 @@ Everything here blocks, and is called on threads only.
 import logging
 import os
 import sqlite3
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from weakref import WeakSet
@@ -28,12 +27,8 @@ LOG_LOST = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Inode:
-    """What a file is, whatever its names are."""
-
-    device: int
-    number: int
+Inode = tuple[int, int]
+"""Device and number: what a file is, whatever its names are."""
 
 
 class SqliteFile:
@@ -72,7 +67,7 @@ class SqliteFile:
 
     def check(self) -> int:
         """The size of the log. Raises Misplaced where a file is not the one that is open."""
-        for name in self.names:
+        for name in self._names or self.names:
             self._check_name(name)
         beside, size = self._look_beside()
         if self._connections and (self._log_lost or beside != self._beside):
@@ -124,12 +119,13 @@ class SqliteFile:
         status = _status(name)
         if status is None:
             raise Misplaced(GONE)
-        if _inode(status) != self._inode:
+        if (status.st_dev, status.st_ino) != self._inode:
             raise Misplaced(REPLACED)
 
     def _look_beside(self) -> tuple[tuple[Inode | None, Inode | None], int]:
         """The log and the index by their names now, and the size of the log."""
-        log, index = (_status(f"{self.names[0]}{suffix}") for suffix in ("-wal", "-shm"))
+        path = self._names[0]
+        log, index = _status(path + "-wal"), _status(path + "-shm")
         return (log and _inode(log), index and _inode(index)), log.st_size if log else 0
 
 
@@ -163,7 +159,7 @@ class FileConnection(sqlite3.Connection):
 
 
 def _inode(status: os.stat_result) -> Inode:
-    return Inode(status.st_dev, status.st_ino)
+    return status.st_dev, status.st_ino
 
 
 def _status(name: str) -> os.stat_result | None:
