@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from semvec import __version__
 from semvec.audit_cli import add_audit_commands
+from semvec.database_cli import add_database_commands
 from semvec.errors import LicenseExpired, StartError, Unauthorized
 from semvec.licensing.keys import private_key, write_key_pair
 from semvec.licensing.token import Claims, Tier, segment, sign
@@ -115,6 +116,7 @@ def _parser() -> ArgumentParser:
     add_revocation_commands(license_)
     add_session_commands(commands)
     add_audit_commands(commands)
+    add_database_commands(commands)
     return parser
 
 

@@ -28,6 +28,11 @@ class SemvecError(Exception):
         super().__init__(detail)
         self.detail = detail if len(detail) <= LONGEST else f"{detail[:LONGEST]} […]"
 
+    @property
+    def logged(self) -> str:
+        """What the log says of it, which holds nothing that a tenant has written."""
+        return self.detail
+
 
 class Malformed(SemvecError):
     """The request cannot be read at all."""
@@ -132,3 +137,23 @@ class Unavailable(SemvecError):
 
     def __str__(self) -> str:
         return f"{self.detail}: {self.reason}" if self.reason else self.detail
+
+
+class Damaged(SemvecError):
+    """What storage holds of a session cannot be read, and will not be before somebody mends it.
+
+    `reason` is for the log and for operators; it quotes nothing out of the session.
+    """
+
+    status = 500
+
+    def __init__(self, session_id: str, key: int, reason: str) -> None:
+        super().__init__(
+            f"session {session_id!r} cannot be read: what is stored of it is damaged; the operator "
+            "of this server can find out more with `semvec database check`"
+        )
+        self.key, self.reason = key, reason
+
+    @property
+    def logged(self) -> str:
+        return f"session {self.key} cannot be read: {self.reason}"

@@ -5,6 +5,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import NotRequired, TypedDict
 
+from semvec.condition import Condition
 from semvec.embed.protocol import Embedder, TextRefused
 from semvec.errors import Invalid
 from semvec.session.events import PolicyVector, Profile
@@ -13,6 +14,8 @@ from semvec.telemetry.protocol import Span
 from semvec.vectors import Encoding, packed, unit_vector
 
 LARGEST_DIMENSION = 16_384
+PROBE = "ready"
+"""A text that every embedder can encode."""
 
 
 class Policy(TypedDict):
@@ -58,6 +61,7 @@ class EncoderNames:
 class Intake:
     def __init__(self, embedder: Embedder | None, long_term: int, span: Span = nullcontext) -> None:
         self._embedder, self._long_term, self._span = embedder, long_term, span
+        self.embedding = Condition("the embedder", self._probe)
         self._recognised: EncoderNames | None = None
 
     def recognise(self, names: EncoderNames) -> None:
@@ -168,7 +172,7 @@ class Intake:
         embedder gives; raises Invalid for a text that cannot be encoded."""
         assert self._embedder is not None
         try:
-            with self._span("encode"):
+            with self._span("encode"), self.embedding.observed():
                 encodings = await self._embedder.encode(list(words.values()))
         except TextRefused as error:
             field = list(words)[error.place]
@@ -176,6 +180,11 @@ class Intake:
         if self._embedder.token_dimension == profile.token_dimension:
             return encodings
         return [Encoding(each.vector) for each in encodings]
+
+    async def _probe(self) -> None:
+        assert self._embedder is not None
+        with self.embedding.observed():
+            await self._embedder.encode([PROBE])
 
     def _check_model(self, profile: Profile, field: str) -> None:
         """Raises Invalid where the embedder cannot give this session's vectors."""

@@ -1,12 +1,17 @@
 """Sessions as storage keeps them, and back."""
 
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
 from msgspec.structs import replace
 
+from semvec.errors import Damaged, SemvecError
 from semvec.kernels.pages import Planes
 from semvec.session import snapshot
 from semvec.session.events import (
@@ -171,17 +176,41 @@ def restored(stored: Stored, planes: Planes | None = None) -> tuple[Session, Sav
 
 
 def rebuilt(stored: Stored, planes: Planes | None = None) -> tuple[Session, Saved]:
-    """A session as of its last event, its vectors in `planes`. Raises whatever damaged rows make of
-    themselves."""
-    session, saved = restored(stored, planes)
-    if not replay(session, stored.events):
-        raise ValueError(f"the journal of session {stored.head.key} has a gap after {session.seq}")
-    if session.seq != stored.head.seq:
-        raise ValueError(
-            f"the journal of session {stored.head.key} ends at {session.seq}, its head is at "
-            f"{stored.head.seq}"
-        )
+    """A session as of its last event, its vectors in `planes`. Raises Damaged."""
+    head = stored.head
+    with reading_rows(head.session_id, head.key):
+        session, saved = restored(stored, planes)
+        if not replay(session, stored.events):
+            raise Gap(f"the journal of session {head.key} has a gap after {session.seq}")
+        if session.seq != head.seq:
+            raise Gap(
+                f"the journal of session {head.key} ends at {session.seq}, its head is at "
+                f"{head.seq}"
+            )
     return session, saved
+
+
+class Gap(ValueError):
+    """Events are missing, or there are more than the head tells of."""
+
+
+@contextmanager
+def reading_rows(session_id: str, key: int) -> Iterator[None]:
+    """Have whatever rows of a session raise that cannot be read be Damaged."""
+    try:
+        yield
+    except (SemvecError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        raise Damaged(session_id, key, reason_of(error)) from error
+
+
+def reason_of(error: Exception) -> str:
+    """What rows raised, without what they hold: decoders quote it."""
+    if isinstance(error, Gap):
+        return str(error)
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} at line {frame.lineno} of {Path(frame.filename).name}"
 
 
 def replay(session: Session, events: tuple[tuple[int, bytes], ...]) -> bool:

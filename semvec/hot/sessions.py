@@ -23,6 +23,7 @@ from semvec.kernels.pages import Planes
 from semvec.persistence import (
     Next,
     append_of,
+    reading_rows,
     replay,
     saved_with,
     seen,
@@ -290,7 +291,8 @@ class HotSessions:
         events = await self._store.tail(hot.key, hot.session.seq)
         complete = False
         try:
-            complete = bool(events) and replay(hot.session, events)
+            with reading_rows(hot.name[1], hot.key):
+                complete = bool(events) and replay(hot.session, events)
         finally:
             if not complete:
                 self.residents.drop(hot)
@@ -335,7 +337,8 @@ class HotSessions:
         if not hot.session.archived or not folds:
             return []
         known = await self._store.archived_by_folds(hot.key, folds)
-        return [decode_memory(payload) for payload in known]
+        with reading_rows(hot.name[1], hot.key):
+            return [decode_memory(payload) for payload in known]
 
     async def _snapshot(self, hot: Hot) -> None:
         """Save the session as it is now; a failure leaves the journal as it was."""

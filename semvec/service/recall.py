@@ -9,6 +9,7 @@ from semvec.clock import Clock
 from semvec.errors import NotFound, Unavailable
 from semvec.hot import Hot, HotSessions, Scans
 from semvec.intake import Intake, Text
+from semvec.persistence import reading_rows
 from semvec.session.events import MemoryRecord, decode_memory
 from semvec.session.query import Query
 from semvec.session.search import Found, Search
@@ -146,7 +147,8 @@ class Recall:
             return []
         weights = hot.session.memories.lexical.archive_weights(terms(text))
         payloads = await self._store.search_archive(hot.key, weights) if weights else []
-        return [decode_memory(payload) for payload in payloads]
+        with reading_rows(hot.name[1], hot.key):
+            return [decode_memory(payload) for payload in payloads]
 
     async def _query(
         self, session: Session, q: str | None, embedding: list[float] | None
@@ -172,7 +174,8 @@ class Recall:
         if hot.session.archived:
             payload = await self._store.archived_by_hash(hot.key, memory_hash)
         if payload is not None:
-            return decode_memory(payload)
+            with reading_rows(hot.name[1], hot.key):
+                return decode_memory(payload)
         current = await self._hot.get(hot.name)  # it may have come back meanwhile
         if (record := self._hot_memory(current, memory_hash)) is not None:
             return record

@@ -138,6 +138,7 @@ class Service:
         await self.database.open()
         await self._revocations.start()
         await self._start_embedder(opened)
+        self._intake.embedding.start()
         self.sampling.start()
         self._sweeper = asyncio.create_task(self._sweep())
 
@@ -162,6 +163,7 @@ class Service:
         await self._hot.close()
         await self._scans.close()
         await self.trail.sweep(closing=True)
+        await self._intake.embedding.close()
         if self._embedder is not None:
             await self._embedder.close()
         await self.database.close()
@@ -177,11 +179,17 @@ class Service:
         except SemvecError as error:
             log.warning("not ready: %s", error)
             database = error.detail
-        lag = self.database.lag
-        journal = "ok" if lag < LAGGING_S else f"the oldest write has waited {lag:.1f} s"
         embedder = "ok" if self._embedder is not None else "none"
-        checks = {"database": database, "journal": journal, "embedder": embedder}
-        return answers.Ready(database == journal == "ok", checks)
+        if fault := self._intake.embedding.fault:
+            embedder = f"the last call failed: {fault}"
+        checks = {"database": database, "journal": self._journal(), "embedder": embedder}
+        return answers.Ready({*checks.values()} <= {"ok", "none"}, checks)
+
+    def _journal(self) -> str:
+        if fault := self.database.committing.fault:
+            return f"the last commit failed: {fault}"
+        lag = self.database.lag
+        return "ok" if lag < LAGGING_S else f"the oldest write has waited {lag:.1f} s"
 
     def _show(self, metrics: Metrics) -> None:
         metrics.show(metrics.sessions.hot, lambda: len(self._hot.residents))

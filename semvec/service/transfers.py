@@ -13,7 +13,7 @@ from semvec.document import DocumentReader, DocumentWriter
 from semvec.errors import Conflict, SemvecError, Unavailable
 from semvec.hot import Hot, HotSessions, session_not_found
 from semvec.intake import Intake
-from semvec.persistence import archived_row, memory_row, rebuilt, seen
+from semvec.persistence import archived_row, memory_row, reading_rows, rebuilt, seen
 from semvec.service.aside import Aside
 from semvec.service.files import room_needed
 from semvec.session import snapshot
@@ -57,7 +57,8 @@ class Transfers:
                 with room_needed():
                     writer = await self._aside.run(begin, file, session_id, whole.stored)
                     async for page in whole.archive():
-                        await self._aside.run(add, writer, page)
+                        with reading_rows(session_id, whole.stored.head.key):
+                            await self._aside.run(add, writer, page)
                     await self._aside.run(writer.finish)
             except BaseException:
                 file.close()

@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
-import msgspec
-
 from semvec import answers
-from semvec.errors import SemvecError, Unavailable
+from semvec.errors import Damaged, Unavailable
 from semvec.hot import HotSessions, Name
-from semvec.persistence import rebuilt
+from semvec.inspection import journal, page_faults
+from semvec.persistence import reading_rows, rebuilt
 from semvec.service.aside import Aside
-from semvec.session.events import decode_memory
 from semvec.session.session import Session
 from semvec.session.snapshot import SnapshotRecord
 from semvec.session.transfer import Image, image_of
@@ -23,10 +21,9 @@ from semvec.session.verify import (
     alike,
     checked,
     invariants,
-    memory_faults,
     recalled,
 )
-from semvec.store import Head, MemoryRow, Whole
+from semvec.store import Whole
 from semvec.vectors import Vector, unit_vectors
 
 log = logging.getLogger(__name__)
@@ -58,15 +55,14 @@ class Verification:
                     (owner, session_id), test_embeddings, reading
                 )
                 copy, _ = await self._aside.run(rebuilt, whole.stored)
-                stored = await self._aside.run(look, copy, probes)
-                checks += await self._aside.run(compared, live, stored)
+                with reading_rows(session_id, whole.stored.head.key):
+                    stored = await self._aside.run(look, copy, probes)
+                    checks += await self._aside.run(compared, live, stored)
                 checks.append(journal(whole.stored.head, copy))
                 checks.append(await self._archive(whole, stored.image.record))
-            except SemvecError:
-                raise
-            except Exception as damage:  # of rows that were tampered with there is no telling
-                log.warning("session %r does not verify", session_id, exc_info=True)
-                checks.append(Check("storage", False, f"it makes no session: {damage!r}"))
+            except Damaged as damage:
+                log.warning("a session does not verify: %s", damage.logged)
+                checks.append(Check("storage", False, f"it makes no session: {damage.reason}"))
         return answers.Verified(session_id, all(each.ok for each in checks), checks)
 
     async def _look(
@@ -115,26 +111,3 @@ def compared(live: Seen, stored: Seen) -> list[Check]:
         checked("copy", differences, "equal to the bit"),
         checked("recall", strange, f"{len(live.recalled)} probes"),
     ]
-
-
-def journal(head: Head, copy: Session) -> Check:
-    """Whether the head counts what its events make."""
-    found = copy.seq, copy.state.interaction_count, copy.total_memories
-    faults = []
-    if found != (head.seq, head.interaction_count, head.total_memories):
-        faults = [f"events make {found}, the head has another seq or other counts"]
-    return checked("journal", faults, f"{copy.seq} events")
-
-
-def page_faults(page: Sequence[MemoryRow], session: SnapshotRecord) -> list[str]:
-    faults: list[str] = []
-    for row in page:
-        try:
-            record = decode_memory(row.payload)
-        except msgspec.DecodeError:
-            faults.append(f"memory {row.id}: its row cannot be read")
-            continue
-        faults += memory_faults(record, session)
-        if (record.id, record.hash, record.fold) != (row.id, row.hash, row.fold):
-            faults.append(f"memory {row.id} is filed under another id, hash or fold")
-    return faults

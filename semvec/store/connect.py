@@ -8,8 +8,11 @@ from semvec.store.database import Database
 from semvec.store.errors import StoreError
 
 
-def connect(url: str, *, shared: bool | None = None) -> Database:
-    """Raises StoreError when the URL cannot be one of a database; opens nothing."""
+def connect(url: str, *, shared: bool | None = None, read_only: bool = False) -> Database:
+    """Raises StoreError when the URL cannot be one of a database; opens nothing.
+
+    Of a `read_only` one, `reads` and `consistent` may be used.
+    """
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError) as error:
@@ -18,7 +21,7 @@ def connect(url: str, *, shared: bool | None = None) -> Database:
         ) from error
     match parsed.get_backend_name():
         case "sqlite":
-            return sqlite.database(parsed, shared=bool(shared))
+            return sqlite.database(parsed, shared=bool(shared), read_only=read_only)
         case "postgresql" | "postgres":
             return postgresql.database(parsed, shared=shared is not False)
         case other:

@@ -25,3 +25,5 @@ class Database:
     """Blocking: raises StoreError where the database would have to be made first."""
     claim: Callable[[], Callable[[], None]]
     """Blocking: takes the right to use the database, and returns what gives it back."""
+    check: Callable[[], object]
+    """Blocking: raises Misplaced where what is committed would not be found again."""

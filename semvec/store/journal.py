@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from semvec.store import audit, repeats, staging, statements
 from semvec.store.claims import Claims
 from semvec.store.erasure import erase, erase_heads
+from semvec.store.probe import Probe
 from semvec.store.records import (
     Append,
     ArchivedRow,
@@ -84,7 +85,7 @@ def write(connection: Connection, operations: Sequence[Operation]) -> list[Outco
                 outcomes.append(_delete(changes, standings, operation))
             case Together(parts):
                 outcomes.append(_together(connection, changes, claims, standings, parts))
-            case Nothing() | Prune() | Forget() | Crop():
+            case Nothing() | Prune() | Forget() | Crop() | Probe():
                 outcomes.append(_keep_up(connection, operation))
             case _:
                 outcomes.append(staging.carry_out(connection, operation))
@@ -283,6 +284,8 @@ def _keep_up(connection: Connection, upkeep: Upkeep) -> bool:
             return repeats.drop_expired(connection, before, most)
         case Crop(subject, bound, most):
             return repeats.drop_surplus(connection, subject, bound, most)
+        case Probe():
+            return upkeep.carry_out(connection)
         case Nothing():
             return True
 

@@ -96,4 +96,5 @@ def database(url: URL, *, shared: bool) -> Database:
         shared=shared,
         find=_nothing,
         claim=lambda: _nothing,
+        check=_nothing,
     )

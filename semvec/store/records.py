@@ -7,6 +7,8 @@ from enum import IntEnum
 
 from sqlalchemy import Connection
 
+from semvec.store.probe import Probe
+
 
 class Kind(IntEnum):
     """What a session is for; one that is not plain comes and goes with what it stands behind."""
@@ -310,7 +312,7 @@ Made = tuple[Head, ...]
 """The heads of the sessions that a Together has created, in order."""
 
 Import = Begin | Stage | Discard | Erase
-Upkeep = Nothing | Prune | Forget | Crop
+Upkeep = Nothing | Prune | Forget | Crop | Probe
 Operation = Create | Append | Snapshot | Replace | Delete | Together | Import | Upkeep
 Outcome = Head | int | bool | Made | Refused | None
 """Of a Create the new head, or None where it exists; of a Together what it made, or what refused

@@ -1,13 +1,9 @@
-"""SQLite: a file, its lock, and a connection that crosses to its thread once per statement."""
+"""SQLite: engines over a file, and a connection that crosses to its thread once per statement."""
 
-import fcntl
-import os
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
-from errno import EACCES
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -15,9 +11,12 @@ from typing import Any, Literal, TypeVar
 import aiosqlite
 from sqlalchemy import URL, AsyncAdaptedQueuePool, Connection, event
 from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from semvec.store.database import Database
 from semvec.store.errors import StoreError
+from semvec.store.sqlite_file import SqliteFile
+from semvec.store.sqlite_lock import claim
 
 BUSY_S = 5.0
 POOL_SIZE = 8
@@ -25,7 +24,6 @@ WAL_BYTES = 32 * 2**20
 """The checkpoints of SQLite keep the file near 4 MiB; where overlapping reads starve them and it
 grows past this, the next commit waits for the readers and truncates it."""
 CHECKPOINT_BUSY_MS = 250
-OWNER_ONLY = 0o600
 
 T = TypeVar("T")
 PRAGMAS = (
@@ -124,10 +122,11 @@ class SqliteConnection(aiosqlite.Connection):
     every statement; this one crosses once for each that gives something back, and once to commit.
     BEGIN and what is executed many times over wait for the next crossing; their errors do too."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(partial(_connect, path), iter_chunk_size=64)
+    def __init__(self, file: SqliteFile, read_only: bool = False) -> None:
+        connect = _connect_to_read if read_only else _connect
+        super().__init__(partial(connect, file), iter_chunk_size=64)
         self._thread.daemon = True
-        self._wal = f"{path}-wal"
+        self._file = file
         self._deferred = Deferred()
 
     def begin(self, mode: Literal["DEFERRED", "IMMEDIATE"]) -> None:
@@ -148,7 +147,7 @@ class SqliteConnection(aiosqlite.Connection):
     async def commit(self) -> None:
         deferred = self._due()
         if deferred.statements or self.in_transaction:
-            await self._in_thread(partial(_commit, self._conn, deferred, self._wal))
+            await self._in_thread(partial(_commit, self._conn, deferred, self._file))
 
     async def rollback(self) -> None:
         self._due()
@@ -164,25 +163,40 @@ class SqliteConnection(aiosqlite.Connection):
         return result
 
 
-def _commit(connection: sqlite3.Connection, deferred: Deferred, wal: str) -> None:
+def _commit(connection: sqlite3.Connection, deferred: Deferred, file: SqliteFile) -> None:
+    """Raises Misplaced, before the commit or after it, where the file that is open is not the one
+    that a restart would find."""
+    try:
+        file.check()
+    except OSError:
+        connection.rollback()  # the connection is kept
+        raise
     deferred.run(connection)
     connection.commit()
-    if os.stat(wal).st_size > WAL_BYTES:
+    if file.check() > WAL_BYTES:
         connection.execute(f"PRAGMA busy_timeout = {CHECKPOINT_BUSY_MS}")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         connection.execute(PRAGMAS[0])
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+def _connect(file: SqliteFile) -> sqlite3.Connection:
+    connection = file.open("rw")
     try:
         for pragma in PRAGMAS:
             connection.execute(pragma)
         if _to_wal(connection) != "wal":
             raise sqlite3.OperationalError("its file system has no shared memory for a WAL")
+        connection.execute("SELECT 1 FROM sqlite_master").fetchone()  # opens the log
+        file.join(connection)
     except BaseException:
         connection.close()
         raise
+    return connection
+
+
+def _connect_to_read(file: SqliteFile) -> sqlite3.Connection:
+    connection = file.open("ro")
+    connection.execute(PRAGMAS[0])
     return connection
 
 
@@ -199,8 +213,8 @@ def _to_wal(connection: sqlite3.Connection) -> str:
         time.sleep(0.01)
 
 
-async def _open(path: Path) -> SqliteConnection:
-    connection = SqliteConnection(path)
+async def _open(file: SqliteFile, read_only: bool) -> SqliteConnection:
+    connection = SqliteConnection(file, read_only)
     await connection
     return connection
 
@@ -212,42 +226,9 @@ def _begin(connection: Connection) -> None:
         driver.begin(mode)
 
 
-def _claim(path: Path, shared: bool) -> Callable[[], None]:
-    """Lock `<path>.lock`; the kernel lets go of it when the process dies, however it dies."""
-    if not path.parent.is_dir():
-        raise StoreError(
-            f"cannot open {path}: there is no directory {path.parent}; create it, or name another "
-            "file in DATABASE_URL"
-        )
-    lock = Path(f"{path}.lock")
-    try:
-        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, OWNER_ONLY)
-        with suppress(FileExistsError):  # SQLite gives the files beside it the same mode
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL, OWNER_ONLY))
-        if not path.is_dir() and not os.access(path, os.W_OK):
-            raise PermissionError(EACCES, os.strerror(EACCES))
-    except OSError as error:
-        raise StoreError(
-            f"cannot open {path}: {lock}: {error.strerror}; the server has to be allowed to write "
-            "the database and the files beside it"
-        ) from error
-    try:
-        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(descriptor)
-        raise StoreError(
-            f"{path} is in use by another server; stop that one, or give this one a database of "
-            "its own in DATABASE_URL (several servers can share a PostgreSQL database)"
-        ) from error
-    except OSError as error:
-        os.close(descriptor)
-        raise StoreError(f"cannot lock {lock}: {error.strerror}; use a local disk") from error
-    return partial(os.close, descriptor)
-
-
-def _find(path: Path) -> None:
-    if not path.is_file():
-        raise StoreError(f"there is no database {path}: is DATABASE_URL that of the server?")
+def _find(file: SqliteFile) -> None:
+    if not file.path.is_file():
+        raise StoreError(f"there is no database {file.path}: is DATABASE_URL that of the server?")
 
 
 def _path(url: URL) -> Path:
@@ -260,11 +241,12 @@ def _path(url: URL) -> Path:
     return Path(name)
 
 
-def database(url: URL, *, shared: bool) -> Database:
+def database(url: URL, *, shared: bool, read_only: bool = False) -> Database:
     path = _path(url)
+    file = SqliteFile(str(path))
     engine = create_async_engine(
         "sqlite+aiosqlite://",
-        async_creator=partial(_open, path),
+        async_creator=partial(_open, file, read_only),
         poolclass=AsyncAdaptedQueuePool,
         pool_size=POOL_SIZE,
         max_overflow=0,
@@ -272,6 +254,7 @@ def database(url: URL, *, shared: bool) -> Database:
         hide_parameters=True,
     )
     event.listen(engine.sync_engine, "begin", _begin)
+    event.listen(engine.sync_engine, "checkin", partial(_close_lost, file))
     return Database(
         name=str(path),
         remedy="DATABASE_URL has to name a SQLite database, or a new file, that may be written",
@@ -280,6 +263,13 @@ def database(url: URL, *, shared: bool) -> Database:
         consistent=engine.execution_options(sqlite_begin="DEFERRED"),
         writes=engine.execution_options(sqlite_begin="IMMEDIATE"),
         shared=shared,
-        find=partial(_find, path),
-        claim=partial(_claim, path, shared),
+        find=partial(_find, file),
+        claim=partial(claim, file, shared),
+        check=file.check,
     )
+
+
+def _close_lost(file: SqliteFile, connection: object, record: ConnectionPoolEntry) -> None:
+    """Close a connection that comes back to the pool, where all have to be opened again."""
+    if file.log_lost:
+        record.invalidate()

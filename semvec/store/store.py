@@ -1,14 +1,16 @@
 """The durable side of every session: one writer, many readers, one database."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Concatenate, ParamSpec, TypeVar, cast
 
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from semvec.condition import Condition
 from semvec.errors import Unavailable
 from semvec.store import archive, audit, encoders, migrate, reads, repeats, revoked
 from semvec.store.audit import Entry, Filter, Link, Recorded
@@ -16,6 +18,7 @@ from semvec.store.connect import connect
 from semvec.store.effect import EFFECT, Put, Unit
 from semvec.store.encoders import EncoderRow
 from semvec.store.errors import StoreError
+from semvec.store.probe import Probe
 from semvec.store.records import (
     Append,
     Begin,
@@ -43,7 +46,7 @@ from semvec.store.records import (
 )
 from semvec.store.repeats import Kept, Repeat
 from semvec.store.trail import Trail
-from semvec.store.transactions import STORAGE_ERRORS, Commits, cause, read, refused_as
+from semvec.store.transactions import STORAGE_ERRORS, Commits, cause, read, reading, refused_as
 from semvec.store.whole import Whole
 from semvec.store.writer import Writer
 from semvec.store.writes import Write, carry_out, took_effect
@@ -54,6 +57,8 @@ T = TypeVar("T")
 
 MANY = 16
 """Parts, or heads that one part needs, past which a write is a batch of its own."""
+PROBE_S = 5.0
+"""What the start waits for a first commit; without one the server starts, and is not ready."""
 SWEPT = 500
 """Old rows that are deleted in one transaction."""
 
@@ -74,6 +79,7 @@ class Store:
         self._release: Callable[[], None] | None = None
         self._commits = Commits(self._database.writes)
         self._writer = Writer[Write, Outcome](self._commit, telemetry)
+        self.committing = Condition("the commit", self._probe)
         self._chain: Link | None = None
         self._left_over = asyncio.Event()
         self._left_over.set()
@@ -115,6 +121,8 @@ class Store:
         self._writer.start()
         self._closing = False
         self._eraser = asyncio.create_task(self._erase(), name="semvec-eraser")
+        self.committing.start()
+        await self.committing.try_once(PROBE_S)
 
     async def close(self) -> None:
         """Commit what is queued, then let go of the database."""
@@ -122,6 +130,7 @@ class Store:
             self._closing = True
             self._left_over.set()
             await asyncio.wait([self._eraser])
+        await self.committing.close()
         await self._writer.close()
         await self._commits.close()
         await self.engine.dispose()
@@ -245,9 +254,8 @@ class Store:
     @asynccontextmanager
     async def trail(self) -> AsyncIterator[Trail]:
         """The whole audit log as of one moment; hold it no longer than reading takes."""
-        async with AsyncExitStack() as stack:
+        async with reading(self._database.consistent) as connection:
             with refused_as("read"):
-                connection = await stack.enter_async_context(self._database.consistent.connect())
                 begins = await connection.run_sync(audit.chains)
             yield Trail(begins, connection)
 
@@ -268,9 +276,8 @@ class Store:
     @asynccontextmanager
     async def whole(self, owner: str, session_id: str) -> AsyncIterator[Whole | None]:
         """A session as of one moment, with its archive; hold it no longer than reading takes."""
-        async with AsyncExitStack() as stack:
+        async with reading(self._database.consistent) as connection:
             with refused_as("read"):
-                connection = await stack.enter_async_context(self._database.consistent.connect())
                 load = partial(reads.load, owner=owner, session_id=session_id)
                 stored = await connection.run_sync(load)
             yield None if stored is None else Whole(stored, connection)
@@ -312,6 +319,13 @@ class Store:
                 await connection.run_sync(encoders.add, rows)
 
     async def ping(self) -> None:
+        """Raises Unavailable where storage cannot be read, or is not where it was opened."""
+        try:
+            with refused_as("commit"):
+                await asyncio.to_thread(self._database.check)
+        except Unavailable as error:
+            self.committing.failed(error.detail)
+            raise
         await self._read(reads.ping)
 
     async def _put(self, put: Put) -> Outcome:
@@ -368,10 +382,13 @@ class Store:
 
     async def _commit(self, writes: Sequence[Write]) -> Sequence[Outcome]:
         chain, self._chain = self._chain, None  # after a failure nobody knows where it ends
-        with refused_as("commit"):
+        with self.committing.observed(), refused_as("commit"):
             run = partial(carry_out, writes=writes, chain=chain)
             outcomes, self._chain = await self._commits.run(run)
         return outcomes
+
+    async def _probe(self) -> None:
+        await self._writer.submit(Write(Probe(time.time_ns())), large=True)
 
     async def _read(
         self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs

@@ -318,3 +318,12 @@ encoders = Table(
     Column("probes", LargeBinary, nullable=False),  # its vectors of fixed sentences, float32
     Column("seen_at", Double, nullable=False),  # when it was first met under this name
 )
+
+probes = Table(
+    "probes",
+    metadata,
+    Column(
+        "id", BigInteger, primary_key=True, autoincrement=False
+    ),  # a time, so that none comes twice
+    Column("filler", LargeBinary, nullable=False),
+)

@@ -1,7 +1,8 @@
 """How the store holds its connections, and what becomes of a failing one."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TypeVar
 
 from sqlalchemy import Connection
@@ -9,6 +10,12 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from semvec.errors import Unavailable
+from semvec.store.errors import LogLost, Misplaced
+
+log = logging.getLogger(__name__)
+
+AGAIN_S = 5
+"""When a client may ask again, where somebody has to put a file back."""
 
 T = TypeVar("T")
 STORAGE_ERRORS = (SQLAlchemyError, OSError)
@@ -27,7 +34,32 @@ def refused_as(verb: str) -> Iterator[None]:
     try:
         yield
     except STORAGE_ERRORS as error:
-        raise Unavailable(f"storage cannot {verb}", reason=cause(error)) from error
+        raise unavailable(verb, error) from error
+
+
+def unavailable(verb: str, error: Exception) -> Unavailable:
+    """What the caller is told; of a file that is not in its place, what is wrong with it."""
+    if isinstance(error, Misplaced):
+        return Unavailable(f"storage cannot {verb}: {error}", AGAIN_S)
+    return Unavailable(f"storage cannot {verb}", reason=cause(error))
+
+
+@contextlib.asynccontextmanager
+async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A connection for several reads of one state. Raises Unavailable where there is none.
+
+    What was read stands, however the connection ends: one that cannot be given back is closed.
+    """
+    with refused_as("read"):
+        connection = await engine.connect()
+    try:
+        yield connection
+    finally:
+        try:
+            await connection.close()
+        except STORAGE_ERRORS as error:
+            log.debug("a connection ended while it was read from: %s", cause(error))
+            await _throw_away(connection)
 
 
 async def read(engine: AsyncEngine, function: Callable[[Connection], T]) -> T:
@@ -36,7 +68,7 @@ async def read(engine: AsyncEngine, function: Callable[[Connection], T]) -> T:
         return await _read(engine, function)
     except STORAGE_ERRORS as error:
         if not (isinstance(error, DBAPIError) and error.connection_invalidated):
-            raise Unavailable("storage cannot read", reason=cause(error)) from error
+            raise unavailable("read", error) from error
     with refused_as("read"):
         return await _read(engine, function)
 
@@ -72,6 +104,12 @@ class Commits:
             self._connection = await self._engine.connect()
         try:
             return await self._connection.run_sync(self._commit, write)
+        except LogLost:
+            await self._discard()
+            await self._engine.dispose()
+            raise
+        except Misplaced:  # a file that is moved back is the one that this connection has open
+            raise
         except BaseException:
             await self._discard()
             raise
@@ -91,7 +129,12 @@ class Commits:
     async def _discard(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            with contextlib.suppress(Exception):
-                await connection.invalidate()
-            with contextlib.suppress(Exception):
-                await connection.close()
+            await _throw_away(connection)
+
+
+async def _throw_away(connection: AsyncConnection) -> None:
+    """Close a connection that nobody can tell the state of."""
+    with contextlib.suppress(Exception):
+        await connection.invalidate()
+    with contextlib.suppress(Exception):
+        await connection.close()

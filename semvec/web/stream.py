@@ -131,9 +131,14 @@ class Sending(Generic[Item]):
 
     async def run(self) -> None:
         content = b"retry: %d\n\n" % AGAIN_MS
-        with suppress(ConnectionError, SemvecError):  # the client comes back, and is told then
-            while content and await self._write(content):
-                content = await self._next()
+        try:
+            with suppress(ConnectionError):
+                while content and await self._write(content):
+                    content = await self._next()
+        except Unavailable:
+            self._cut()
+        except SemvecError:
+            return  # the client comes back, and is told then
 
     async def _next(self) -> bytes:
         """Events, or a sign of life where there are none for long; nothing at the end."""
@@ -151,6 +156,11 @@ class Sending(Generic[Item]):
                     await self._line.wake.wait()
         return b""
 
+    def _cut(self) -> None:
+        """End the connection without the end of the stream, so that it does not look whole."""
+        if (transport := self._line.request.transport) is not None:
+            transport.abort()
+
     def _over(self) -> bool:
         return self._streams.ended or self._now() >= self._over_at or self._line.is_cut
 
@@ -160,8 +170,7 @@ class Sending(Generic[Item]):
             async with asyncio.timeout(STALLED_S):
                 await self._response.write(content)
         except TimeoutError:
-            if (transport := self._line.request.transport) is not None:
-                transport.abort()
+            self._cut()
             return False
         self._sent_at = self._now()
         return True

@@ -41,6 +41,7 @@ async def served(url: str) -> AsyncIterator[tuple[Service, Client]]:
     )
     app = create_app(settings)
     async with TestServer(app) as server, Client(str(server.make_url(""))) as client:
+        await app[SERVICE].database.committing.close()  # its probes would be among the calls
         yield app[SERVICE], client
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
-from semvec.errors import Invalid
-from tests.services import DIMENSION, OWNER, create, running, store
+from semvec.errors import Damaged, Invalid
+from semvec.session.memory import content_hash
+from tests.services import DIMENSION, OWNER, create, recall, running, store
 
 
 def change(url: str, statement: str) -> None:
@@ -46,3 +47,54 @@ async def test_a_probe_of_another_length_is_named_by_its_place(tmp_path: Path) -
         with pytest.raises(Invalid) as refused:
             await service.verification.verify(OWNER, "s", probes)
     assert refused.value.faults[0]["loc"] == ["body", "test_embeddings", 1]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE snapshots SET payload = x'00' WHERE key = 1",
+        "DELETE FROM memories WHERE key = 1",
+        "UPDATE sessions SET seq = seq + 1 WHERE key = 1",
+    ],
+)
+async def test_a_damaged_session_is_named_and_others_are_served(
+    tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = f"sqlite:///{tmp_path}/semvec.db"
+    async with running(url) as service:
+        await create(service, "a secret name")
+        await create(service, "sound")
+        for number in range(3):
+            await store(service, f"secret memory {number}", "a secret name")
+    await asyncio.to_thread(change, url, damage)
+    async with running(url) as service:
+        for use in (
+            lambda: store(service, "one more", "a secret name"),
+            lambda: service.sessions.metrics(OWNER, "a secret name"),
+            lambda: service.transfers.export(OWNER, "a secret name"),
+        ):
+            with pytest.raises(Damaged, match="session 'a secret name' cannot be read") as told:
+                await use()
+            assert told.value.logged.startswith("session 1 cannot be read: ")
+            assert "secret" not in told.value.logged
+        await store(service, "one more", "sound")
+    assert "secret" not in caplog.text
+
+
+async def test_a_damaged_archived_memory_is_told_as_such(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/semvec.db"
+    async with running(url) as service:
+        await create(service, long_term_memories=1)
+        for number in range(90):
+            await store(service, f"memory {number}")
+        first = content_hash("memory 0")
+        await asyncio.to_thread(change, url, "UPDATE memories SET payload = x'00' WHERE id = 1")
+        for use in (
+            lambda: service.recall.memory(OWNER, "s", first),
+            lambda: recall(service, "memory 0"),
+            lambda: store(service, "memory 0"),
+            lambda: service.transfers.export(OWNER, "s"),
+        ):
+            with pytest.raises(Damaged, match="session 's' cannot be read"):
+                await use()
+        await store(service, "something new")

@@ -133,7 +133,7 @@ async def test_places_where_no_database_can_be(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"text\.db: file is not a database"):
         await Store(f"sqlite:///{tmp_path}/text.db").open()
     (tmp_path / "directory.db").mkdir()
-    with pytest.raises(StoreError, match=r"directory\.db: unable to open database file"):
+    with pytest.raises(StoreError, match=r"directory\.db: Is a directory"):
         await Store(f"sqlite:///{tmp_path}/directory.db").open()
 
 

@@ -1,5 +1,11 @@
+from io import BytesIO
+
+import pytest
+from aiohttp import ClientPayloadError, web
+from aiohttp.test_utils import TestClient, TestServer
 from yarl import URL
 
+from semvec.web.reply import Download, file_response
 from tests.web.conftest import Client, RecordingService
 
 
@@ -21,3 +27,24 @@ async def test_readiness_is_told_by_status_and_body(
     answer = await client.get("/v1/readyz")
     assert answer.status == 503
     assert await answer.json() == {"ready": False, "checks": {"database": "gone"}}
+
+
+class Failing(BytesIO):
+    """A file that cannot be read beyond its first megabyte."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if self.tell() >= 10**6:
+            raise OSError("the disk is gone")
+        return super().read(size)
+
+
+async def test_a_download_that_breaks_off_does_not_look_whole() -> None:
+    async def download(request: web.Request) -> web.Response:
+        return file_response(Download(Failing(bytes(10**7))))
+
+    app = web.Application()
+    app.router.add_get("/", download)
+    async with TestClient(TestServer(app)) as client:
+        answer = await client.get("/")
+        with pytest.raises(ClientPayloadError):
+            await answer.read()

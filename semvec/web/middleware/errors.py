@@ -5,6 +5,7 @@ import logging
 from aiohttp import web
 
 from semvec.errors import (
+    Damaged,
     Invalid,
     SemvecError,
     StillRunning,
@@ -27,7 +28,7 @@ def error_response(error: Exception, request: web.Request) -> web.Response:
     context = request[CONTEXT]
     if isinstance(error, SemvecError):
         if error.status >= 500:
-            context.fault = error.detail
+            context.fault = error.logged
         return _domain_error(error, request)
     if isinstance(error, web.HTTPException):
         return _http_error(error, request)
@@ -47,6 +48,8 @@ def _domain_error(error: SemvecError, request: web.Request) -> web.Response:
     response = json_response(_body(error, request_id), error.status)
     if isinstance(error, Unavailable) and error.reason:
         log.warning("%s, request %s", error, request_id)
+    if isinstance(error, Damaged):
+        log.error("%s, request %s", error.logged, request_id, extra={"request_id": request_id})
     match error:
         case Unauthorized():
             asked_for = challenges(request[CONTEXT].place)

@@ -6,6 +6,7 @@ from aiohttp import ServerDisconnectedError, web
 
 from semvec.errors import (
     Conflict,
+    Damaged,
     Invalid,
     LicenseExpired,
     Malformed,
@@ -52,6 +53,19 @@ async def test_a_domain_error_is_told_by_status_and_detail(
     }
     assert answer.headers.get("Retry-After") == ("7" if status in (429, 503) else None)
     assert ("WWW-Authenticate" in answer.headers) == (status == 401)
+
+
+async def test_a_damaged_session_is_named_to_its_owner_and_by_number_in_the_log(
+    client: Client, service: RecordingService, records: list[logging.LogRecord]
+) -> None:
+    service.failure = Damaged("a tenant's name", 12, "KeyError at line 7 of snapshot.py")
+    answer = await client.post("/v1/run", json={"message": "a"})
+    assert answer.status == 500
+    assert (await answer.json())["detail"].startswith('session "a tenant\'s name" cannot be read')
+    (record,) = records
+    assert "session 12 cannot be read: KeyError at line 7" in record.getMessage()
+    assert answer.headers["X-Request-ID"] in record.getMessage()
+    assert "tenant" not in record.getMessage()
 
 
 async def test_an_invalid_field_found_by_the_service_is_told_as_a_list(

@@ -1,0 +1,168 @@
+"""A database as somebody looks at it who changes nothing, whatever state it is in."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import BigInteger, Connection, bindparam, func, select, union
+
+from semvec.store import migrate, reads
+from semvec.store.connect import connect
+from semvec.store.database import Database
+from semvec.store.errors import StoreError
+from semvec.store.records import Head, MemoryRow, Stored
+from semvec.store.tables import (
+    content_key,
+    events,
+    imports,
+    memories,
+    pieces,
+    remains,
+    sessions,
+    snapshots,
+)
+from semvec.store.transactions import STORAGE_ERRORS, cause
+
+T = TypeVar("T")
+
+PAGE = 256
+AT = bindparam("key", type_=BigInteger)
+AFTER = bindparam("after", type_=BigInteger)
+NAMES = (
+    select(sessions.c.key, sessions.c.owner, sessions.c.session_id)
+    .where(sessions.c.key > AFTER)
+    .order_by(sessions.c.key)
+    .limit(PAGE)
+)
+ROW = select(
+    sessions.c.snapshot_seq,
+    sessions.c.dimension,
+    sessions.c.mean,
+    sessions.c.phase,
+    sessions.c.drift_phase,
+).where(sessions.c.key == AT)
+MEMORIES = (
+    select(memories.c.id, memories.c.hash, memories.c.fold, memories.c.payload)
+    .where(memories.c.key == reads.CONTENT, memories.c.id > AFTER)
+    .order_by(memories.c.id)
+    .limit(PAGE)
+)
+OWNED = union(select(content_key), select(-imports.c.id), select(remains.c.content))
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A session, by its key and by what its owner calls it."""
+
+    key: int
+    owner: str
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a head tells of a session's state; nothing where an earlier release wrote it."""
+
+    snapshot_seq: int
+    dimension: int | None
+    mean: bytes | None
+    phase: str | None
+    drift_phase: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Everything:
+    """All rows of one session, as of one moment."""
+
+    stored: Stored
+    outlook: Outlook
+    memories: Sequence[MemoryRow]
+
+    @property
+    def head(self) -> Head:
+        return self.stored.head
+
+
+class Inspection:
+    """Reads beside a server that runs. Methods raise StoreError where rows cannot be read."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def faults_of_file(self) -> list[str]:
+        """What the database itself says of its pages and indexes, where it can."""
+        if self._database.engine.dialect.name != "sqlite":
+            return []
+        found = await self._read(lambda it: it.exec_driver_sql("PRAGMA integrity_check").all())
+        return [str(text) for (text,) in found if text != "ok"]
+
+    async def schema(self) -> tuple[str, str]:
+        """The revision that the database has, and that of this release."""
+        known = (await asyncio.to_thread(migrate.read)).scripts.get_heads()
+        found = await self._read(lambda it: MigrationContext.configure(it).get_current_heads())
+        return ", ".join(found) or "none", ", ".join(known)
+
+    async def names(self) -> AsyncIterator[Named]:
+        """All sessions, by ascending key."""
+        after, full = 0, True
+        while full:
+            page = await self._read(partial(_names, after=after))
+            for named in page:
+                yield named
+                after = named.key
+            full = len(page) == PAGE
+
+    async def everything(self, named: Named) -> Everything | None:
+        """None where the session is gone by now."""
+        return await self._read(lambda it: _everything(it, named))
+
+    async def strays(self) -> list[str]:
+        """Rows that belong to no session, and to nothing that is being written or erased."""
+        return await self._read(lambda it: list(_strays(it)))
+
+    async def _read(self, function: Callable[[Connection], T]) -> T:
+        try:
+            async with self._database.consistent.connect() as connection:
+                return await connection.run_sync(function)
+        except STORAGE_ERRORS as error:
+            raise StoreError(cause(error)) from error
+
+
+@asynccontextmanager
+async def inspecting(url: str) -> AsyncIterator[Inspection]:
+    """Raises StoreError where there is no database."""
+    database = connect(url, read_only=True)
+    try:
+        await asyncio.to_thread(database.find)
+        yield Inspection(database)
+    finally:
+        await database.engine.dispose()
+
+
+def _names(connection: Connection, after: int) -> list[Named]:
+    return [Named(*row) for row in connection.execute(NAMES, {"after": after})]
+
+
+def _everything(connection: Connection, named: Named) -> Everything | None:
+    stored = reads.load(connection, named.owner, named.session_id)
+    if stored is None or stored.head.key != named.key:
+        return None
+    row = connection.execute(ROW, {"key": named.key}).one()
+    found: list[MemoryRow] = []
+    after, full = -1, True
+    while full:
+        page = connection.execute(MEMORIES, {"key": named.key, "after": after}).all()
+        found += [MemoryRow(*each) for each in page]
+        after, full = (page[-1].id if page else after), len(page) == PAGE
+    return Everything(stored, Outlook(*row), found)
+
+
+def _strays(connection: Connection) -> Iterator[str]:
+    for table in (events, snapshots, memories, pieces):
+        lone = select(func.count()).select_from(table).where(table.c.key.not_in(OWNED))
+        if count := connection.execute(lone).scalar_one():
+            yield f"{count} rows of {table.name} belong to no session"
