@@ -170,12 +170,14 @@ async def test_promise_7_another_owner_finds_nothing_and_changes_nothing(
         assert len(requests) >= 35
         exported = (await owner.get("/v1/session/s/export")).json()["state_dict"]
         for _, path, fields in requests:
-            fields["memory_hash"] = stored.json()["memory_hash"]
+            if "memory_hash" in fields:
+                fields["memory_hash"] = stored.json()["memory_hash"]
             if path.endswith("/import"):
                 fields["state_dict"] = exported
         for method, path, fields in requests:
             hers = await send(other, method, path, fields)
-            nobodys = await send(other, method, path, fields | NOBODYS)
+            absent = {name: NOBODYS[name] for name in NOBODYS if name in fields}
+            nobodys = await send(other, method, path, fields | absent)
             assert hers.status == nobodys.status == 404, (method, path, hers)
             as_if_hers = {nobodys.json()["detail"].replace("nowhere", VALUES[name]) for name in IDS}
             assert hers.json()["detail"] in as_if_hers
@@ -189,6 +191,9 @@ async def test_promise_7_another_owner_finds_nothing_and_changes_nothing(
             if not path.endswith(ENDLESS):
                 if path.endswith("{cluster_id}/run"):
                     del fields["session_id"]  # only its own backing session would be taken
+                if method == "DELETE" and "/entities" in path:  # two forms remove the same one
+                    entity = {name: VALUES[name] for name in ("session_id", "key", "kind", "value")}
+                    await send(owner, "POST", "/v1/session/{session_id}/entities", entity)
                 answer = await send(owner, method, path, fields)
                 assert answer.status in (200, 201), (method, path, answer)
 
@@ -285,9 +290,10 @@ async def send(client: Client, method: str, path: str, fields: dict[str, Any]) -
 
 def written(method: str, path: str, fields: dict[str, Any]) -> tuple[str, bytes]:
     target = path.format_map(fields)
+    rest = {name: value for name, value in fields.items() if f"{{{name}}}" not in path}
     if method in WITH_BODY:
-        return target, json.dumps(fields).encode()
-    return f"{target}?{urlencode(fields)}", b""
+        return target, json.dumps(rest).encode()
+    return f"{target}?{urlencode(rest)}", b""
 
 
 NESTED = "[" * DEEP + "]" * DEEP
