@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import numpy as np
+import pytest
 
 from tests.servers import Answer, Client, serving
 
@@ -198,6 +199,7 @@ async def test_promise_7_another_owner_finds_nothing_and_changes_nothing(
                 assert answer.status in (200, 201), (method, path, answer)
 
 
+@pytest.mark.timeout(300)
 async def test_promise_10_bad_input_changes_nothing(sqlite_url: str, tmp_path: Path) -> None:
     async with serving(sqlite_url, tmp_path, **LOCAL) as server, server.client() as client:
         await client.post("/v1/session/create", **CREATE | {"session_id": "s"})
