@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import Any, BinaryIO, TypeAlias, TypeVar
 
 from semvec.canonical import canonical
-from semvec.errors import Malformed
+from semvec.errors import Fault, Invalid, Malformed
 from semvec.jsonstream import JsonStream
 from semvec.session.edits import MOST_ENTITY_BYTES
 from semvec.session.events import Entity, Held, MemoryRecord
@@ -41,6 +41,8 @@ STEP = 256
 UNKNOWN = "0" * 64
 MOST_CONTROLS = sum(MOST.values())
 LISTS = frozenset({"controls", "memories"})
+LONGEST_NAME = 64
+"""Letters of an unknown name that are repeated."""
 BESIDE = frozenset({"checksum", "session_id"})
 MEMBERS = frozenset({"checksum", "core", "format", "version"}) | LISTS
 
@@ -94,7 +96,7 @@ class DocumentWriter:
 class DocumentReader:
     """Reads what `POST /v1/session/{id}/import` is sent, however its JSON is laid out.
 
-    Everything raises Malformed.
+    Everything raises Malformed, and Invalid for a member that an export does not have.
     """
 
     def __init__(self, file: BinaryIO, largest: int) -> None:
@@ -215,7 +217,13 @@ class DocumentReader:
             elif name in BESIDE:
                 self.beside[name] = stream.value()
             else:
-                stream.value()
+                raise Invalid(
+                    Fault(
+                        loc=["body", name[:LONGEST_NAME]],
+                        msg=f"unknown field {name[:LONGEST_NAME]!r}: an export has no such member",
+                        type="extra_forbidden",
+                    )
+                )
         stream.end()
         if not found:
             raise Malformed("there is no state_dict: send what the export answered")

@@ -4,7 +4,7 @@ import difflib
 import logging
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -42,6 +42,9 @@ from semvec.rate import Rate
 
 FOREIGN = re.compile(r"SEMVEC_(TEST_.*|SERVICE_(HOST|PORT).*|PORT(_.*)?)")
 """What tests read, and what Kubernetes sets for a service of this name."""
+
+UNPREFIXED = ("CORS_", "DATABASE_", "METRICS_")
+"""How settings begin whose names do not begin with SEMVEC_."""
 
 log = logging.getLogger(__name__)
 
@@ -296,11 +299,22 @@ def load_settings(environ: Mapping[str, str] = os.environ, /, **flags: object) -
 
 def _warn_of_unknown(environ: Mapping[str, str]) -> None:
     known = {alias for name in Settings.model_fields for alias in _aliases(name)}
-    for name in sorted(environ):
-        if name.startswith("SEMVEC_") and name not in known and not FOREIGN.fullmatch(name):
-            nearest = difflib.get_close_matches(name, known, 1, cutoff=0.8)
-            hint = f": did you mean {nearest[0]}?" if nearest else ""
+    for name in sorted(environ.keys() - known):
+        upper = name.upper()
+        nearest = _nearest(upper, known)
+        ours = upper.startswith("SEMVEC_") and not FOREIGN.fullmatch(name)
+        if ours or (nearest and upper.startswith(UNPREFIXED)):
+            hint = f": did you mean {nearest}?" if nearest else ""
             log.warning("%s is no setting of this server and is ignored%s", name, hint)
+
+
+def _nearest(name: str, known: Set[str]) -> str | None:
+    """The variable that was meant, also where the prefix is missing or one too many."""
+    bare = name.removeprefix("SEMVEC_")
+    if bare in known or f"SEMVEC_{bare}" in known:
+        return bare if bare in known else f"SEMVEC_{bare}"
+    nearest = difflib.get_close_matches(name, known, 1, cutoff=0.8)
+    return nearest[0] if nearest else None
 
 
 def _given(environ: Mapping[str, str], name: str) -> str | None:

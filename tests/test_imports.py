@@ -40,6 +40,7 @@ LOWER: dict[str, set[str]] = {
     "paging": set(),
     "persistence": {"kernels.pages", "session", "store", "vectors", "words"},
     "rate": set(),
+    "segments": set(),
     "session": {"session", "canonical", "kernels", "tokens", "vectors", "words"},
     "settings": {"addresses", "forms", "rate", "machine"},
     "store": {"condition", "store", "telemetry.protocol"},
@@ -53,7 +54,16 @@ MAY_IMPORT = {
     "service": {"service", *LOWER},
     "web": {
         *("web", "service", "answers", "paging", "licensing", "settings", "store.errors"),
-        *("intake", "session.events", "addresses", "limits", "machine", "audit", "telemetry"),
+        *(
+            "intake",
+            "session.events",
+            "addresses",
+            "segments",
+            "limits",
+            "machine",
+            "audit",
+            "telemetry",
+        ),
     },
     "cli": {
         *("web", "licensing", "settings"),

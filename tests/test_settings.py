@@ -123,6 +123,10 @@ def test_origins_are_read_as_browsers_send_them(written: str, read: tuple[str, .
         ("SEMVEC_MAX_SESSION", "did you mean SEMVEC_MAX_SESSIONS?"),
         ("SEMVEC_RATELIMIT", "did you mean SEMVEC_RATE_LIMIT?"),
         ("SEMVEC_XYZZY", "is ignored"),
+        ("SEMVEC_DATABASE_URL", "did you mean DATABASE_URL?"),
+        ("semvec_embedder", "did you mean SEMVEC_EMBEDDER?"),
+        ("DATABASE_ULR", "did you mean DATABASE_URL?"),
+        ("CORS_ORIGIN", "did you mean CORS_ORIGINS?"),
     ],
 )
 def test_a_misspelt_variable_is_warned_of_without_its_value(
@@ -138,6 +142,7 @@ def test_a_misspelt_variable_is_warned_of_without_its_value(
 
 def test_what_others_set_is_not_warned_of(caplog: pytest.LogCaptureFixture) -> None:
     names = ["SEMVEC_PORT", "SEMVEC_PORT_8080_TCP_ADDR", "SEMVEC_SERVICE_HOST", "SEMVEC_TEST_KILLS"]
+    names += ["DATABASE_HOST", "METRICS_EXPORTER", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "DEVICE"]
     load_settings(dict.fromkeys(names, "1"))
     assert not caplog.records
 

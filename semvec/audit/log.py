@@ -17,17 +17,26 @@ from semvec.store import Entry, Filter, Link, Recorded, Store
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A row of the log, as it is answered; `hash` is the row's, which covers the row before it."""
+    """One change that is on record."""
 
     id: int
+    """Number of the row; later rows have higher ones."""
     timestamp: float
+    """When, in seconds since 1970."""
     action: str
+    """What was done, by its `operationId`."""
     resource: str
+    """What it was done to, such as `session/abc`."""
     status: int
+    """Status of the answer."""
     request_id: str
+    """The `X-Request-ID` of the request."""
     hash: str
+    """Digest of this row and the one before it in its chain, in hexadecimal."""
     client_ip: str | None
+    """Address that the request came from; null where it is not known."""
     details: dict[str, Any]
+    """More about it, where there is more."""
 
 
 class AuditLog:

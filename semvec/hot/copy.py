@@ -58,7 +58,7 @@ class Hot:
     def session(self) -> Session:
         """Raises Unavailable where it shows what is not committed to anybody else."""
         if self.ahead:
-            raise Unavailable(f"session {self.name[1]!r} is being changed: try again")
+            raise Unavailable("the session is being changed: try again")
         return self._session
 
     @property

@@ -106,7 +106,7 @@ class Clusters:
             if await self._hot.erase((owner, cluster_id), found.key, leave):
                 await self._realigning.review(regions)
                 return answers.Deleted(True)
-        raise changing(cluster_id)
+        raise changing("cluster")
 
     async def add(self, owner: str, cluster_id: str, session_id: str) -> answers.MemberAdded:
         for _ in range(ATTEMPTS):
@@ -120,19 +120,20 @@ class Clusters:
                 )
             if await self._store.did(Join(found.key, session.key)):
                 return answers.MemberAdded(cluster_id, session_id, added=True)
-        raise changing(cluster_id)
+        raise changing("cluster")
 
     async def remove(self, owner: str, cluster_id: str, session_id: str) -> answers.MemberRemoved:
+        """Raises NotFound also for a session that is no member."""
         for _ in range(ATTEMPTS):
             found = await self._cluster(owner, cluster_id)
             session = await self._store.head(owner, session_id)
             if session is None:
                 raise session_not_found(session_id)
             if not await self._store.look(is_member, found.key, session.key):
-                return answers.MemberRemoved(cluster_id, session_id, removed=False)
+                raise NotFound(f"session {session_id!r} is no member of cluster {cluster_id!r}")
             if await self._store.did(Leave(found.key, session.key)):
                 return answers.MemberRemoved(cluster_id, session_id, removed=True)
-        raise changing(cluster_id)
+        raise changing("cluster")
 
     async def feedback(self, owner: str, cluster_id: str) -> answers.ClusterFeedback:
         """Move each member's state toward what they have in common by the coupling factor, all in
@@ -149,7 +150,7 @@ class Clusters:
                 moves = await self._moving.toward(direction, shares, self._clock())
                 if await self._steering.steer(moves):
                     return answers.ClusterFeedback(cluster_id, len(moves))
-        raise changing(cluster_id)
+        raise changing("cluster")
 
     async def check(self, owner: str, cluster_id: str, session_id: str | None = None) -> None:
         """Raises NotFound for what is no cluster of the owner's, and for any session but the one
@@ -197,5 +198,5 @@ def taken(explicit: str | None) -> Conflict | Unavailable:
     return Conflict(f"{explicit!r} exists: sessions, clusters and regions share their ids")
 
 
-def changing(name: str) -> Unavailable:
-    return Unavailable(f"too many changes of {name!r} at once")
+def changing(kind: str) -> Unavailable:
+    return Unavailable(f"too many changes of this {kind} at once")

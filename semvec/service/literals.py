@@ -1,12 +1,14 @@
 """The literal cache: what is stored is given back to the byte."""
 
 from semvec import answers
-from semvec.errors import Malformed
+from semvec.errors import Malformed, NotFound
 from semvec.hot import HotSessions
 from semvec.paging import Excerpt, cursor_of, position_of
 from semvec.session.edits import MOST_ENTITIES, plan_entity, plan_no_entity
 from semvec.session.events import Kind
 from semvec.session.literals import Entry
+from semvec.session.plan import Plan
+from semvec.session.session import Session
 
 
 class LiteralCache:
@@ -49,12 +51,15 @@ class LiteralCache:
         return Excerpt(answers.Entities(session_id, items, total), following, total)
 
     async def remove(self, owner: str, session_id: str, key: str) -> answers.EntityRemoved:
-        hot = await self._hot.get((owner, session_id))
-        removed = False
-        if hot.session.literals.get(key) is not None:
-            changed = await self._hot.change(hot, lambda session: plan_no_entity(session, key))
-            removed = bool(changed.turn.removed)
-        return answers.EntityRemoved(session_id, key, removed)
+        """Raises NotFound for a key that is not there."""
+
+        def plan(session: Session) -> Plan:
+            if session.literals.get(key) is None:
+                raise NotFound("the session has no entity with this key")
+            return plan_no_entity(session, key)
+
+        await self._hot.change(await self._hot.get((owner, session_id)), plan)
+        return answers.EntityRemoved(session_id, key, removed=True)
 
 
 def kind_named(name: str) -> Kind:

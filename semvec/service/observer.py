@@ -111,10 +111,11 @@ class Observer:
         raise changing()
 
     async def unregister(self, owner: str, region_id: str) -> answers.Unregistered:
+        """Raises NotFound also for a region that is not registered."""
         for _ in range(ATTEMPTS):
             found, region = await self._observer(owner), await self._region(owner, region_id)
             if not await self._store.look(is_registered, found.key, region):
-                return answers.Unregistered(False)
+                raise NotFound(f"region {region_id!r} is not registered with the observer")
             if await self._store.did(Unregister(found.key, region)):
                 return answers.Unregistered(True)
         raise changing()

@@ -127,18 +127,19 @@ class Regions:
                 raise Conflict(f"cluster {cluster_id!r} is in {MOST_REGIONS} regions, its most")
             if await self._store.did(Attach(found.key, held.key)):
                 return answers.Added(True)
-        raise changing(region_id)
+        raise changing("region")
 
     async def detach(self, owner: str, region_id: str, cluster_id: str) -> answers.Removed:
-        """Without the cluster, those that have voted may be enough."""
+        """Without the cluster, those that have voted may be enough. Raises NotFound also for a
+        cluster that the region does not hold."""
         for _ in range(ATTEMPTS):
             found, held = await self._both(owner, region_id, cluster_id)
             if not await self._store.look(is_attached, found.key, held.key):
-                return answers.Removed(False)
+                raise NotFound(f"cluster {cluster_id!r} is not in region {region_id!r}")
             if await self._store.did(Detach(found.key, held.key)):
                 await self._realigning.review([found.key])
                 return answers.Removed(True)
-        raise changing(region_id)
+        raise changing("region")
 
     async def events(
         self, owner: str, region_id: str, *, limit: int, cursor: str | None

@@ -2,8 +2,9 @@
 
 from semvec import answers
 from semvec.clock import Clock
-from semvec.errors import NotFound, Unavailable
+from semvec.errors import Invalid, NotFound, Unavailable
 from semvec.groups.network import Reputation
+from semvec.segments import REWRITTEN, is_rewritten
 from semvec.store import Refused, Store, users
 
 MOST_SESSIONS = 10_000
@@ -20,7 +21,12 @@ class Users:
         return answers.ActiveUser(await self._store.look(users.active, owner))
 
     async def switch(self, owner: str, user_id: str) -> answers.Switched:
-        """All that was acknowledged for the user before is durable already; the leave is noted."""
+        """All that was acknowledged for the user before is durable already; the leave is noted.
+
+        Raises Invalid for a new user whose id would not survive in a path.
+        """
+        if is_rewritten(user_id) and await self._store.look(users.user, owner, user_id, 0) is None:
+            raise Invalid.field("user_id", REWRITTEN)
         for _ in range(ATTEMPTS):
             previous = await self._store.look(users.active, owner)
             switch = users.Switch(owner, previous, user_id, self._clock())

@@ -62,11 +62,14 @@ class Update(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """One change of subject: after how many updates, when (epoch seconds), how surely."""
+    """One change of subject."""
 
     interaction_count: int
+    """Updates of the state before it."""
     at: float
+    """When, in seconds since 1970."""
     score: float
+    """From 0 to 1: how surely the subject has changed."""
 
 
 class State:

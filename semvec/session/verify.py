@@ -76,11 +76,14 @@ Recalled = list[tuple[int, float]]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at; `detail` says what is wrong, or what there is."""
+    """One thing that was compared."""
 
     name: str
+    """What was looked at."""
     ok: bool
+    """Whether it is as it has to be."""
     detail: str
+    """What is wrong, or what there is."""
 
 
 def checked(name: str, faults: Sequence[str], otherwise: str) -> Check:

@@ -9,6 +9,8 @@ from typing import NamedTuple
 import orjson
 from msgspec import Struct
 
+from semvec.telemetry.tracebacks import traceback_lines
+
 ACCESS = "semvec.access"
 CONTINUED = "    | "
 """How further lines of an entry begin, tracebacks above all."""
@@ -113,8 +115,8 @@ def _record_for_eyes(record: logging.LogRecord) -> str:
 
 
 def _traceback(record: logging.LogRecord) -> Sequence[str]:
-    if record.exc_info and record.exc_info[0] is not None:
-        return logging.Formatter().formatException(record.exc_info).splitlines()
+    if record.exc_info and record.exc_info[1] is not None:
+        return traceback_lines(record.exc_info[1])
     return ()
 
 

@@ -1,13 +1,26 @@
 """The event loop under watch."""
 
 import asyncio
+import logging
 from contextlib import suppress
+from typing import Any
 
 from semvec.telemetry.metrics import Metrics
+
+log = logging.getLogger(__name__)
 
 LOOK_S = 0.25
 PROCESS_LOOKS = 20
 """Every how many looks the process is looked at, on a thread."""
+
+
+def log_stray_exception(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log an exception that nobody awaited, as asyncio does, but without the representations of
+    tasks and exceptions: those may quote a text of a tenant's."""
+    message = context.get("message") or "exception in the event loop"
+    task = context.get("task") or context.get("future")
+    name = task.get_name() if isinstance(task, asyncio.Task) else "no task"
+    log.error("%s (%s)", message, name, exc_info=context.get("exception"))
 
 
 async def watch(metrics: Metrics) -> None:

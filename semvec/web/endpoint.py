@@ -26,7 +26,9 @@ from semvec.settings import Settings
 from semvec.web.body import Upload, leave_expectation, read_body
 from semvec.web.bounds import check_content, check_size
 from semvec.web.call import Call
-from semvec.web.idempotency import key_of, scope_of
+from semvec.web.descriptions import read_descriptions
+from semvec.web.faults import invalid, located
+from semvec.web.idempotency import check_no_key, key_of, scope_of
 from semvec.web.keys import CONTEXT, SETTINGS
 from semvec.web.reply import (
     Download,
@@ -38,7 +40,7 @@ from semvec.web.reply import (
     page_response,
     rendered_response,
 )
-from semvec.web.schemas.fields import Parts
+from semvec.web.schemas.fields import NoBody, NoQuery, Parts
 from semvec.web.stream import Stream, stream_response
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
@@ -52,6 +54,8 @@ KINDS = ("session", "cluster", "region", "observer", "user", "network")
 """What requests are about."""
 SPANNING = ":(?s:.+)}"
 """How a part of a path ends that takes in slashes."""
+MOST_PARAMETERS = 64
+"""Of one query string."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,7 +68,8 @@ class Endpoint:
     `scheme` how a public endpoint asks who it is nevertheless. What is `streamed` are events, each
     a `reply`. `makes` names fields of the reply that other endpoints take. What `changes` something
     goes on record under its handler's name; the input that names what it is of is `named`: a part
-    of the path, or a field of the body.
+    of the path, or a field of the body. `places` maps the names of inputs to the parts of a request
+    that they come in.
     """
 
     method: Method
@@ -88,6 +93,7 @@ class Endpoint:
     makes: tuple[str, ...]
     media: tuple[str, ...]
     scheme: str | None
+    places: Mapping[str, str]
 
     @property
     def body_required(self) -> bool:
@@ -104,10 +110,18 @@ class Endpoint:
 
     async def respond(self, request: web.Request) -> web.StreamResponse:
         """The aiohttp handler."""
+        try:
+            return await self._respond(request)
+        except Invalid as error:
+            raise located(error, self.places) from None
+
+    async def _respond(self, request: web.Request) -> web.StreamResponse:
+        if not self.keyed:
+            check_no_key(request.headers)
         if not self.changes:
             inputs, _ = await self._inputs(request)
             return await self._response(request, await self.handle(Call(request), **inputs))
-        key = key_of(request.headers) if self.method == "POST" else None
+        key = key_of(request.headers) if self.keyed else None
         inputs, digest = await self._inputs(request, hashing=key is not None)
         call = Call(request)
         receipt = self._receipt(call, inputs)
@@ -166,8 +180,9 @@ class Endpoint:
         if self.parts is not None:
             inputs |= vars(_from_text(self.parts, request.match_info, "path"))
         if self.query is not None:
-            _check_once_each(self.query, request.query)
-            inputs["query"] = _from_text(self.query, request.query, "query")
+            inputs["query"] = self._asked(request, self.query)
+        elif request.rel_url.raw_query_string:
+            self._asked(request, NoQuery)
         settings = request.app[SETTINGS]
         if self.upload:
             hash = sha256() if hashing else None
@@ -178,8 +193,19 @@ class Endpoint:
             content = await read_body(request, self.limit(settings), settings.request_deadline_s)
             if not content and self.body_required:
                 raise Malformed("the body is empty: send a JSON object")
-            inputs["body"] = _from_json(self.body, content or b"{}")
+            inputs["body"] = _from_json(self.body, content or b"{}", self.places)
+        elif request.can_read_body:
+            content = await read_body(request, self.limit(settings), settings.request_deadline_s)
+            _from_json(NoBody, content or b"{}", self.places)
         return inputs, partial(_digest, content)
+
+    def _asked(self, request: web.Request, model: type[Model]) -> Model:
+        """The query string."""
+        if request.rel_url.raw_query_string.count("&") >= MOST_PARAMETERS:
+            msg = f"the query string has more than {MOST_PARAMETERS} parameters"
+            raise Invalid(Fault(loc=["query"], msg=msg, type="too_long"))
+        _check_once_each(request.query)
+        return _from_text(model, request.query, "query", self.places)
 
     async def _response(self, request: web.Request, result: Any) -> web.StreamResponse:
         if isinstance(result, Page | Excerpt):
@@ -214,6 +240,7 @@ def endpoint(
         kinds = get_type_hints(handle, include_extras=True)
         answered = kinds.pop("return")
         reply, paged = _reply_type(answered)
+        read_descriptions(reply)
         body, upload = _body_type(kinds.get("body"))
         parts: dict[str, Any] = {
             name: kind for name, kind in kinds.items() if name not in ("call", "body", "query")
@@ -221,6 +248,8 @@ def endpoint(
         if parts.keys() != set(PART.findall(path)):
             raise TypeError(f"{handle.__qualname__} takes {[*parts]} from {path}")
         kind, named = _named([*parts], body if not upload else None, path)
+        path_model = create_model("Parts", __base__=Parts, **parts) if parts else None
+        query = kinds.get("query")
         return Endpoint(
             method=method,
             path=PART.sub(r"{\1}", path),
@@ -232,8 +261,8 @@ def endpoint(
             body=body,
             upload=upload,
             limit=limit,
-            query=kinds.get("query"),
-            parts=create_model("Parts", __base__=Parts, **parts) if parts else None,
+            query=query,
+            parts=path_model,
             reply=reply,
             paged=paged,
             changes=method != "GET" if changes is None else changes,
@@ -243,6 +272,7 @@ def endpoint(
             makes=makes,
             media=media,
             scheme=scheme,
+            places=_places(path=path_model, query=query, body=body),
         )
 
     return declare
@@ -287,6 +317,15 @@ def _named(
     return next((part for part in path.split("/") if part in KINDS), "session"), None
 
 
+def _places(**models: type[BaseModel] | None) -> Mapping[str, str]:
+    return {
+        name: place
+        for place, model in models.items()
+        if model is not None
+        for name in model.model_fields
+    }
+
+
 async def _digest(content: bytes) -> bytes:
     return sha256(content).digest()
 
@@ -299,39 +338,35 @@ def _check_utf8(request: web.Request) -> None:
         raise Malformed("the address is not UTF-8") from None
 
 
-def _check_once_each(model: type[BaseModel], query: MultiMapping[str]) -> None:
-    if len({*query}) == len(query):
-        return
-    twice = [name for name in model.model_fields if len(query.getall(name, [])) > 1]
-    if twice:
-        faults = [
-            Fault(loc=["query", name], msg="given twice", type="given_twice") for name in twice
-        ]
-        raise Invalid(*faults)
+def _check_once_each(query: MultiMapping[str]) -> None:
+    names = {*query}
+    if len(names) < len(query):
+        twice = sorted(name for name in names if len(query.getall(name)) > 1)
+        raise Invalid(
+            *(Fault(loc=["query", name], msg="given twice", type="given_twice") for name in twice)
+        )
 
 
-def _from_text(model: type[Model], values: Mapping[str, str], place: str) -> Model:
+def _from_text(
+    model: type[Model],
+    values: Mapping[str, str],
+    place: str,
+    elsewhere: Mapping[str, str] | None = None,
+) -> Model:
     try:
         return model.model_validate(dict(values))
     except ValidationError as error:
-        raise _invalid(error, place) from None
+        raise invalid(error, model, place, elsewhere) from None
 
 
-def _from_json(model: type[Model], content: bytes) -> Model:
+def _from_json(model: type[Model], content: bytes, elsewhere: Mapping[str, str]) -> Model:
     check_size(content)
     try:
         read = model.model_validate_json(content)
         check_content(content)
         return read
     except ValidationError as error:
-        refused = _invalid(error, "body")
+        refused = invalid(error, model, "body", elsewhere)
     if refused.faults[0]["type"] == "json_invalid":
         raise Malformed(refused.faults[0]["msg"])
     raise refused
-
-
-def _invalid(error: ValidationError, place: str) -> Invalid:
-    found = error.errors(include_url=False, include_context=False, include_input=False)
-    return Invalid(
-        *(Fault(loc=[place, *each["loc"]], msg=each["msg"], type=each["type"]) for each in found)
-    )

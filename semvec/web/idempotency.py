@@ -5,11 +5,11 @@ from hashlib import sha256
 
 import orjson
 from aiohttp import web
-from multidict import MultiMapping
+from multidict import MultiMapping, istr
 
-from semvec.errors import Malformed
+from semvec.errors import Fault, Invalid, Malformed
 
-HEADER = "Idempotency-Key"
+HEADER = istr("Idempotency-Key")
 REPLAYED = "Idempotency-Replayed"
 QUOTED = re.compile(r'"((?:[!#-\[\]-~]|\\["\\])+)"')
 PLAIN = re.compile(r"[!#-~][!-~]*")
@@ -31,6 +31,18 @@ def key_of(headers: MultiMapping[str]) -> str | None:
     if len(key) > LONGEST:
         raise Malformed(f"{HEADER} is longer than {LONGEST} characters")
     return key
+
+
+def check_no_key(headers: MultiMapping[str]) -> None:
+    """Raises Invalid where a key comes with a request that has no use for one."""
+    if HEADER in headers:
+        raise Invalid(
+            Fault(
+                loc=["header", "Idempotency-Key"],
+                msg="only a POST that changes something takes this header",
+                type="header_not_taken",
+            )
+        )
 
 
 def scope_of(request: web.Request, subject: str, key: str) -> bytes:

@@ -1,14 +1,19 @@
 """The OpenAPI 3.1 document, generated from the endpoints."""
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import is_dataclass
 from http import HTTPStatus
-from typing import Any
+from inspect import getdoc
+from types import GenericAlias, MappingProxyType
+from typing import Any, get_args
 
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 
 from semvec import __version__
+from semvec.web.descriptions import field_descriptions, read_descriptions
 from semvec.web.endpoint import Endpoint
+from semvec.web.examples import BODIES, PARAMETERS
 from semvec.web.idempotency import HEADER, REPLAYED
 from semvec.web.schemas.errors import Error, ValidationError
 from semvec.web.stream import EVENT_STREAM, LAST_EVENT_ID
@@ -20,7 +25,10 @@ COMPONENTS = "#/components/schemas/{model}"
 ERROR = {"$ref": COMPONENTS.format(model=Error.__name__)}
 VALIDATION_ERROR = {"$ref": COMPONENTS.format(model=ValidationError.__name__)}
 PAGING_HEADERS: Schema = {
-    "Link": {"description": "the next page", "schema": {"type": "string"}},
+    "Link": {
+        "description": 'the next page, relative to this one, as `rel="next"`',
+        "schema": {"type": "string"},
+    },
     "X-Next-Cursor": {"description": "`cursor` of the next page", "schema": {"type": "string"}},
     "X-Total-Estimate": {"description": "items on all pages", "schema": {"type": "integer"}},
 }
@@ -56,11 +64,45 @@ REPLAYED_HEADERS: Schema = {
 }
 
 
-class _Untitled(GenerateJsonSchema):
-    """Leaves out the titles that only repeat the fields' names."""
+NOT_VALID = "A field is missing, unknown, of the wrong kind or out of range."
+ERRORS: Mapping[int, str] = MappingProxyType(
+    {
+        400: "The request cannot be read: its body is no JSON, or a header is not valid.",
+        401: "There is no licence token, or it is not valid.",
+        402: "The licence token has expired; the text says where to renew it.",
+        404: "Something is not there, or not yours; the text says what.",
+        409: "The state of things does not allow it; the text says why.",
+        413: "The body is over the limit.",
+        422: NOT_VALID,
+        429: "Over a rate limit; `Retry-After` says when there is room again.",
+        503: "The server cannot do this now; `Retry-After` says when to try again.",
+    }
+)
+"""What the statuses of errors mean."""
+
+read_descriptions(Error)
+read_descriptions(ValidationError)
+
+
+class _Plain(GenerateJsonSchema):
+    """Describes the fields of dataclasses; leaves out the titles that only repeat the fields'
+    names, and defaults of null, which make fields required in types that are generated."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
+
+    def default_schema(self, schema: Any) -> Schema:
+        if schema.get("default", ...) is None:
+            return self.generate_inner(schema["schema"])
+        return super().default_schema(schema)
+
+    def dataclass_schema(self, schema: Any) -> Schema:
+        made = super().dataclass_schema(schema)
+        fields = made.get("properties", {})
+        for name, description in field_descriptions(schema["cls"]).items():
+            if name in fields:
+                fields[name].setdefault("description", description)
+        return made
 
 
 def describe(endpoints: Sequence[Endpoint], public: Container[str]) -> Schema:
@@ -79,7 +121,8 @@ def describe(endpoints: Sequence[Endpoint], public: Container[str]) -> Schema:
         "info": {
             "title": "semvec",
             "version": __version__,
-            "description": "Semantic memory for LLM agents. Unlisted fields are ignored.",
+            "description": "Semantic memory for LLM agents. A field or parameter that is not "
+            "listed is refused, with its name.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "security": [{"bearer": []}, {"apiKey": []}],
@@ -106,7 +149,7 @@ def _schemas(endpoints: Sequence[Endpoint]) -> tuple[Bodies, Schema]:
         if declared.body is not None:
             inputs.append((declared, "validation", TypeAdapter(declared.body)))
     bodies, document = TypeAdapter.json_schemas(
-        inputs, ref_template=COMPONENTS, schema_generator=_Untitled
+        inputs, ref_template=COMPONENTS, schema_generator=_Plain
     )
     return bodies, document["$defs"]
 
@@ -128,10 +171,10 @@ def _operation(declared: Endpoint, bodies: Bodies, public: bool) -> Schema:
     if parameters:
         operation["parameters"] = parameters
     if declared.body is not None:
-        operation["requestBody"] = {
-            "required": declared.body_required,
-            "content": _json(bodies[declared, "validation"]),
-        }
+        content = _json(bodies[declared, "validation"])
+        if (example := BODIES.get(declared.handle.__name__)) is not None:
+            content["application/json"]["example"] = example
+        operation["requestBody"] = {"required": declared.body_required, "content": content}
     if public:
         operation["security"] = [{declared.scheme: []}] if declared.scheme else []
     return operation
@@ -140,17 +183,20 @@ def _operation(declared: Endpoint, bodies: Bodies, public: bool) -> Schema:
 def _parameters(model: type[BaseModel] | None, place: str) -> Iterator[Schema]:
     if model is None:
         return
-    schema = model.model_json_schema(schema_generator=_Untitled)
+    schema = model.model_json_schema(schema_generator=_Plain)
     for name, field in schema["properties"].items():
         required = name in schema.get("required", ())
         description = field.pop("description", "")
-        yield {
+        parameter = {
             "name": name,
             "in": place,
             "description": description,
             "required": required,
             "schema": field,
         }
+        if required and name in PARAMETERS:
+            parameter["example"] = PARAMETERS[name]
+        yield parameter
 
 
 def _links(maker: Endpoint, endpoints: Sequence[Endpoint]) -> Iterator[tuple[str, Schema]]:
@@ -187,13 +233,17 @@ def _responses(declared: Endpoint, body: Schema, public: bool) -> Schema:
         contents[422] = _json(VALIDATION_ERROR)
     for status in declared.statuses:
         contents[status] = {kind: {"schema": body} for kind in declared.media}
+    meanings = {**ERRORS, **dict.fromkeys(declared.statuses, _meaning(declared))}
     responses: Schema = {
-        str(status): {"description": HTTPStatus(status).phrase, "content": content}
+        str(status): {
+            "description": meanings.get(status, HTTPStatus(status).phrase),
+            "content": content,
+        }
         for status, content in sorted(contents.items())
     }
     if declared.streamed:
         responses["200"] = {
-            "description": "Server-sent events, the `data` of each in this form",
+            "description": "Server-sent events, the `data` of each in this form.",
             "content": {EVENT_STREAM: {"schema": body}},
         }
     if declared.paged:
@@ -202,7 +252,17 @@ def _responses(declared: Endpoint, body: Schema, public: bool) -> Schema:
         responses[str(declared.statuses[0])]["headers"] = REPLAYED_HEADERS
     if "429" in responses:
         responses["429"]["headers"] = RETRY_HEADERS
-    return responses | {"default": {"description": "Any other error", "content": _json(ERROR)}}
+    return responses | {"default": {"description": "Any other error.", "content": _json(ERROR)}}
+
+
+def _meaning(declared: Endpoint) -> str:
+    """What a good answer is: as its type says, or else the summary of the operation."""
+    items = get_args(declared.reply) if isinstance(declared.reply, GenericAlias) else ()
+    kind = items[0] if len(items) == 1 else declared.reply
+    if not is_dataclass(kind):
+        return f"{declared.summary}."
+    said = (getdoc(kind) or declared.summary).replace("\n", " ")
+    return f"One page of a list. Each item: {said}" if items else said
 
 
 def _error_statuses(declared: Endpoint, public: bool) -> set[int]:

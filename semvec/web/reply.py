@@ -69,11 +69,15 @@ def rendered_response(rendered: Rendered) -> web.Response:
 
 
 def page_response(page: Page[Body] | Excerpt[Body], url: URL) -> web.Response:
-    """The list, or what it stands in; the way on is in the headers."""
+    """The list, or what it stands in; the way on is in the headers.
+
+    `Link` holds a query string alone, relative to the address that the client asked: a proxy may
+    have put a prefix before it that this server does not see.
+    """
     response = json_response(page.items if isinstance(page, Page) else page.body)
     response.headers["X-Total-Estimate"] = str(page.total)
     if page.next_cursor is not None:
         response.headers["X-Next-Cursor"] = page.next_cursor
-        following = url.update_query(cursor=page.next_cursor)
-        response.headers["Link"] = f'<{following}>; rel="next"'
+        following = url.update_query(cursor=page.next_cursor).raw_query_string
+        response.headers["Link"] = f'<?{following}>; rel="next"'
     return response

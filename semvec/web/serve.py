@@ -22,6 +22,7 @@ from semvec.machine import keep_freed_memory
 from semvec.settings import Settings
 from semvec.store.errors import StoreError
 from semvec.telemetry.lines import Format, as_json, for_eyes
+from semvec.telemetry.loop import log_stray_exception
 from semvec.telemetry.opening import open_telemetry
 from semvec.telemetry.outbox import Outbox
 from semvec.web import create_app
@@ -89,6 +90,7 @@ def log_to(handler: logging.Handler, level: str) -> None:
 
 async def _serve(settings: Settings, outbox: Outbox) -> None:
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(log_stray_exception)
     certificate = open_certificate(settings)
     with _told_in_short():
         telemetry = open_telemetry(settings, outbox=outbox)

@@ -11,9 +11,14 @@ NOT_IN_THE_DOCUMENT = ("embedding", "vector", "model_name")
 """In names of fields: lengths are for a session to say, models for the server's embedder."""
 
 
-REASONS = ("holds no word", "numbers, this session holds", "came with another body before")
+REASONS = (
+    "holds no word",
+    "numbers, this session holds",
+    "came with another body before",
+    "take out of a URL",
+)
 """Of a keyword; of a text where the session's vectors are not the embedder's; of an Idempotency-Key
-that requests before had."""
+that requests before had; of a new user's id, or a key in a path, that a proxy would rewrite."""
 
 DIMENSION = 384
 """Of sessions that name no other."""

@@ -72,7 +72,7 @@ async def test_promise_16_what_the_document_says_holds(
     operations = sum(len(methods) for methods in document["paths"].values())
     assert report["operations"]["tested"] == operations - len(endless)
     phases = {name for name, phase in report["phases"].items() if phase["status"] == "success"}
-    assert phases == {"coverage", "fuzzing", "stateful"}
+    assert phases == {"coverage", "examples", "fuzzing", "stateful"}
     assert report["failures"] == report["errors"] == []
 
 

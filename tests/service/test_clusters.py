@@ -99,7 +99,8 @@ async def test_members_come_and_go(database_url: str) -> None:
         again = await service.clusters.add(OWNER, "c", "s")
         assert not again.added
         assert (await service.clusters.remove(OWNER, "c", "s")).removed
-        assert not (await service.clusters.remove(OWNER, "c", "s")).removed
+        with pytest.raises(NotFound, match="is no member"):
+            await service.clusters.remove(OWNER, "c", "s")
         await service.sessions.delete(OWNER, "t")
         assert (await service.clusters.state(OWNER, "c")).member_count == 0
         assert await services.rows(service, "members") == []

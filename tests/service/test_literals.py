@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from semvec.errors import Malformed
+from semvec.errors import Malformed, NotFound
 from semvec.paging import cursor_of
 from tests.services import OWNER, HeldClock, create, evicted, find, put, rows, running
 
@@ -26,7 +26,8 @@ async def test_entities_are_kept_to_the_byte(database_url: str) -> None:
         removed = await service.literals.remove(OWNER, "s", "src/a b.py")
         assert removed.removed
         seq = await rows(service, "events")
-        assert not (await service.literals.remove(OWNER, "s", "src/a b.py")).removed
+        with pytest.raises(NotFound, match="no entity"):
+            await service.literals.remove(OWNER, "s", "src/a b.py")
         assert await rows(service, "events") == seq
         assert len(await find(service)) == 1
 

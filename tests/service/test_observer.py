@@ -104,7 +104,8 @@ async def test_regions_come_and_go(database_url: str) -> None:
         summary = await service.observer.summary(OWNER)
         assert (summary.registered_regions, summary.total_clusters_observed) == (2, 1)
         assert (await service.observer.unregister(OWNER, "q")).unregistered
-        assert not (await service.observer.unregister(OWNER, "q")).unregistered
+        with pytest.raises(NotFound, match="is not registered"):
+            await service.observer.unregister(OWNER, "q")
         await service.regions.delete(OWNER, "r")
         summary = await service.observer.summary(OWNER)
         assert (summary.registered_regions, summary.total_clusters_observed) == (0, 0)

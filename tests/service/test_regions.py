@@ -70,7 +70,8 @@ async def test_clusters_come_and_go(database_url: str) -> None:
         await region(service, "c")
         assert not (await service.regions.attach(OWNER, "r", "c")).added
         assert (await service.regions.detach(OWNER, "r", "c")).removed
-        assert not (await service.regions.detach(OWNER, "r", "c")).removed
+        with pytest.raises(NotFound, match="is not in region"):
+            await service.regions.detach(OWNER, "r", "c")
         assert (await service.regions.attach(OWNER, "r", "c")).added
         assert (await service.regions.delete(OWNER, "r")).deleted
         assert await services.rows(service, "region_clusters") == []

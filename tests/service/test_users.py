@@ -3,8 +3,9 @@
 import asyncio
 
 import pytest
+import sqlalchemy
 
-from semvec.errors import NotFound
+from semvec.errors import Invalid, NotFound
 from semvec.service import Service
 from tests.services import OWNER, HeldClock, create, run, running, store
 
@@ -67,3 +68,26 @@ async def test_the_active_user_outlives_the_server(database_url: str) -> None:
     async with running(database_url) as service:
         assert (await service.users.active(OWNER)).active_user == "bob"
         assert (await service.users.switch(OWNER, "bob")).previous_user == "bob"
+
+
+@pytest.mark.parametrize("user_id", [".", "..", "a/../b", "a//b", "a/"])
+async def test_a_new_user_has_an_id_that_survives_in_a_path(
+    database_url: str, user_id: str
+) -> None:
+    async with running(database_url) as service:
+        with pytest.raises(Invalid, match="take out of a URL") as refused:
+            await service.users.switch(OWNER, user_id)
+        assert refused.value.faults[0]["loc"] == ["body", "user_id"]
+        assert (await service.users.active(OWNER)).active_user == "default"
+
+
+async def test_a_user_of_an_older_release_stays_reachable_under_any_id(database_url: str) -> None:
+    async with running(database_url) as service:
+        made = "UPDATE active_users SET user_id = '..'", "UPDATE users SET user_id = '..'"
+        await service.users.switch(OWNER, "dot")
+        async with service.database.engine.begin() as connection:
+            for statement in made:
+                await connection.execute(sqlalchemy.text(f"{statement} WHERE user_id = 'dot'"))
+        assert (await service.users.switch(OWNER, "bob")).previous_user == ".."
+        assert (await service.users.switch(OWNER, "..")).active_user == ".."
+        assert (await service.users.serialize(OWNER, "..")).state.active

@@ -113,6 +113,7 @@ def test_a_traceback_is_set_apart() -> None:
     assert all(line.startswith("    | ") and line.isprintable() for line in rest)
     assert json.loads(said(as_json, failed))["traceback"][0] == "Traceback (most recent call last):"
     assert said(as_json, failed).isprintable()
+    assert "all is well" not in json.loads(said(as_json, failed))["traceback"][-1]
 
 
 def test_what_can_be_printed_is_left_alone() -> None:

@@ -104,13 +104,10 @@ async def test_every_bad_field_is_told_but_one_number_of_a_vector(client: Client
     ]
 
 
-async def test_integers_are_numbers_and_unknown_fields_are_ignored(
-    client: Client, service: RecordingService
-) -> None:
-    body = {"message": "a", "message_embedding": [1, -2, 3.5], "of_a_later_version": {}}
+async def test_integers_are_numbers(client: Client, service: RecordingService) -> None:
+    body = {"message": "a", "message_embedding": [1, -2, 3.5]}
     assert (await client.post("/v1/run", json=body)).status == 200
     assert service.last_call["message_embedding"] == [1.0, -2.0, 3.5]
-    assert "of_a_later_version" not in service.last_call
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded"])

@@ -62,16 +62,23 @@ async def test_the_same_key_on_the_same_path_is_the_same_request(
     assert await scope(client, service, "/v1/store", "K") != one
 
 
-async def test_only_a_post_that_changes_something_looks_at_the_key(
+async def test_a_key_is_refused_where_it_has_no_meaning(
     client: Client, service: RecordingService
 ) -> None:
-    headers = {HEADER: "no key at all"}
-    assert (await client.delete("/v1/session/s", headers=headers)).status == 200
-    assert (await client.get("/v1/metrics/s", headers=headers)).status == 200
+    headers = {HEADER: "k"}
     context = {"session_id": "s", "q": "x"}
-    assert (await client.post("/v1/state/context", json=context, headers=headers)).status == 200
-    assert (await client.post("/v1/store", json=STORE, headers=headers)).status == 400
-    assert not [call for call in service.calls if call[0] == "answer"]
+    for answer in (
+        await client.delete("/v1/session/s", headers=headers),
+        await client.get("/v1/metrics/s", headers=headers),
+        await client.put("/v1/session/s/isolation", json={"level": "OPEN"}, headers=headers),
+        await client.post("/v1/state/context", json=context, headers=headers),
+    ):
+        assert answer.status == 422
+        (fault,) = (await answer.json())["detail"]
+        assert fault["loc"] == ["header", "Idempotency-Key"]
+    bad = {HEADER: "no key at all"}
+    assert (await client.post("/v1/store", json=STORE, headers=bad)).status == 400
+    assert not service.calls
 
 
 async def test_a_request_that_runs_already_is_told_when_to_come_again(

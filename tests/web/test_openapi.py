@@ -1,10 +1,14 @@
 import re
+from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any
 
+import jsonschema_rs
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from semvec.paging import cursor_of
+from semvec.web.examples import BODIES
 from semvec.web.middleware.place import PUBLIC
 from semvec.web.openapi import describe
 from semvec.web.routes import ENDPOINTS
@@ -64,23 +68,63 @@ def test_parameters_carry_the_bounds_that_are_enforced(document: dict[str, Any])
     ]
 
 
-def test_every_field_and_parameter_says_what_it_is(document: dict[str, Any]) -> None:
+def described(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Everything that needs a description: schemas, fields, parameters, answers, headers."""
+    for name, schema in document["components"]["schemas"].items():
+        yield name, "", schema
+        yield from ((name, field, part) for field, part in schema.get("properties", {}).items())
+    for methods in document["paths"].values():
+        for one in methods.values():
+            name = one["operationId"]
+            for parameter in one.get("parameters", ()):
+                yield name, parameter["name"], parameter
+            for status, answer in one["responses"].items():
+                yield name, status, answer
+                for header, part in answer.get("headers", {}).items():
+                    yield name, header, part
+
+
+def test_every_field_parameter_and_answer_says_what_it_is(document: dict[str, Any]) -> None:
+    found = [*described(document)]
+    assert len(found) > 1000
+    phrases = {HTTPStatus(int(status)).phrase for _, status, _ in found if status.isdigit()}
+    silent = [
+        (owner, name)
+        for owner, name, part in found
+        if len(part.get("description", "")) < 10 or part["description"] in phrases
+    ]
+    assert silent == []
+
+
+def test_no_default_is_null(document: dict[str, Any]) -> None:
+    assert [found for found in described(document) if found[2].get("default", 1) is None] == []
+    parameters = [
+        parameter["schema"]
+        for methods in document["paths"].values()
+        for one in methods.values()
+        for parameter in one.get("parameters", ())
+    ]
+    assert [each for each in parameters if each.get("default", 1) is None] == []
+
+
+def test_unknown_fields_are_refused_in_the_document_too(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
-    bodies = {declared.body.__name__ for declared in ENDPOINTS if declared.body}
-    silent = {
-        (name, field)
-        for name in bodies | {"PolicyVector"}
-        for field, schema in schemas[name]["properties"].items()
-        if not schema.get("description")
+    for name in {declared.body.__name__ for declared in ENDPOINTS if declared.body}:
+        assert schemas[name]["additionalProperties"] is False
+
+
+def test_every_body_has_an_example_that_fits_its_schema(document: dict[str, Any]) -> None:
+    bodies = {
+        one["operationId"]: one["requestBody"]["content"]["application/json"]
+        for methods in document["paths"].values()
+        for one in methods.values()
+        if "requestBody" in one
     }
-    operations = [one for methods in document["paths"].values() for one in methods.values()]
-    silent |= {
-        (operation["operationId"], parameter["name"])
-        for operation in operations
-        for parameter in operation.get("parameters", ())
-        if not parameter["description"]
-    }
-    assert silent == set()
+    assert len(bodies) >= 20
+    assert bodies.keys() == BODIES.keys()
+    for content in bodies.values():
+        schema = content["schema"] | {"components": document["components"]}
+        jsonschema_rs.validator_for(schema).validate(content["example"])
 
 
 def test_errors_have_one_shape_and_422_the_list(document: dict[str, Any]) -> None:
@@ -125,7 +169,7 @@ def test_what_an_answer_makes_leads_on_to_what_takes_it(document: dict[str, Any]
         for path, methods in document["paths"].items()
         for operation in methods.values()
         if path.startswith("/v1/session/{session_id}") and path.count("{") == 1
-    }
+    } - {"delete_entity"}  # wants a key too
     assert made.keys() >= takers | {"run", "store", "get_context", "post_context"}
     session = "$response.body#/session_id"
     assert made["get_metrics"] == {
@@ -139,10 +183,11 @@ def test_what_an_answer_makes_leads_on_to_what_takes_it(document: dict[str, Any]
         "memory_hash": "$response.body#/memory_hash",
     }
     kept = document["paths"]["/v1/session/{session_id}/entities"]["post"]["responses"]["201"]
-    assert kept["links"]["remove_entity"]["parameters"] == {
-        "session_id": "$request.path.session_id",
-        "key": "$response.body#/key",
-    }
+    for name in ("remove_entity", "delete_entity"):
+        assert kept["links"][name]["parameters"] == {
+            "session_id": "$request.path.session_id",
+            "key": "$response.body#/key",
+        }
 
 
 def test_every_list_takes_the_same_cursors(document: dict[str, Any]) -> None:

@@ -10,9 +10,10 @@ from tests.web.conftest import Client, RecordingService
 
 
 async def test_a_page_is_a_plain_list_and_the_way_on_is_in_the_headers(client: Client) -> None:
-    path, seen = "/v1/session/?limit=2&x=%26", []
+    path, seen = "/v1/session/?limit=2", []
     while path:
         answer = await client.get(path)
+        assert answer.headers.get("Link", "<?").startswith("<?")
         seen.append([item["session_id"] for item in await answer.json()])
         assert answer.headers["X-Total-Estimate"] == "5"
         path = str(URL(answer.links["next"]["url"]).relative()) if answer.links else ""

@@ -33,9 +33,9 @@ def error_response(error: Exception, request: web.Request) -> web.Response:
     if isinstance(error, web.HTTPException):
         return _http_error(error, request)
     log.error(
-        "%s %r failed, request %s",
-        request.method,
-        request.path,
+        "%s %s failed, request %s",
+        context.method,
+        context.endpoint,
         context.request_id,
         exc_info=error,
         extra={"request_id": context.request_id},

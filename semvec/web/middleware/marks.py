@@ -1,6 +1,7 @@
-"""What every answer tells beside itself: the request's name, and where the caller stands."""
+"""What every answer tells beside itself: the request's name, where the caller stands, and that no
+cache may keep it."""
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from multidict import istr
 
 from semvec.web.keys import RequestContext
@@ -12,6 +13,10 @@ X_LIMIT = istr("X-RateLimit-Limit")
 X_REMAINING = istr("X-RateLimit-Remaining")
 X_RESET = istr("X-RateLimit-Reset")
 
+NO_STORE = "no-store"
+CREDENTIALS = "Authorization, X-API-Key"
+"""The headers that say whose a request is: what one caller is answered is no answer for another."""
+
 
 def mark(response: web.StreamResponse, context: RequestContext) -> None:
     """Set the headers; an answer that is sent in pieces is marked before the first.
@@ -21,6 +26,9 @@ def mark(response: web.StreamResponse, context: RequestContext) -> None:
     """
     headers, standing = response.headers, context.standing
     headers[HEADER] = context.request_id
+    headers.setdefault(hdrs.CACHE_CONTROL, NO_STORE)
+    if not context.place.public:
+        headers.add(hdrs.VARY, CREDENTIALS)
     if standing is not None:
         limit, left = standing.limit, str(standing.remaining)
         headers[POLICY] = limit.policy

@@ -1,11 +1,13 @@
 """The literal cache: values by key, byte for byte."""
 
 from semvec import answers
+from semvec.errors import Fault, Invalid
 from semvec.paging import Excerpt
+from semvec.segments import REWRITTEN, is_rewritten
 from semvec.web.call import Call
 from semvec.web.endpoint import endpoint
 from semvec.web.schemas.fields import EntityKey, SessionId
-from semvec.web.schemas.literals import EntityCreate, EntityQuery
+from semvec.web.schemas.literals import EntityCreate, EntityKeyQuery, EntityQuery
 
 
 @endpoint(
@@ -43,13 +45,31 @@ async def find_entities(
 
 @endpoint(
     "DELETE",
-    "/v1/session/{session_id}/entities/{key:(?s:.+)}",
+    "/v1/session/{session_id}/entities",
     summary="Remove a value",
     errors=(404, 409, 503),
 )
+async def delete_entity(
+    call: Call, session_id: SessionId, query: EntityKeyQuery
+) -> answers.EntityRemoved:
+    """The form that holds for every key and behind every proxy: nobody rewrites a query string."""
+    return await call.service.literals.remove(call.owner, session_id, query.key)
+
+
+@endpoint(
+    "DELETE",
+    "/v1/session/{session_id}/entities/{key:(?s:.+)}",
+    summary="Remove a value by a key in the path",
+    errors=(404, 409, 503),
+)
 async def remove_entity(call: Call, session_id: SessionId, key: EntityKey) -> answers.EntityRemoved:
-    """The key is all that follows, slashes included; `removed` is false where there was none."""
+    """The key is all that follows, slashes included. A key with `.`, `..` or nothing between two
+    slashes is refused here: a proxy that normalises paths would make the path of something else of
+    it. Name it with `?key=`."""
+    if is_rewritten(key):
+        msg = f"the key {REWRITTEN}: send it as ?key= instead"
+        raise Invalid(Fault(loc=["path", "key"], msg=msg, type="path_segment"))
     return await call.service.literals.remove(call.owner, session_id, key)
 
 
-ENDPOINTS = (put_entity, find_entities, remove_entity)
+ENDPOINTS = (put_entity, find_entities, delete_entity, remove_entity)

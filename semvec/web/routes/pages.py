@@ -1,10 +1,11 @@
 """Pages for people: the OpenAPI document in Swagger UI and in Redoc, from files of the package."""
 
-from html import escape
 from pathlib import Path
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
+
+from semvec.web.routes.document import root_from
 
 FILES = Path(__file__).parents[1] / "pages"
 SERVED = ("docs.js", "redoc.js", "redoc.standalone.js", "swagger-ui-bundle.js", "swagger-ui.css")
@@ -47,13 +48,11 @@ HEADERS = {
 
 def mount_pages(router: web.UrlDispatcher) -> None:
     docs = _page(
-        "/docs",
         ['<link rel="stylesheet" href="{root}/docs/swagger-ui.css">'],
         ["swagger-ui-bundle.js", "docs.js"],
         POLICY.format(styles="", workers="'none'"),
     )
     redoc = _page(
-        "/redoc",
         [],
         ["redoc.standalone.js", "redoc.js"],
         POLICY.format(styles=REDOC_STYLES, workers="blob:"),
@@ -64,14 +63,13 @@ def mount_pages(router: web.UrlDispatcher) -> None:
     router.add_get("/docs/{file}", _file)
 
 
-def _page(path: str, head: list[str], scripts: list[str], policy: str) -> Handler:
+def _page(head: list[str], scripts: list[str], policy: str) -> Handler:
     loaded = [f'<script src="{{root}}/docs/{name}"></script>' for name in scripts]
     template = PAGE.format(head="\n".join(head), scripts="\n".join(loaded))
 
     async def page(request: web.Request) -> web.StreamResponse:
-        root = request.path.rstrip("/").removesuffix(path)
         return web.Response(
-            text=template.replace("{root}", escape(root)),
+            text=template.replace("{root}", root_from(request.path)),
             content_type="text/html",
             headers=HEADERS | {"Content-Security-Policy": policy},
         )

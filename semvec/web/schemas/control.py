@@ -29,6 +29,8 @@ class TriggerRequest(Body):
 
 
 class AnchorRequest(Body):
+    """An anchor to set."""
+
     embedding: Embedding
     """Its direction."""
 
@@ -48,6 +50,8 @@ class IsolationRequest(Body):
 
 
 class MemoryInjectRequest(Body):
+    """A memory to add by hand."""
+
     embedding: Embedding
     """The vector of the text."""
     text: Annotated[Prose, Field(min_length=1)]

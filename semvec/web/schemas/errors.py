@@ -6,22 +6,31 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """`loc` leads to the field: where it stands (body, query, path), then names and indices."""
+    """One thing that is wrong with a field."""
 
     loc: Sequence[str | int]
+    """Where the field is: body, query, path or header, then names and indices."""
     msg: str
+    """What is wrong, in words."""
     type: str
+    """What kind of fault it is, for programs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Error:
+    """What went wrong."""
+
     detail: str
+    """What went wrong, in words."""
     request_id: str | None = None
+    """The `X-Request-ID` of the answer, which the log has too."""
 
 
 @dataclass(frozen=True, slots=True)
 class ValidationError:
-    """The body of a 422."""
+    """What is wrong with the fields of a request."""
 
     detail: list[FieldError]
+    """Each thing that is wrong."""
     request_id: str | None = None
+    """The `X-Request-ID` of the answer, which the log has too."""

@@ -1,7 +1,7 @@
 """What the fields of requests are made of; the text under a field is its description for clients.
 
-Unknown fields are ignored, so that a newer client can talk to an older server. A body takes JSON's
-own types as they are; a query takes them as text.
+Unknown fields are refused, so that nothing a client sends is dropped in silence. A body takes
+JSON's own types as they are; a query takes them as text.
 """
 
 from typing import Annotated
@@ -39,7 +39,9 @@ Prose = Annotated[Text, Field(max_length=LONGEST_PROSE), Unpublished()]
 SessionId = Annotated[Text, Field(description="The session.")]
 UserId = Annotated[Text, Field(description="The user, as named in a switch.")]
 MemoryHash = Annotated[Text, Field(description="The memory, by its `memory_hash`.")]
-EntityKey = Annotated[Text, Field(description="The key, with its slashes.")]
+EntityKey = Annotated[
+    Text, Field(description="The key, with its slashes. One that a proxy would rewrite is refused.")
+]
 
 ClusterId = Annotated[Text, Field(description="The cluster.")]
 RegionId = Annotated[Text, Field(description="The region.")]
@@ -70,7 +72,7 @@ class Parts(BaseModel):
     """Base of the parts of a path. They are made from parameters and have no source: looking for
     docstrings there would search every module that is loaded."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Query(Parts):
@@ -79,13 +81,21 @@ class Query(Parts):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
 
+class NoQuery(Query):
+    """The query string of an operation that takes no parameters."""
+
+
 class Body(BaseModel):
     """Base of JSON bodies."""
 
     model_config = ConfigDict(
         frozen=True,
-        extra="ignore",
+        extra="forbid",
         allow_inf_nan=False,
         strict=True,
         use_attribute_docstrings=True,
     )
+
+
+class NoBody(Body):
+    """The body of an operation that takes none: nothing, or an object without fields."""

@@ -28,6 +28,8 @@ ModeName = Annotated[
 
 
 class ClusterCreate(Body):
+    """A cluster to make."""
+
     cluster_id: NewId | None = None
     """Letters, digits, `_` and `-`, as no session, cluster or region has it; without it an id is
     made up."""
@@ -43,6 +45,8 @@ class ClusterCreate(Body):
 
 
 class MemberRequest(Body):
+    """A session to add to a cluster."""
+
     session_id: Text
     """The session, of the cluster's dimension."""
 
@@ -61,6 +65,8 @@ class ClusterStoreRequest(Body):
 
 
 class RegionCreate(Body):
+    """A region to make."""
+
     region_id: NewId | None = None
     """Letters, digits, `_` and `-`, as no session, cluster or region has it; without it an id is
     made up."""
@@ -75,6 +81,8 @@ class RegionCreate(Body):
 
 
 class RegionClusterRequest(Body):
+    """A cluster to attach to a region."""
+
     cluster_id: Text
     """The cluster, of the region's dimension."""
 

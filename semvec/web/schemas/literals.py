@@ -15,6 +15,8 @@ KindName = Annotated[str, WithJsonSchema({"type": "string", "enum": [*Kind]})]
 
 
 class EntityCreate(Body):
+    """A value to keep under a key."""
+
     key: Key
     """What the value is found by; storing it again replaces the value."""
     kind: KindName
@@ -25,6 +27,11 @@ class EntityCreate(Body):
     """Words about it, searched too."""
     importance: Annotated[float, Field(ge=0.0, le=1.0)] = 1.0
     """Puts it before others that match as well."""
+
+
+class EntityKeyQuery(Query):
+    key: Annotated[Text, Field(min_length=1)]
+    """The key of the entity, as it was stored."""
 
 
 class EntityQuery(Query):

@@ -8,6 +8,8 @@ from semvec.web.schemas.fields import Body, Embedding, Text
 
 
 class DeltaTransferRequest(Body):
+    """A state to pass on from one session to another."""
+
     source_session_id: Text
     """The session whose state is passed on; it stays as it is."""
     target_session_id: Text
@@ -17,11 +19,15 @@ class DeltaTransferRequest(Body):
 
 
 class UserSwitchRequest(Body):
+    """The user to make sessions for."""
+
     user_id: Annotated[Text, Field(min_length=1, max_length=512)]
     """Whose sessions are made from now on."""
 
 
 class ConsensusProposalRequest(Body):
+    """A direction to put to the vote."""
+
     proposer_session_id: Text
     """The session that proposes; it does not vote."""
     target_embedding: Embedding

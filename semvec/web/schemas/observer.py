@@ -8,6 +8,8 @@ from semvec.web.schemas.fields import Body, Cursor, Query, Text
 
 
 class ObserverCreate(Body):
+    """An observer to have."""
+
     sample_interval_seconds: Annotated[float, Field(ge=1.0, le=86_400.0)] = 30.0
     """How often it looks by itself."""
     region_ids: Annotated[list[Text], Field(default_factory=list, max_length=10_000)]
@@ -15,6 +17,8 @@ class ObserverCreate(Body):
 
 
 class ObserverRegionRequest(Body):
+    """A region to look at."""
+
     region_id: Text
     """The region."""
 

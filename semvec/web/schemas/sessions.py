@@ -28,6 +28,8 @@ class PolicyVector(Body):
 
 
 class CreateSessionRequest(Body):
+    """A session to make; every field may be left out."""
+
     session_id: NewId | None = None
     """Letters, digits, `_` and `-`; without it an id is made up."""
     dimension: Annotated[int, Field(ge=1, le=LARGEST_DIMENSION), WHOLE] | None = None

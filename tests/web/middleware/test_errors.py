@@ -16,6 +16,7 @@ from semvec.errors import (
     Unauthorized,
     Unavailable,
 )
+from semvec.telemetry.lines import as_json, for_eyes
 from semvec.web.middleware import errors
 from tests.web.conftest import Client, RecordingService, Serve
 
@@ -124,13 +125,20 @@ async def test_a_fault_of_the_servers_is_logged_and_not_shown(
     assert record.exc_info[1] is service.failure
 
 
-async def test_a_path_cannot_forge_a_line_of_the_log(
-    client: Client, service: RecordingService, records: list[logging.LogRecord]
+@pytest.mark.parametrize("path", ["/entities/my-secret-pin", "/entities?key=my-secret-pin"])
+async def test_a_fault_is_told_by_the_routes_template_and_holds_no_text_of_the_path(
+    client: Client, service: RecordingService, records: list[logging.LogRecord], path: str
 ) -> None:
-    service.failure = ZeroDivisionError()
-    await client.delete("/v1/session/a%0A2026%20INFO%20all%20is%20well")
+    service.failure = KeyError("my-secret-pin")
+    answer = await client.delete(f"/v1/session/a%0Asecret{path}")
+    assert answer.status == 500
     (record,) = records
-    assert "\n" not in record.getMessage()
+    template = "/v1/session/{session_id}/entities" + ("" if "?" in path else "/{key}")
+    request_id = answer.headers["X-Request-ID"]
+    assert record.getMessage() == f"DELETE {template} failed, request {request_id}"
+    for printed in (as_json.record(record), for_eyes.record(record)):
+        assert "secret" not in printed
+        assert "KeyError" in printed
 
 
 async def test_a_cancelled_request_is_no_error(

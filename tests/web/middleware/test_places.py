@@ -124,19 +124,21 @@ async def test_a_request_is_told_of_in_one_line_without_what_it_says(
     app: web.Application, client: Client, told: Told
 ) -> None:
     answer = await client.post(
-        "/v1/run?token=hush",
+        "/v1/run",
         json={"message": "a secret", "session_id": "s"},
         headers={"X-Request-ID": "find-me", "Authorization": "Bearer hush", "User-Agent": "hush"},
     )
     assert answer.status == 200
+    assert (await client.post("/v1/run?token=hush", json={"message": "a secret"})).status == 422
     app[METRICS].look()
-    [line] = told
+    line, refused = told
     assert line.request_id == "find-me"
     assert (line.method, line.endpoint, line.status) == ("POST", "/v1/run", 200)
     assert (line.client, line.subject) == ("127.0.0.1", "anonymous")
     assert 0 < line.took < 5
-    assert "hush" not in repr(line)
-    assert "secret" not in repr(line)
+    assert "hush" not in repr(told)
+    assert "secret" not in repr(told)
+    assert (refused.endpoint, refused.status) == ("/v1/run", 422)
 
 
 async def test_a_public_path_has_no_subject(

@@ -8,6 +8,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from yarl import URL
 
 from semvec.licensing.keys import PublicKey
 from semvec.licensing.token import Claims, sign
@@ -88,7 +89,9 @@ async def test_a_page_is_made_of_files_of_the_package_alone(
         files = [one for one in used if one != "data:,"]
         assert len(files) >= 2
         for file in files:
-            part = await client.get(file, **basic(token))
+            # Relative: whatever prefix a proxy puts before the page, its files are below it too.
+            assert not file.startswith("/")
+            part = await client.get(str(URL(form).join(URL(file))), **basic(token))
             assert part.status == 200
             assert part.content_type in ("text/javascript", "text/css")
             assert part.headers["X-Content-Type-Options"] == "nosniff"
@@ -126,3 +129,10 @@ def test_every_foreign_file_comes_with_its_licence() -> None:
     licences = " ".join(path.name for path in FILES.glob("*.LICENSE.txt"))
     for name in {*SERVED} - ours:
         assert name.partition(".")[0] in licences
+
+
+async def test_the_document_names_a_server_relative_to_itself(client: Client, token: str) -> None:
+    for path in ("/memory/openapi.json", "/memory/openapi.json/"):
+        document = await (await client.get(path, **basic(token))).json()
+        (server,) = document["servers"]
+        assert URL(path).join(URL(server["url"])) == URL("/memory/")
