@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from semvec.errors import SemvecError
 from semvec.settings import load_settings
+from semvec.urls.database import SqliteUrl, read_database_url
 
 if TYPE_CHECKING:
     from semvec.audit import Report
@@ -52,15 +53,13 @@ def _verify(ends: list[str]) -> int:
 
 
 async def _verified(database_url: str, ends: list[str]) -> "Report":
-    from sqlalchemy.engine import make_url
-
     from semvec.audit import AuditLog
     from semvec.audit.verify import link_of
     from semvec.store import Store
 
-    url = make_url(database_url)
-    if url.get_backend_name() == "sqlite" and not await asyncio.to_thread(_exists, url.database):
-        raise FileNotFoundError(f"there is no database {url.database}")
+    url = read_database_url(database_url)
+    if isinstance(url, SqliteUrl) and not await asyncio.to_thread(Path(url.path).is_file):
+        raise FileNotFoundError(f"there is no database {url.path}")
     store = Store(database_url)
     try:
         return await AuditLog(store).verify(map(link_of, ends))
@@ -68,7 +67,3 @@ async def _verified(database_url: str, ends: list[str]) -> "Report":
         raise OSError(error.detail) from error
     finally:
         await store.engine.dispose()
-
-
-def _exists(path: str | None) -> bool:
-    return path is not None and Path(path).is_file()

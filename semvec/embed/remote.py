@@ -72,7 +72,7 @@ class RemoteEmbedder:
         """ValueError for a URL that cannot be used, or if OpenAI's form lacks a model's name."""
         self._url, self._tei = _endpoint(URL(url))
         if model is None and not self._tei:
-            raise ValueError(f"{self._url} needs the name of a model: SEMVEC_EMBED_MODEL")
+            raise ValueError(f"{_shown(self._url)} needs the name of a model: SEMVEC_EMBED_MODEL")
         self._model = model
         self._headers = {"Content-Type": "application/json"}
         if api_key:
@@ -105,7 +105,7 @@ class RemoteEmbedder:
             (probe,) = await self._request([PROBE])
         except Unavailable as error:
             await self.close()
-            raise ConnectionError(f"{self._url}: {error}") from error
+            raise ConnectionError(f"{_shown(self._url)}: {error}") from error
         self._dimension = len(probe)
 
     async def encode(self, texts: Sequence[str]) -> list[Encoding]:
@@ -188,7 +188,7 @@ class RemoteEmbedder:
 def _endpoint(url: URL) -> tuple[URL, bool]:
     """The address to post to, and whether it is TEI's."""
     if url.scheme not in ("http", "https") or not url.host:
-        raise ValueError(f"{url} is not an http(s) URL")
+        raise ValueError("the address of an embedding endpoint is not an http(s) URL")
     path = url.path.rstrip("/")
     if path.endswith("/embed"):
         return url.with_path(path, keep_query=True), True
@@ -197,6 +197,11 @@ def _endpoint(url: URL) -> tuple[URL, bool]:
     elif not path.endswith("/embeddings"):
         path += "/v1/embeddings"
     return url.with_path(path, keep_query=True), False
+
+
+def _shown(url: URL) -> URL:
+    """The address without what may be a secret: its login and its query."""
+    return url.with_user(None).with_query(None)
 
 
 async def _bounded(response: aiohttp.ClientResponse) -> bytes:
