@@ -1,11 +1,13 @@
 """`semvec audit`: the audit log of a database, without its server."""
 
 import asyncio
+import sys
 from argparse import ArgumentParser, _SubParsersAction
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from semvec.errors import SemvecError
+from semvec.progress import Progress
 from semvec.settings import load_settings
 from semvec.urls.database import SqliteUrl, read_database_url
 
@@ -39,10 +41,12 @@ def add_audit_commands(commands: Commands) -> None:
 
 def _verify(ends: list[str]) -> int:
     """Raises ValueError for an end that is none, OSError where the database cannot be read."""
-    # The store is heavy; the other commands do without it.
-    from semvec.audit.verify import printed
+    with Progress("audit verify", sys.stderr) as progress:
+        progress.stage("reading the audit log")
+        # The store is heavy; the other commands do without it.
+        from semvec.audit.verify import printed
 
-    report = asyncio.run(_verified(load_settings().database_url, ends))
+        report = asyncio.run(_verified(load_settings().database_url, ends))
     for fault in report.faults:
         print(fault)
     for end in report.ends:
