@@ -3,6 +3,7 @@
 import importlib.util
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, FiniteFloat
@@ -15,6 +16,7 @@ from semvec.urls.database import PostgresUrl, read_database_url
 from semvec.urls.parts import check_address, check_web_address, lower_scheme
 
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s]+")
+CERTIFICATES = frozenset({"sslrootcert", "sslcert", "sslkey", "sslcrl"})
 DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
@@ -50,6 +52,10 @@ def _database(url: str) -> str:
     read = read_database_url(url)
     if isinstance(read, PostgresUrl) and importlib.util.find_spec("asyncpg") is None:
         raise ValueError(missing("PostgreSQL", "asyncpg", "postgres"))
+    if isinstance(read, PostgresUrl):
+        for option in CERTIFICATES & read.tls.keys():
+            if read.tls[option] != "system" and not Path(read.tls[option]).is_file():
+                raise ValueError(f"the option {option} names a file that is not there")
     return url
 
 

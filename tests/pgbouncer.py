@@ -16,15 +16,25 @@ from sqlalchemy.engine import make_url
 
 START_WITHIN_S = 10
 IGNORED = "lock_timeout,statement_timeout,jit,idle_in_transaction_session_timeout"
+TLS = """
+client_tls_sslmode = require
+client_tls_cert_file = cert.pem
+client_tls_key_file = key.pem
+"""
 PROGRAMS = "/usr/sbin:/usr/bin:/usr/local/bin"
 
 
 @contextmanager
 def pooled(
-    url: str, *, mode: str = "transaction", ignore: str = "", size: int = 3
+    url: str,
+    *,
+    mode: str = "transaction",
+    ignore: str = "",
+    size: int = 3,
+    tls: tuple[Path, Path] | None = None,
 ) -> Iterator[str]:
     """The same database through a pooler that hands out `size` sessions, and never the same one to
-    the same client where it can choose."""
+    the same client where it can choose. `tls`, a certificate and its key, lets in nothing else."""
     program = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:{PROGRAMS}")
     if program is None:
         missing = "no pgbouncer on this machine"
@@ -33,9 +43,16 @@ def pooled(
         pytest.skip(missing)
     with TemporaryDirectory(prefix="semvec-pgbouncer-") as folder:
         port = _free_port()
-        (Path(folder) / "pgbouncer.ini").write_text(_configured(url, port, mode, ignore, size))
+        configured = _configured(url, port, mode, ignore, size)
+        if tls is not None:
+            configured += TLS
+            shutil.copy(tls[0], Path(folder) / "cert.pem")
+            shutil.copy(tls[1], Path(folder) / "key.pem")
+        (Path(folder) / "pgbouncer.ini").write_text(configured)
         (Path(folder) / "users").write_text(f'"{make_url(url).username}" ""\n')
-        process = subprocess.Popen([*_as_no_root(folder), program, "-q", f"{folder}/pgbouncer.ini"])
+        process = subprocess.Popen(
+            [*_as_no_root(folder), program, "-q", "pgbouncer.ini"], cwd=folder
+        )
         try:
             _wait_for(port)
             through = make_url(url).set(host="127.0.0.1", port=port)

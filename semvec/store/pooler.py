@@ -61,8 +61,8 @@ class Route:
         """A session that keeps its parameters. Raises Pooled where they are not kept."""
         try:
             connection = await self._open(self._parameters)
-        except asyncpg.ProtocolViolationError as error:
-            if self._detects and "startup parameter" in str(error):
+        except asyncpg.PostgresError as error:
+            if self._detects and _refuses_parameters(error):
                 raise Pooled from error
             raise
         try:
@@ -121,6 +121,15 @@ class Route:
 async def _is_true(connection: Connection, condition: str) -> bool:
     """Asked without a prepared statement, which a pooler may put into another session."""
     return await connection.execute(f"SELECT WHERE {condition}") == "SELECT 1"
+
+
+def _refuses_parameters(error: BaseException | None) -> bool:
+    """Whether a pooler says so. It may stand behind the failure of a second try without TLS."""
+    while error is not None:
+        if isinstance(error, asyncpg.ProtocolViolationError) and "startup parameter" in str(error):
+            return True
+        error = error.__cause__
+    return False
 
 
 def _set_locally(parameters: Mapping[str, str]) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -10,6 +11,7 @@ from sqlalchemy.engine import make_url
 
 from semvec.store import Append, Store, StoreError
 from tests.pgbouncer import IGNORED, pooled
+from tests.web.test_tls import Files
 
 
 @asynccontextmanager
@@ -130,3 +132,37 @@ async def test_what_a_session_is_set_to_later_does_not_weaken_a_commit(postgres_
         await connection.commit()
         shown = await connection.exec_driver_sql("SHOW synchronous_commit")
         assert shown.scalar_one() == "on"
+
+
+async def test_tls_is_as_strict_as_the_url_says(postgres_url: str, tmp_path: Path) -> None:
+    """The pooler speaks TLS alone, with a certificate that signs itself."""
+    files, other = Files(tmp_path), Files(tmp_path / "other")
+    files.write("pooler")
+    (tmp_path / "other").mkdir()
+    other.write("other")
+    with pooled(postgres_url, tls=(files.cert, files.key)) as url:
+        async with opened(f"{url}?sslmode=verify-full&sslrootcert={files.cert}") as store:
+            await store.ping()
+        for accepted in ("sslmode=require", "ssl=true", "sslmode=prefer", ""):
+            async with opened(f"{url}?{accepted}") as store:
+                await store.ping()
+        for refused in (
+            f"sslmode=verify-full&sslrootcert={other.cert}",
+            f"sslmode=verify-ca&sslrootcert={other.cert}",
+            "sslrootcert=system",
+            "sslmode=disable",
+            "ssl=false",
+        ):
+            with pytest.raises(StoreError, match=r"CERTIFICATE_VERIFY_FAILED|SSL required"):
+                await Store(f"{url}?{refused}").open()
+
+
+async def test_the_first_host_that_answers_is_used_under_the_name_of_the_url(
+    postgres_url: str,
+) -> None:
+    there = make_url(postgres_url)
+    hosts = f"127.0.0.1:1,{there.host}:{there.port or 5432}"
+    login = f"{there.username}:{there.password}@" if there.password else f"{there.username}@"
+    query = "target_session_attrs=read-write&application_name=the+url's"
+    async with opened(f"postgres://{login}{hosts}/{there.database}?{query}") as store:
+        assert await setting(store, "application_name") == "the url's"

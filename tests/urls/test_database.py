@@ -135,6 +135,12 @@ def test_urls_of_no_database(url: str, reason: str) -> None:
     assert "secret" not in str(raised.value)
 
 
+@pytest.mark.parametrize("option", ["sslrootcert", "sslcert", "sslkey", "sslcrl"])
+def test_a_file_of_certificates_that_is_not_there_is_said_at_the_start(option: str) -> None:
+    with pytest.raises(SettingsError, match=f"the option {option} names a file that is not there"):
+        load_settings({"DATABASE_URL": f"postgresql://h/db?sslmode=require&{option}=/no/such"})
+
+
 def test_dropped_options_are_warned_of_once_by_their_names(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
