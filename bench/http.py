@@ -57,7 +57,8 @@ class Server:
     def __init__(
         self, command: Sequence[str], log: TextIO | None = None, **environment: str
     ) -> None:
-        """What it logs goes to `log`, else where this process' errors go."""
+        """What it logs goes to `log`, else to a file that is read where it does not start."""
+        log = log or tempfile.TemporaryFile("w+")  # noqa: SIM115
         self._process = subprocess.Popen(
             command,
             stdout=subprocess.PIPE,
@@ -66,7 +67,11 @@ class Server:
             env={**os.environ, **environment},
         )
         assert self._process.stdout is not None
-        self.port = int(self._process.stdout.readline().rstrip("/\n").rpartition(":")[2])
+        first = self._process.stdout.readline()
+        if not first:
+            log.seek(0)
+            raise RuntimeError(f"the server does not start: {log.read()}")
+        self.port = int(first.rstrip("/\n").rpartition(":")[2])
         self._usage = psutil.Process(self._process.pid)
 
     @property

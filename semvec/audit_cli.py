@@ -1,12 +1,15 @@
 """`semvec audit`: the audit log of a database, without its server."""
 
 import asyncio
+import sys
 from argparse import ArgumentParser, _SubParsersAction
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from semvec.errors import SemvecError
+from semvec.progress import Progress
 from semvec.settings import load_settings
+from semvec.urls.database import SqliteUrl, read_database_url
 
 if TYPE_CHECKING:
     from semvec.audit import Report
@@ -38,10 +41,12 @@ def add_audit_commands(commands: Commands) -> None:
 
 def _verify(ends: list[str]) -> int:
     """Raises ValueError for an end that is none, OSError where the database cannot be read."""
-    # The store is heavy; the other commands do without it.
-    from semvec.audit.verify import printed
+    with Progress("audit verify", sys.stderr) as progress:
+        progress.stage("reading the audit log")
+        # The store is heavy; the other commands do without it.
+        from semvec.audit.verify import printed
 
-    report = asyncio.run(_verified(load_settings().database_url, ends))
+        report = asyncio.run(_verified(load_settings().database_url, ends))
     for fault in report.faults:
         print(fault)
     for end in report.ends:
@@ -52,15 +57,13 @@ def _verify(ends: list[str]) -> int:
 
 
 async def _verified(database_url: str, ends: list[str]) -> "Report":
-    from sqlalchemy.engine import make_url
-
     from semvec.audit import AuditLog
     from semvec.audit.verify import link_of
     from semvec.store import Store
 
-    url = make_url(database_url)
-    if url.get_backend_name() == "sqlite" and not await asyncio.to_thread(_exists, url.database):
-        raise FileNotFoundError(f"there is no database {url.database}")
+    url = read_database_url(database_url)
+    if isinstance(url, SqliteUrl) and not await asyncio.to_thread(Path(url.path).is_file):
+        raise FileNotFoundError(f"there is no database {url.path}")
     store = Store(database_url)
     try:
         return await AuditLog(store).verify(map(link_of, ends))
@@ -68,7 +71,3 @@ async def _verified(database_url: str, ends: list[str]) -> "Report":
         raise OSError(error.detail) from error
     finally:
         await store.engine.dispose()
-
-
-def _exists(path: str | None) -> bool:
-    return path is not None and Path(path).is_file()

@@ -22,6 +22,7 @@ from semvec.licensing.verifier import Verifier, build_verifier
 from semvec.revocation_cli import add_revocation_commands
 from semvec.session_cli import Refused, add_session_commands
 from semvec.settings import SettingsError, declarations, load_settings
+from semvec.telemetry.starting import announce
 
 Commands: TypeAlias = "_SubParsersAction[ArgumentParser]"
 
@@ -51,6 +52,8 @@ def _fail(error: Exception, status: int) -> int:
 
 def _serve(**flags: object) -> int:
     settings = load_settings(**flags)
+    if not settings.reload:
+        announce(settings)
     # The server is heavy; the other commands do without it.
     from semvec.web.reload import serve_and_reload
     from semvec.web.serve import serve

@@ -3,15 +3,20 @@
 import importlib.util
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, FiniteFloat
 from pydantic_core import PydanticCustomError
 
 from semvec.addresses import Networks
+from semvec.extras import missing
 from semvec.rate import Rate
+from semvec.urls.database import PostgresUrl, read_database_url
+from semvec.urls.parts import check_address, check_web_address, lower_scheme
 
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s]+")
+CERTIFICATES = frozenset({"sslrootcert", "sslcert", "sslkey", "sslcrl"})
 DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
@@ -21,15 +26,17 @@ def fault(what: str) -> PydanticCustomError:
 
 
 def _web_address(text: str) -> str:
+    text = lower_scheme(text)
     if not re.fullmatch(r"https?://[^\s/]+\S*", text):
         raise fault("must be an http:// or https:// address")
+    check_web_address(text)
     return text
 
 
 def _embedder(text: str) -> str:
     if text in ("local", "none"):
         return text
-    if not text.startswith(("http://", "https://")):
+    if not lower_scheme(text).startswith(("http://", "https://")):
         raise fault("must be local, none, or an http(s):// address")
     return _web_address(text)
 
@@ -41,23 +48,32 @@ def _device(text: str) -> str:
 
 
 def _database(url: str) -> str:
-    scheme, separator, place = url.partition("://")
-    dialect = scheme.split("+")[0]
-    if not separator or dialect not in ("sqlite", "postgresql"):
-        raise fault("must start with sqlite:// or postgresql://")
-    if dialect == "postgresql" and not place.partition("?")[0].strip("/"):
-        raise fault("must name a host and a database: postgresql://USER:PASSWORD@HOST/NAME")
-    if dialect == "postgresql" and importlib.util.find_spec("asyncpg") is None:
-        raise fault("PostgreSQL needs asyncpg: pip install 'semvec[postgres]'")
+    """As it is written: the store reads it again, and says what it drops."""
+    read = read_database_url(url)
+    if isinstance(read, PostgresUrl) and importlib.util.find_spec("asyncpg") is None:
+        raise ValueError(missing("PostgreSQL", "asyncpg", "postgres"))
+    if isinstance(read, PostgresUrl):
+        for option in CERTIFICATES & read.tls.keys():
+            if read.tls[option] != "system" and not Path(read.tls[option]).is_file():
+                raise ValueError(f"the option {option} names a file that is not there")
     return url
 
 
 def _redis(url: str) -> str:
+    url = lower_scheme(url)
     if not re.fullmatch(r"(redis|valkey)s?://\S+", url):
         raise fault("must be a redis:// or valkey:// address")
+    check_address(url)
     if importlib.util.find_spec("redis") is None:
-        raise fault("shared limits need redis: pip install 'semvec[redis]'")
+        raise fault(missing("sharing limits", "redis", "redis"))
     return url
+
+
+def _credential(text: str) -> str:
+    """As it goes into a header; the message shows none of it."""
+    if not text.isprintable():
+        raise fault("holds a line break or another character that cannot be printed")
+    return text
 
 
 def _read_by(parse: Callable[[str], object]) -> BeforeValidator:
@@ -87,11 +103,12 @@ def _origin(text: str) -> str:
 Text = Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[FiniteFloat, Field(gt=0)]
-DatabaseAddress = Annotated[Text, AfterValidator(_database)]
+Credential = Annotated[Text, AfterValidator(_credential)]
+DatabaseAddress = Annotated[Text, _read_by(_database)]
 Device = Annotated[str, AfterValidator(_device)]
-Embedder = Annotated[str, AfterValidator(_embedder)]
+Embedder = Annotated[str, _read_by(_embedder)]
 Origins = Annotated[tuple[str, ...], _read_by(_origins)]
 ProxyNetworks = Annotated[Networks, _read_by(Networks.parse)]
 RateOrNone = Annotated[Rate | None, _read_by(Rate.parse)]
-RedisAddress = Annotated[str, AfterValidator(_redis)]
-WebAddress = Annotated[str, AfterValidator(_web_address)]
+RedisAddress = Annotated[str, _read_by(_redis)]
+WebAddress = Annotated[str, _read_by(_web_address)]

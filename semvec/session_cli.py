@@ -3,16 +3,16 @@
 import json
 import os
 import sys
-import time
 from argparse import ArgumentParser, _SubParsersAction
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Any, BinaryIO, TextIO, TypeAlias, cast
+from typing import Any, BinaryIO, TypeAlias, cast
 from urllib.parse import quote, urlsplit
 
+from semvec.progress import Counted, Progress
 from semvec.settings import load_settings
 
 Commands: TypeAlias = "_SubParsersAction[ArgumentParser]"
@@ -20,58 +20,12 @@ Commands: TypeAlias = "_SubParsersAction[ArgumentParser]"
 DEFAULT_URL = "http://127.0.0.1:8080"
 CHUNK = 256 * 1024
 CONNECT_S = 30.0
-PATIENCE_S = 1.0
-"""Time after which a bar says how far things are."""
-REFRESH_S = 0.1
-BAR = 30
-"""Characters of a full bar."""
 LARGEST = 1 << 28
 """Characters of what is read of an export at once."""
 
 
 class Refused(Exception):
     """The server's answer was no; the text is its own."""
-
-
-class Progress:
-    """A line on a terminal that says how many bytes of a file have passed."""
-
-    def __init__(self, title: str, total: int, out: TextIO) -> None:
-        self._title, self._total, self._out = title, total, out
-        self._done, self._began = 0, time.monotonic()
-        self._next = self._began + PATIENCE_S if out.isatty() else float("inf")
-        self._shown = False
-
-    def add(self, size: int) -> None:
-        self._done += size
-        now = time.monotonic()
-        if now >= self._next:
-            self._next, self._shown = now + REFRESH_S, True
-            self._out.write(f"\r{self._line(now - self._began)}\x1b[K")
-            self._out.flush()
-
-    def close(self) -> None:
-        if self._shown:
-            self._out.write("\r\x1b[K")
-            self._out.flush()
-
-    def _line(self, seconds: float) -> str:
-        share = min(1.0, self._done / self._total) if self._total else 1.0
-        bar = "#" * int(share * BAR)
-        done, rate = self._done / 1e6, self._done / 1e6 / seconds
-        return f"{self._title} [{bar:.<{BAR}}] {share:4.0%} {done:.1f} MB, {rate:.1f} MB/s"
-
-
-class Sent:
-    """A file on its way out."""
-
-    def __init__(self, file: BinaryIO, progress: Progress) -> None:
-        self._file, self._progress = file, progress
-
-    def read(self, size: int = CHUNK) -> bytes:
-        chunk = self._file.read(size)
-        self._progress.add(len(chunk))
-        return chunk
 
 
 class Server:
@@ -93,7 +47,7 @@ class Server:
 
     @contextmanager
     def answer(
-        self, method: str, path: str, body: bytes | Sent = b"", size: int | None = None
+        self, method: str, path: str, body: bytes | Counted = b"", size: int | None = None
     ) -> Iterator[HTTPResponse]:
         """Raises Refused, OSError."""
         connection = self._kind(self._host, self._port, timeout=CONNECT_S, blocksize=CHUNK)
@@ -121,26 +75,32 @@ class Server:
 
 
 def export_session(session: str, output: Path | None, url: str) -> int:
-    with Server(url).answer("GET", f"{_path(session)}/export") as response:
-        if output is None:
-            _copy(response, sys.stdout.buffer, session)
-        else:
-            with _replacing(output) as file:
-                _copy(response, file, session)
+    server = Server(url)
+    # A terminal that shows the session itself has no room for the line.
+    shown = None if output is None and sys.stdout.isatty() else sys.stderr
+    with Progress(f"export {session}", shown) as progress:
+        progress.stage("waiting for the server")
+        with server.answer("GET", f"{_path(session)}/export") as response:
+            if output is None:
+                _copy(response, sys.stdout.buffer, progress)
+            else:
+                with _replacing(output) as file:
+                    _copy(response, file, progress)
+                    progress.stage(f"writing {output.name}")
     return 0
 
 
 def import_session(file: Path, session: str | None, url: str) -> int:
     server = Server(url)
-    with file.open("rb") as source:
-        named, kind = _look_into(source)
+    with file.open("rb") as source, Progress(f"import {file.name}", sys.stderr) as progress:
+        named, kind = _look_into(source, progress)
         target = session or named
         if target is None:
             raise ValueError(f"{file} names no session: say which one with --session")
         made = server.json("POST", "/v1/session/create", session_id=target, **kind)
         source.seek(0)
         try:
-            _send(server, source, target)
+            _send(server, source, target, progress)
         except BaseException:
             if made["created"]:
                 server.json("DELETE", _path(target))
@@ -170,12 +130,13 @@ def add_session_commands(commands: Commands) -> None:
         each.add_argument("--url", default=DEFAULT_URL, help="default: %(default)s")
 
 
-def _look_into(source: BinaryIO) -> tuple[str | None, dict[str, Any]]:
+def _look_into(source: BinaryIO, progress: Progress) -> tuple[str | None, dict[str, Any]]:
     """The id of the session that was exported, and of what kind it is. Raises ValueError."""
+    progress.stage("checking the file", _size(source))
     from semvec.document import DocumentReader, run_through  # takes NumPy, which is slow to import
     from semvec.errors import Malformed
 
-    reader = DocumentReader(source, LARGEST)
+    reader = DocumentReader(cast(BinaryIO, Counted(source, progress)), LARGEST)
     try:
         profile = run_through(reader.check()).profile
     except Malformed as error:
@@ -185,26 +146,25 @@ def _look_into(source: BinaryIO) -> tuple[str | None, dict[str, Any]]:
     return named if isinstance(named, str) else None, kind
 
 
-def _send(server: Server, source: BinaryIO, session: str) -> None:
-    size = os.fstat(source.fileno()).st_size
-    progress = Progress(f"import {session}", size, sys.stderr)
-    try:
-        with server.answer("POST", f"{_path(session)}/import", Sent(source, progress), size):
-            pass
-    finally:
-        progress.close()
+def _send(server: Server, source: BinaryIO, session: str, progress: Progress) -> None:
+    size = _size(source)
+    progress.stage("sending", size)
+    body = Counted(source, progress, afterwards="the server takes it in")
+    with server.answer("POST", f"{_path(session)}/import", body, size):
+        pass
 
 
-def _copy(response: HTTPResponse, file: BinaryIO, session: str) -> None:
+def _size(file: BinaryIO) -> int:
+    return os.fstat(file.fileno()).st_size
+
+
+def _copy(response: HTTPResponse, file: BinaryIO, progress: Progress) -> None:
     total, done = response.length or 0, 0
-    progress = Progress(f"export {session}", total, sys.stderr)
-    try:
-        while chunk := response.read(CHUNK):
-            file.write(chunk)
-            done += len(chunk)
-            progress.add(len(chunk))
-    finally:
-        progress.close()
+    progress.stage("receiving", total)
+    while chunk := response.read(CHUNK):
+        file.write(chunk)
+        done += len(chunk)
+        progress.add(len(chunk))
     if done < total:
         raise OSError(f"the connection ended after {done} of {total} bytes")
 

@@ -25,6 +25,7 @@ from semvec.addresses import Networks
 from semvec.errors import StartError
 from semvec.forms import (
     Count,
+    Credential,
     DatabaseAddress,
     Device,
     Embedder,
@@ -111,10 +112,11 @@ class Settings(BaseModel):
     )
     license_public_key: Text | None = Field(
         default=None,
+        repr=False,
         description="Ed25519 public keys that licence tokens are checked with: PEM text, or the "
         "path of a PEM or JWKS file; several for rotation",
     )
-    license_key: Text | None = Field(
+    license_key: Credential | None = Field(
         default=None, repr=False, description="licence token, checked at start; its tier is logged"
     )
     allow_anonymous: bool = Field(
@@ -144,7 +146,7 @@ class Settings(BaseModel):
         validation_alias="METRICS_USER",
         description="name that /metrics asks for; it is off without both",
     )
-    metrics_password: Text | None = Field(
+    metrics_password: Credential | None = Field(
         default=None,
         validation_alias="METRICS_PASSWORD",
         repr=False,
@@ -161,6 +163,7 @@ class Settings(BaseModel):
         validation_alias=AliasChoices(
             "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"
         ),
+        repr=False,
         description="where traces go, over HTTP; also read from OTEL_EXPORTER_OTLP_ENDPOINT",
     )
 
@@ -191,6 +194,7 @@ class Settings(BaseModel):
 
     embedder: Embedder = Field(
         default="local",
+        repr=False,
         description="local, none, or the URL of an OpenAI-compatible, TEI or Ollama endpoint",
     )
     embed_model: Text | None = Field(
@@ -198,7 +202,7 @@ class Settings(BaseModel):
         description="directory of another BERT-family model (weights, tokenizer.json); at an "
         "endpoint, the model's name",
     )
-    embed_api_key: Text | None = Field(
+    embed_api_key: Credential | None = Field(
         default=None, repr=False, description="bearer token for an endpoint that wants one"
     )
 
@@ -282,13 +286,15 @@ class Declaration:
 
 
 def load_settings(environ: Mapping[str, str] = os.environ, /, **flags: object) -> Settings:
-    """Settings from `environ`, where an empty variable counts as unset, and from flags by name.
+    """Settings from `environ` and from flags by name.
 
+    White space around a variable's value is taken off: files of secrets end in a line break. A
+    variable that is empty then counts as unset.
     Raises SettingsError, a line for each variable or flag at fault. Warns of unknown variables.
     """
     _warn_of_unknown(environ)
     given = (_given(environ, name) for name in Settings.model_fields)
-    values: dict[str, object] = {alias: environ[alias] for alias in given if alias}
+    values: dict[str, object] = {alias: environ[alias].strip() for alias in given if alias}
     values |= {_aliases(name)[0]: value for name, value in flags.items()}
     try:
         return Settings.model_validate(values)
@@ -319,7 +325,7 @@ def _nearest(name: str, known: Set[str]) -> str | None:
 
 def _given(environ: Mapping[str, str], name: str) -> str | None:
     """The variable that gives a field its value."""
-    return next((alias for alias in _aliases(name) if environ.get(alias)), None)
+    return next((alias for alias in _aliases(name) if environ.get(alias, "").strip()), None)
 
 
 def declarations() -> Iterator[Declaration]:

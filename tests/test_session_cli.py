@@ -1,8 +1,9 @@
 """`semvec session` against real servers."""
 
 import asyncio
-import io
 import json
+import os
+import pty
 import socket
 import subprocess
 import sys
@@ -12,10 +13,8 @@ from threading import Thread
 
 import pytest
 
-from semvec import session_cli
 from semvec.cli import main
 from semvec.licensing.keys import write_key_pair
-from semvec.session_cli import Progress
 from tests.servers import Client, Server, serving
 from tests.services import DIMENSION, embedding
 
@@ -210,31 +209,32 @@ async def test_an_answer_that_breaks_off_ends_with_1(
     assert files(tmp_path) == []
 
 
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-def test_progress_shows_on_a_terminal_and_goes_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_cli, "PATIENCE_S", 0.0)
-    monkeypatch.setattr(session_cli, "REFRESH_S", 0.0)
-    terminal = Terminal()
-    progress = Progress("export s", 2_000_000, terminal)
-    progress.add(1_000_000)
-    progress.add(1_000_000)
-    progress.close()
-    first, second, last = terminal.getvalue().split("\r")[1:]
-    assert first.startswith("export s [###############...............]  50% 1.0 MB")
-    assert second.startswith("export s [##############################] 100% 2.0 MB")
-    assert last == "\x1b[K"
-
-
-@pytest.mark.parametrize("out", [io.StringIO(), Terminal()])
-def test_progress_keeps_quiet_in_a_file_and_where_things_are_quick(out: io.StringIO) -> None:
-    progress = Progress("export s", 10, out)
-    progress.add(10)
-    progress.close()
-    assert out.getvalue() == ""
+@pytest.mark.parametrize(
+    ("arguments", "stages"),
+    [
+        (("export", "s", "--output", "FILE"), ("waiting for the server", "receiving", "writing")),
+        (("import", "FILE"), ("checking the file", "sending", "the server takes it in")),
+    ],
+)
+async def test_a_terminal_shows_every_stage_and_a_pipe_none(
+    server: Server, tmp_path: Path, arguments: tuple[str, ...], stages: tuple[str, ...]
+) -> None:
+    await fill(server, "s", "remark")
+    file = tmp_path / "s.json"
+    assert await semvec("export", "s", "--output", file, "--url", server.url) == 0
+    given = [str(file) if each == "FILE" else each for each in arguments]
+    command = [sys.executable, "-m", "semvec", "session", *given, "--url", server.url]
+    terminal, end = pty.openpty()
+    done = await asyncio.to_thread(subprocess.run, command, stdout=subprocess.PIPE, stderr=end)
+    os.close(end)
+    shown = os.read(terminal, 65536).decode()
+    os.close(terminal)
+    assert done.returncode == 0
+    positions = [shown.index(stage) for stage in stages]
+    assert positions == sorted(positions)
+    assert shown.endswith("\r\x1b[K")
+    piped = await asyncio.to_thread(subprocess.run, command, capture_output=True)
+    assert (piped.returncode, piped.stderr) == (0, b"")
 
 
 @pytest.mark.parametrize("arguments", [[], ["export"], ["import"], ["export", "s", "t"]])

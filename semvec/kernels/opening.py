@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from semvec.errors import StartError
+from semvec.extras import missing
 from semvec.kernels.device import Device
 from semvec.kernels.protocol import Kernels
 
@@ -40,7 +41,10 @@ def open_device(device: str) -> Opened | None:
     try:
         opened = _card(number)
     except ImportError as error:
-        reason, remedy = f"CuPy does not load ({error})", "; pip install 'semvec[gpu]'"
+        reason, remedy = (
+            f"CuPy does not load ({error})",
+            f"; {missing('a CUDA device', 'CuPy', 'gpu')} (gpu-cuda13 for CUDA 13)",
+        )
     except Exception as error:  # whatever CUDA, a driver or a compiler have to say
         reason, remedy = str(error), ""
     else:

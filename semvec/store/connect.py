@@ -1,11 +1,15 @@
 """The kinds of database a URL can name."""
 
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
+import logging
+
+from sqlalchemy import URL
 
 from semvec.store import postgresql, sqlite
 from semvec.store.database import Database
 from semvec.store.errors import StoreError
+from semvec.urls.database import SqliteUrl, read_database_url
+
+log = logging.getLogger(__name__)
 
 
 def connect(url: str, *, shared: bool | None = None, read_only: bool = False) -> Database:
@@ -14,17 +18,13 @@ def connect(url: str, *, shared: bool | None = None, read_only: bool = False) ->
     Of a `read_only` one, `reads` and `consistent` may be used.
     """
     try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError) as error:
-        raise StoreError(
-            "DATABASE_URL is not a URL: write sqlite:///file.db or postgresql://user@host/database"
-        ) from error
-    match parsed.get_backend_name():
-        case "sqlite":
-            return sqlite.database(parsed, shared=bool(shared), read_only=read_only)
-        case "postgresql" | "postgres":
-            return postgresql.database(parsed, shared=shared is not False)
-        case other:
-            raise StoreError(
-                f"DATABASE_URL names {other}: only sqlite:///… and postgresql://… are supported"
-            )
+        read = read_database_url(url)
+    except ValueError as error:
+        raise StoreError(f"DATABASE_URL: {error}") from error
+    for warning in read.warnings:
+        log.warning("%s", warning)
+    if isinstance(read, SqliteUrl):
+        return sqlite.database(
+            URL.create("sqlite", database=read.path), shared=bool(shared), read_only=read_only
+        )
+    return postgresql.database(read, shared=shared is not False)

@@ -1,13 +1,20 @@
-"""PostgreSQL: what libpq users write in a URL, and limits on everything that waits."""
+"""PostgreSQL: the engine, and limits on everything that waits."""
 
+import logging
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import URL
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy import Connection, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from semvec.extras import missing
 from semvec.store.database import Database
 from semvec.store.errors import StoreError
+from semvec.urls.database import PostgresUrl
+
+if TYPE_CHECKING:
+    from semvec.store.pooler import Route
 
 CONNECT_S = 5.0
 COMMAND_S = 8.0
@@ -20,75 +27,77 @@ SERVER_SETTINGS = {
     "jit": "off",  # compiling takes longer than any statement here
     "idle_in_transaction_session_timeout": "15s",  # a dead peer must not keep its row locks
 }
-LIBPQ_ONLY = (
-    "channel_binding",
-    "gssencmode",
-    "keepalives",
-    "keepalives_count",
-    "keepalives_idle",
-    "keepalives_interval",
-    "tcp_user_timeout",
-)
-"""Options of libpq that asyncpg would pass on to the server, which refuses them."""
+
+log = logging.getLogger(__name__)
 
 
-async def _open(dsn: str, connect_s: float) -> Any:
-    import asyncpg
+def _connect(route: "Route", dialect: Any, *_: object) -> DBAPIConnection:
+    """What SQLAlchemy connects by: through a pooler it keeps no prepared statement."""
+    from semvec.store.pooler import Pooled
 
-    connection = await asyncpg.connect(
-        dsn, timeout=connect_s, command_timeout=COMMAND_S, server_settings=SERVER_SETTINGS
+    if not route.pooled:
+        try:
+            direct: DBAPIConnection = dialect.loaded_dbapi.connect(
+                async_creator_fn=route.open_direct
+            )
+        except Pooled:
+            route.found_pooler()
+        else:
+            return direct
+    pooled: DBAPIConnection = dialect.loaded_dbapi.connect(
+        async_creator_fn=route.open_pooled,
+        prepared_statement_cache_size=0,
+        prepared_statement_name_func=str,  # the empty name: it is replaced, never in the way
     )
-    try:
-        if await connection.fetchval("SHOW synchronous_commit") == "off":
-            await connection.execute("SET synchronous_commit TO on")
-    except BaseException:
-        connection.terminate()
-        raise
-    return connection
+    return pooled
 
 
-def _dsn(url: URL) -> tuple[str, float]:
-    """The URL as asyncpg reads it, and the time a connection may take."""
-    query = dict(url.query)
-    connect_s = float(str(query.pop("connect_timeout", CONNECT_S)))
-    if "ssl" in query:
-        ssl = str(query.pop("ssl"))
-        query.setdefault("sslmode", "require" if ssl in ("true", "1", "on") else ssl)
-    for option in LIBPQ_ONLY:
-        query.pop(option, None)
-    plain = url.set(drivername="postgresql", query=query)
-    return plain.render_as_string(hide_password=False), connect_s
+def _release(connection: Any, _: object) -> None:
+    """Called once SQLAlchemy has looked at a new connection."""
+    from semvec.store.pooler import release
+
+    connection.run_async(release)
+
+
+def _in_transaction(route: "Route", connection: Connection) -> None:
+    """Through a pooler a read has to be a transaction, so that its statements share a session."""
+    if route.pooled:
+        connection.execution_options(isolation_level="READ COMMITTED", postgresql_readonly=True)
+
+
+def _engine(route: "Route") -> AsyncEngine:
+    engine = create_async_engine(
+        "postgresql+asyncpg://",
+        pool_size=POOL_SIZE,
+        max_overflow=0,
+        pool_timeout=CONNECT_S,
+        hide_parameters=True,
+        isolation_level="AUTOCOMMIT",
+    )
+    event.listen(engine.sync_engine, "do_connect", partial(_connect, route))
+    event.listen(engine.sync_engine, "connect", _release)
+    return engine
 
 
 def _nothing() -> None:
     """The server has its databases, and programs share them: nothing to find or to give back."""
 
 
-def database(url: URL, *, shared: bool) -> Database:
-    name = url.set(query={}, drivername="postgresql").render_as_string(hide_password=True)
+def database(url: PostgresUrl, *, shared: bool) -> Database:
     try:
-        dsn, connect_s = _dsn(url)
-        engine = create_async_engine(
-            "postgresql+asyncpg://",
-            async_creator=partial(_open, dsn, connect_s),
-            pool_size=POOL_SIZE,
-            max_overflow=0,
-            pool_timeout=CONNECT_S,
-            hide_parameters=True,
-            isolation_level="AUTOCOMMIT",
-        )
+        from semvec.store.pooler import Route
     except ModuleNotFoundError as error:
-        raise StoreError(
-            f"{name} needs the PostgreSQL driver: pip install 'semvec[postgres]'"
-        ) from error
-    except ValueError as error:
-        raise StoreError(f"DATABASE_URL {name}: {error}") from error
+        raise StoreError(missing("PostgreSQL", "asyncpg", "postgres")) from error
+    route = Route(url, SERVER_SETTINGS, COMMAND_S)
+    engine = _engine(route)
+    reads = engine.execution_options()
+    event.listen(reads.sync_engine, "engine_connect", partial(_in_transaction, route))
     return Database(
-        name=name,
+        name=str(url),
         remedy="check DATABASE_URL, and that the server runs, has this database and lets this "
         "user create tables in it",
         engine=engine,
-        reads=engine,
+        reads=reads,
         consistent=engine.execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         ),

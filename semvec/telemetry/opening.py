@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 
+from semvec.extras import missing
 from semvec.settings import Settings
 from semvec.telemetry.cells import Cells
 from semvec.telemetry.lines import Answered
@@ -55,6 +56,6 @@ def _traces(settings: Settings) -> "Traces | None":
     try:
         from semvec.telemetry.traces import exported_traces  # its libraries are an extra
     except ImportError:
-        log.warning("no traces: they need OpenTelemetry, pip install 'semvec[otel]'")
+        log.warning("no traces: %s", missing("sending them", "OpenTelemetry", "otel"))
         return None
     return exported_traces()

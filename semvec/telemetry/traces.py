@@ -1,6 +1,7 @@
 """Traces of requests, by OpenTelemetry; an extra."""
 
 import asyncio
+import logging
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -14,6 +15,10 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from semvec import __version__
 
+UNREADABLE_HEADER = (
+    "an entry of OTEL_EXPORTER_OTLP_HEADERS or OTEL_EXPORTER_OTLP_TRACES_HEADERS is left out: it "
+    "is not NAME=VALUE; entries are separated by commas, and a comma in a value is written %2C"
+)
 CLOSING_S = 1.5
 """What shutdown may spend on the last spans."""
 
@@ -77,6 +82,13 @@ def answered(span: Span, status: int, request_id: str) -> None:
         span.set_status(Status(StatusCode.ERROR))
 
 
+def _without_header(record: logging.LogRecord) -> bool:
+    """Replace OpenTelemetry's warning of a header that it cannot read, which shows all of it."""
+    record.msg, record.args = UNREADABLE_HEADER, None
+    return True
+
+
 def exported_traces() -> Traces:
     """Traces that go where the environment's OTEL_ variables say."""
+    logging.getLogger("opentelemetry.util.re").addFilter(_without_header)
     return Traces(BatchSpanProcessor(OTLPSpanExporter()))

@@ -21,10 +21,10 @@ from semvec.errors import SemvecError, StartError
 from semvec.machine import keep_freed_memory
 from semvec.settings import Settings
 from semvec.store.errors import StoreError
-from semvec.telemetry.lines import Format, as_json, for_eyes
 from semvec.telemetry.loop import log_stray_exception
 from semvec.telemetry.opening import open_telemetry
 from semvec.telemetry.outbox import Outbox
+from semvec.telemetry.starting import format_for
 from semvec.web import create_app
 from semvec.web.connection import Connection
 from semvec.web.crowd import Crowd
@@ -47,7 +47,7 @@ log = logging.getLogger(__name__)
 
 def serve(settings: Settings) -> None:
     """Serves until a signal says otherwise; raises StartError."""
-    outbox = Outbox(sys.stderr, _format(settings))
+    outbox = Outbox(sys.stderr, format_for(settings, sys.stderr))
     log_to(outbox, settings.log_level)
     try:
         _serve_and_log(settings, outbox)
@@ -71,13 +71,6 @@ def _open_files() -> None:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(OSError, ValueError):  # some systems name a limit they do not grant
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-
-
-def _format(settings: Settings) -> Format:
-    eyes = (
-        sys.stderr.isatty() if settings.log_format == "auto" else settings.log_format == "console"
-    )
-    return for_eyes if eyes else as_json
 
 
 def log_to(handler: logging.Handler, level: str) -> None:

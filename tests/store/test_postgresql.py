@@ -76,18 +76,6 @@ async def test_a_server_that_does_not_answer_is_unavailable(
     await store.close()
 
 
-async def test_commits_are_synced_whatever_the_server_defaults_to(postgres_url: str) -> None:
-    admin = await asyncpg.connect(postgres_url)
-    name = await admin.fetchval("SELECT current_database()")
-    await admin.execute(f"ALTER DATABASE {name} SET synchronous_commit TO off")
-    await admin.close()
-    store = Store(postgres_url)
-    await store.open()
-    async with store.engine.connect() as connection:
-        assert (await connection.exec_driver_sql("SHOW synchronous_commit")).scalar() == "on"
-    await store.close()
-
-
 async def test_places_where_no_database_is(postgres_url: str) -> None:
     nowhere = make_url(postgres_url).set(database="semvec_nowhere", password="secret")
     with pytest.raises(StoreError, match=r'"semvec_nowhere" does not exist; check') as raised:

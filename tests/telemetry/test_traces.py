@@ -1,4 +1,5 @@
 import asyncio
+import os
 import subprocess
 import sys
 import time
@@ -160,7 +161,7 @@ def test_without_the_package_the_server_runs_and_says_what_is_missing(sqlite_url
         [sys.executable, "-c", WITHOUT, sqlite_url], capture_output=True, text=True, check=True
     )
     assert "opentelemetry" not in done.stdout.split()
-    assert "pip install 'semvec[otel]'" in done.stderr
+    assert "no traces: sending them needs OpenTelemetry, of the extra 'otel'" in done.stderr
 
 
 def test_a_server_without_traces_does_not_load_it(sqlite_url: str) -> None:
@@ -170,3 +171,24 @@ def test_a_server_without_traces_does_not_load_it(sqlite_url: str) -> None:
     )
     assert {"prometheus_client", "semvec"} <= set(done.stdout.split())
     assert "opentelemetry" not in done.stdout.split()
+
+
+HEADERS = """
+import asyncio, logging
+from semvec.telemetry.traces import exported_traces
+logging.basicConfig()
+asyncio.run(exported_traces().close())
+"""
+
+
+def test_a_header_that_cannot_be_read_is_warned_of_without_its_value() -> None:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9",
+        "OTEL_EXPORTER_OTLP_HEADERS": "x-name=good,authorization:Bearer Zq7xA",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", HEADERS], env=environment, capture_output=True, text=True, check=True
+    )
+    assert "an entry of OTEL_EXPORTER_OTLP_HEADERS" in done.stderr
+    assert "Zq7xA" not in done.stdout + done.stderr

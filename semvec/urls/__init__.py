@@ -1,0 +1,1 @@
+"""URLs in settings: how they are read, and what may be shown of them."""
