@@ -58,15 +58,15 @@ def pieces(text: str, size: int = PIECE) -> Iterator[str]:
     """
     start = 0
     while len(text) - start > size:
-        end = _gap(text, start + size)
+        end = _gap(text, start + size, max(start, start + size - SEAM))
         yield text[start:end]
         start = end
     yield text[start:] if start else text
 
 
-def _gap(text: str, end: int) -> int:
-    """The last place up to `end` with no part of a word before it, SEAM characters back at most."""
-    for place in range(end, end - SEAM, -1):
+def _gap(text: str, end: int, first: int) -> int:
+    """The last place up to `end` and after `first` with no part of a word before it, or `end`."""
+    for place in range(end, first, -1):
         if not _joins(text[place - 1]):
             return place
     return end
