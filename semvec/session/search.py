@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from semvec.session.agreement import Asked
 from semvec.session.boost import TRIGGER_SHARE, boosts, candidates, named
-from semvec.session.events import MemoryRecord
+from semvec.session.events import MemoryRecord, joined
 from semvec.session.folding import fold_digest, fold_of
 from semvec.session.memory import Content, Memories, Rows
 from semvec.session.pool import Pool
@@ -49,6 +49,17 @@ class Found:
     @property
     def text(self) -> str:
         return self.memory.text
+
+    @property
+    def length(self) -> int:
+        parts = [each for each in (self.memory.question, self.memory.response) if each is not None]
+        return sum(map(len, parts)) + len(parts) - 1
+
+    def beginning(self, limit: int) -> str:
+        """At most `limit` characters of the text, without joining all of a long one."""
+        question, response = self.memory.question, self.memory.response
+        head = None if question is None else question[:limit]
+        return joined(head, None if response is None else response[:limit])[:limit]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -192,7 +203,9 @@ class Search:
         anchors, query = session.anchors, self._query
         if not len(session.triggers) and not len(anchors):
             return None
-        fired = session.triggers.fired(query.text, query.vector)
+        fired = session.triggers.fired(
+            query.text, query.vector, None if query.wording is None else query.wording.spoken
+        )
         if not fired and not len(anchors):
             return None
         probes = np.concatenate([anchors.vectors, fired.vectors])
