@@ -20,7 +20,7 @@ LONGEST_S = 0.020
 """CPU time of the event loop's thread in one callback."""
 TOTAL_S = 0.060
 """The same in all callbacks of a request, parsing and committing a megabyte included."""
-TRIES = 3
+TRIES = 2
 PROSE, BODY = 262_144, 1_040_000
 
 TEXTS = {
