@@ -8,7 +8,9 @@ from typing import NotRequired, TypedDict
 from semvec.condition import Condition
 from semvec.embed.protocol import Embedder, TextRefused
 from semvec.errors import Invalid
+from semvec.offloop import OffLoop
 from semvec.session.events import PolicyVector, Profile
+from semvec.session.longtexts import long, prepare
 from semvec.session.turn import Said
 from semvec.telemetry.protocol import Span
 from semvec.vectors import Encoding, packed, unit_vector
@@ -59,8 +61,15 @@ class EncoderNames:
 
 
 class Intake:
-    def __init__(self, embedder: Embedder | None, long_term: int, span: Span = nullcontext) -> None:
+    def __init__(
+        self,
+        embedder: Embedder | None,
+        long_term: int,
+        span: Span = nullcontext,
+        off_loop: OffLoop | None = None,
+    ) -> None:
         self._embedder, self._long_term, self._span = embedder, long_term, span
+        self._off_loop = off_loop or OffLoop()
         self.embedding = Condition("the embedder", self._probe)
         self._recognised: EncoderNames | None = None
 
@@ -141,7 +150,8 @@ class Intake:
         )
 
     async def said(self, profile: Profile, texts: Sequence[Text]) -> list[Said]:
-        """Each text with its unit vector; one call of the embedder for those without."""
+        """Each text with its unit vector; one call of the embedder for those without. The words of
+        long ones are known then."""
         for each in texts:
             if each.embedding is None:
                 self._check_model(profile, each.field)
@@ -150,6 +160,8 @@ class Intake:
             for each in texts
             if each.embedding is not None
         }
+        if found_long := long(each.words for each in texts):
+            await self._off_loop.run(prepare, found_long)
         encoded = {each.field: each.words for each in texts if each.field not in given}
         encodings = await self._encode(profile, encoded) if encoded else []
         found = dict(zip(encoded, encodings, strict=True))

@@ -1,7 +1,7 @@
 """Sessions as storage keeps them, and back."""
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,20 +139,27 @@ def _turn_append(key: int, session: Session, turn: Turn) -> Append:
     )
 
 
-def snapshot_of(key: int, session: Session, saved: Saved) -> Snapshot:
-    """A snapshot as of now, with the rows that it needs beside what is `saved`."""
-    young = tuple(map(memory_row, session.memories.records_after(saved.memory_id)))
-    added = session.pieces_from(saved.next_piece)
+def snapshot_of(key: int, session: Session, saved: Saved) -> Callable[[], Snapshot]:
+    """A snapshot as of now, with the rows that it needs beside what is `saved`; these are encoded
+    when the result is called, on any thread."""
+    young = tuple(session.memories.records_after(saved.memory_id))
+    added = tuple(session.pieces_from(saved.next_piece))
     since = np.arange(saved.next_piece, session.next_piece)
     known = np.concatenate([saved.pieces, since])
-    return Snapshot(
-        key=key,
-        seq=session.seq,
-        payload=snapshot.take(session),
-        memories=young,
-        pieces=tuple(PieceRow(piece.id, encode_piece(piece)) for piece in added),
-        dropped=tuple(np.setdiff1d(known, snapshot.piece_ids(session), True).tolist()),
-    )
+    dropped = tuple(np.setdiff1d(known, snapshot.piece_ids(session), True).tolist())
+    seq, payload = session.seq, snapshot.take(session)
+
+    def encoded() -> Snapshot:
+        return Snapshot(
+            key=key,
+            seq=seq,
+            payload=payload,
+            memories=tuple(map(memory_row, young)),
+            pieces=tuple(PieceRow(piece.id, encode_piece(piece)) for piece in added),
+            dropped=dropped,
+        )
+
+    return encoded
 
 
 def saved_with(session: Session) -> Saved:

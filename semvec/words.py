@@ -2,10 +2,16 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import chain
+
+from semvec.texts import LONG_RUN, PIECE, pieces
 
 INDEXED = 16_384
-"""Characters of a text that count: what is past them is in its vector alone."""
+"""Characters of a text that count, composed ones too: what is past them is in its vector alone."""
+READ = 262_144
+"""Characters of composed text whose words are read."""
 LONGEST = 64
 """Characters of a word past which it is its own stem."""
 
@@ -32,13 +38,6 @@ WORD = re.compile(rf"[\w{MARKS}{UNSPACED}]+")
 UNSPACED_RUN = re.compile(rf"([{UNSPACED}]+)")
 ASCII_WORD = re.compile(r"[a-z0-9]+")
 
-NON_STARTERS = "".join(
-    character
-    for character in map(chr, range(0x300, 0x1F000))
-    if unicodedata.combining(unicodedata.normalize("NFKD", character)[0])
-)
-LONG_RUN = re.compile(f"([{NON_STARTERS}]{{30}})(?=[{NON_STARTERS}])")
-
 
 def composed(text: str) -> str:
     """NFKC in linear time: a run of more than 30 marks, which is quadratic to put in order, is
@@ -48,12 +47,41 @@ def composed(text: str) -> str:
     return unicodedata.normalize("NFKC", LONG_RUN.sub("\\1\u034f", text))
 
 
-def words(text: str) -> list[str]:
-    """Case-folded words in order; scripts without spaces give overlapping pairs of characters."""
-    if text.isascii():
-        return ASCII_WORD.findall(text.lower())
+def expanded(text: str, limit: int) -> Iterator[str]:
+    """The composed pieces of a text, as many as have `limit` characters together.
+
+    NFKC makes 18 characters of some, so that only the outcome tells the size.
+    """
+    for piece in pieces(text):
+        plain = composed(piece)[:limit]
+        yield plain
+        limit -= len(plain)
+        if limit <= 0:
+            return
+
+
+def words(text: str, limit: int = READ) -> list[str]:
+    """Case-folded words in order, as far as `limit` characters of composed text go; scripts without
+    spaces give overlapping pairs of characters."""
+    if len(text) <= PIECE:
+        return _words(composed(text)[:limit])
+    return list(chain.from_iterable(map(_words, expanded(text, limit))))
+
+
+def terms(text: str) -> list[str]:
+    """What the index counts: stems of the words that are no English stop words, in order."""
+    text = text[:INDEXED]
+    if len(text) <= PIECE:
+        return _stems(_words(composed(text)[:INDEXED]))
+    return joined.split("\n") if (joined := _terms_of_long(text)) else []
+
+
+def _words(plain: str) -> list[str]:
+    """Words of composed text."""
+    if plain.isascii():
+        return ASCII_WORD.findall(plain.lower())
     found: list[str] = []
-    for word in WORD.findall(composed(text).casefold().replace("_", " ")):
+    for word in WORD.findall(plain.casefold().replace("_", " ")):
         if word.isascii():
             found.append(word)
         else:
@@ -61,13 +89,18 @@ def words(text: str) -> list[str]:
     return found
 
 
-def terms(text: str) -> list[str]:
-    """What the index counts: stems of the words that are no English stop words, in order."""
+def _stems(found: Iterable[str]) -> list[str]:
     return [
-        stem(word) if len(word) <= LONGEST else word
-        for word in words(text[:INDEXED])
-        if word not in STOP_WORDS
+        stem(word) if len(word) <= LONGEST else word for word in found if word not in STOP_WORDS
     ]
+
+
+@lru_cache(128)
+def _terms_of_long(text: str) -> str:
+    """Joined, which takes a tenth of the memory of a list. A thread finds them before the event
+    loop needs them (`semvec.offloop`)."""
+    found = chain.from_iterable(map(_words, expanded(text, INDEXED)))
+    return "\n".join(_stems(found))
 
 
 @lru_cache(16_384)

@@ -9,8 +9,7 @@ from typing import Any, BinaryIO
 from semvec.canonical import canonical
 from semvec.document import DocumentReader, DocumentWriter, run_through
 from semvec.session.events import MemoryRecord
-from semvec.session.folding import fold_digest
-from semvec.session.memory import content_hash
+from semvec.session.folding import content_hash, fold_digest
 from semvec.session.session import Session
 from semvec.session.transfer import Image, image_of
 from tests.session.conversations import new_session

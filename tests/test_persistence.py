@@ -55,7 +55,7 @@ def test_without_a_snapshot_a_session_is_restored_as_created() -> None:
 
 def test_a_session_is_restored_as_of_its_snapshot() -> None:
     live, _ = journalled(9)
-    taken = snapshot_of(7, live, NOTHING_SAVED)
+    taken = snapshot_of(7, live, NOTHING_SAVED)()
     memories = {row.id: row.payload for row in taken.memories}
     turn = play(live, message=said("one more question"), response=said("one more answer"))
     later = ((live.seq, encode_event(turn)),)
@@ -69,7 +69,7 @@ def test_a_session_is_restored_as_of_its_snapshot() -> None:
 def test_a_snapshot_brings_the_memories_that_have_no_row() -> None:
     live, _ = journalled(9)
     saved = Saved(1, 5, NOTHING_SAVED.pieces, 1)
-    assert [row.id for row in snapshot_of(7, live, saved).memories] == [6, 7, 8]
+    assert [row.id for row in snapshot_of(7, live, saved)().memories] == [6, 7, 8]
 
 
 def test_an_append_says_what_the_session_will_count_and_archive() -> None:

@@ -31,7 +31,7 @@ def test_long_runs_of_marks_take_linear_time() -> None:
     """Each call would take minutes if marks were put in order all at once."""
     hostile = "a" + "\u0301" * 300_000 + "\u0316" * 300_000
     assert composed(hostile).startswith("\u00e1")
-    assert len(terms(hostile)) <= 1
+    assert len(terms(hostile)) <= 16, "a word that long is cut into pieces"
 
 
 def test_what_marks_there_are_in_words_is_composed() -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import nullcontext
 from contextvars import Context
 from functools import partial
@@ -20,6 +20,7 @@ from semvec.hot.scans import Scans
 from semvec.hot.telling import tell
 from semvec.hot.units import Units
 from semvec.kernels.pages import Planes
+from semvec.offloop import OffLoop
 from semvec.persistence import (
     Next,
     append_of,
@@ -33,16 +34,20 @@ from semvec.session.events import (
     Created,
     MemoryRecord,
     Use,
+    decode_event,
     decode_memory,
     encode_event,
 )
+from semvec.session.folding import fold_of
 from semvec.session.literals import Entry
+from semvec.session.longtexts import digest, indexed, long, prepare, undigested
 from semvec.session.plan import Plan
 from semvec.session.session import Session
 from semvec.session.steering import Mean, moved
 from semvec.session.turn import decide_turn, plan_turn
 from semvec.store import Kind, Part, Replace, Store, unit_at_work
 from semvec.telemetry.protocol import SILENT, Reason, SessionLife, Span
+from semvec.texts import PIECE
 from semvec.vectors import Vector
 
 log = logging.getLogger(__name__)
@@ -51,8 +56,9 @@ T = TypeVar("T")
 
 ATTEMPTS = 100
 """Conflicts with other processes that one change survives; each means that another one advanced."""
-LARGE_TEXT = 50_000
-"""Bytes of a session's entities past which splitting them into words takes some milliseconds."""
+LARGE_TEXT = 20_000
+"""Bytes of a session's entities past which splitting them into words takes some milliseconds, also
+where NFKC makes six times as many of them."""
 TOGETHER = 64
 """Sessions that leave at once on shutdown, so that their snapshots share commits."""
 CLOSING_S = 2.5
@@ -80,8 +86,10 @@ class HotSessions:
         idle_ttl_s: float,
         telemetry: SessionLife = SILENT,
         span: Span = nullcontext,
+        off_loop: OffLoop | None = None,
     ) -> None:
         self._store, self._clock = store, clock
+        self._off_loop = off_loop or OffLoop()
         self._planes, self._scans = planes, scans
         self._telemetry, self._span = telemetry, span
         self.residents = Residents(
@@ -168,10 +176,10 @@ class HotSessions:
     async def entities(self, hot: Hot, q: str, limit: int) -> tuple[list[Entry], int]:
         """`Literals.search`, on a thread where it would hold up the loop."""
         literals = hot.session.literals
-        if literals.text_bytes <= LARGE_TEXT:
+        if literals.text_bytes <= LARGE_TEXT and len(q) <= PIECE:
             return literals.search(q, limit)
         async with self.units.locked(hot):
-            return await asyncio.to_thread(literals.search, q, limit)
+            return await self._off_loop.run(literals.search, q, limit)
 
     async def delete(self, name: Name) -> None:
         """Erase a session; raises Conflict for one that stands behind something else."""
@@ -292,7 +300,10 @@ class HotSessions:
         complete = False
         try:
             with reading_rows(hot.name[1], hot.key):
-                complete = bool(events) and replay(hot.session, events)
+                for event in events:
+                    await self._prepare_stored(hot.session, event)
+                    if not (complete := replay(hot.session, (event,))):
+                        break
         finally:
             if not complete:
                 self.residents.drop(hot)
@@ -302,7 +313,9 @@ class HotSessions:
 
     async def _attempt(self, hot: Hot, plan: Plan, beside: Beside | None = None) -> Changed | None:
         """Commit and apply the plan's event; None where another process was faster."""
-        known = await self._archived(hot, [draft.fold for draft in plan.drafts])
+        if undigested(plan):
+            await self._off_loop.run(digest, plan)
+        known = await self._archived(hot, plan)
         cosines = await self._scans.cosines(hot.session.memories, plan.queries)
         turn = decide_turn(
             hot.session,
@@ -321,6 +334,7 @@ class HotSessions:
     async def _commit(self, hot: Hot, event: Next, *parts: Part) -> bool:
         """Make `event` the session's next one; False where another process was faster."""
         append = append_of(hot.key, hot.session, event)
+        await self._prepare(hot.session, event)
         try:
             with self._span("commit"):
                 committed = await self._store.append(append, *parts)
@@ -332,13 +346,30 @@ class HotSessions:
             raise
         return True
 
-    async def _archived(self, hot: Hot, folds: Sequence[bytes]) -> list[MemoryRecord]:
-        """Archived memories that say the same as what is about to be learnt."""
-        if not hot.session.archived or not folds:
+    async def _prepare(self, session: Session, event: Next) -> None:
+        """Have long texts that the event brings or takes away cut into terms off the loop."""
+        if texts := long(indexed(session, event)):
+            await self._off_loop.run(prepare, texts)
+
+    async def _prepare_stored(self, session: Session, event: tuple[int, bytes]) -> None:
+        """The same of an event that another process committed, if it follows and may be long."""
+        seq, payload = event
+        if seq == session.seq + 1 and len(payload) > PIECE:
+            found = decode_event(payload)
+            assert not isinstance(found, Created)
+            await self._prepare(session, found)
+
+    async def _archived(self, hot: Hot, plan: Plan) -> list[MemoryRecord]:
+        """Archived memories that say the same as what is about to be learnt. Those whose digest is
+        by the former rule are found where the text is the same to the letter."""
+        if not hot.session.archived or not plan.drafts:
             return []
-        known = await self._store.archived_by_folds(hot.key, folds)
+        digests = [draft.digests for draft in plan.drafts]
+        folds = [each.fold for each in digests]
+        known = await self._store.archived_by_folds(hot.key, folds, [each.hash for each in digests])
         with reading_rows(hot.name[1], hot.key):
-            return [decode_memory(payload) for payload in known]
+            records = [decode_memory(payload) for payload in known]
+        return [each for each in records if fold_of(each.fold, each.text) in folds]
 
     async def _snapshot(self, hot: Hot) -> None:
         """Save the session as it is now; a failure leaves the journal as it was."""
@@ -346,7 +377,8 @@ class HotSessions:
             return  # nobody knows yet whether it will be so; the unit's end asks again
         hot.saving, saved, done = True, saved_with(hot.session), False
         try:
-            done = await self._store.save_snapshot(snapshot_of(hot.key, hot.session, hot.saved))
+            encoded = snapshot_of(hot.key, hot.session, hot.saved)
+            done = await self._store.save_snapshot(await asyncio.to_thread(encoded))
             if done:
                 hot.saved = saved
         except SemvecError as error:

@@ -13,7 +13,6 @@ from semvec.service.recall import Recall, note_access
 from semvec.service.sessions import Sessions
 from semvec.session.context import context_block
 from semvec.session.plan import Plan
-from semvec.session.query import Query
 from semvec.session.session import Session
 from semvec.session.turn import Said, hear, plan_exchange, plan_turn
 from semvec.telemetry.protocol import Span
@@ -56,6 +55,7 @@ class Conversation:
             texts.append(Text("response", response, response_embedding))
         hot, said = await self._said(owner, session_id, texts)
         asked, answer = said[0], said[1] if response else None
+        query = await self._recall.query(asked)
         archived = await self._recall.archived(hot, asked.text)
         withheld_by: str | None = "request"
         if learn:
@@ -71,7 +71,7 @@ class Conversation:
         else:
             hot, cosines = await self._hot.settled(hot), None
             heard = hear(hot.session.drift, answer, asked, reset=reset_context)
-        query, now = Query(asked.text, asked.vector, asked.tokens), self._clock()
+        now = self._clock()
         with self._span("recall"):
             hot, search, found = await self._recall.search(
                 hot, query, archived, CONTEXT_MEMORIES, now, cosines, learnt=learn

@@ -9,13 +9,17 @@ from semvec.clock import Clock
 from semvec.errors import NotFound, Unavailable
 from semvec.hot import Hot, HotSessions, Scans
 from semvec.intake import Intake, Text
+from semvec.offloop import OffLoop
 from semvec.persistence import reading_rows
+from semvec.session.archived import Candidates
 from semvec.session.events import MemoryRecord, decode_memory
-from semvec.session.query import Query
+from semvec.session.query import Query, wording_of
 from semvec.session.search import Found, Search
 from semvec.session.session import Session
+from semvec.session.turn import Said
 from semvec.store import Store
 from semvec.telemetry.protocol import Span
+from semvec.texts import PIECE
 from semvec.vectors import Vector, unit_vector, unpacked
 from semvec.words import terms
 
@@ -34,7 +38,9 @@ class Recall:
         intake: Intake,
         clock: Clock,
         span: Span = nullcontext,
+        off_loop: OffLoop | None = None,
     ) -> None:
+        self._off_loop = off_loop or OffLoop()
         self._hot, self._scans = hot, scans
         self._store, self._intake, self._clock = store, intake, clock
         self._span = span
@@ -63,12 +69,13 @@ class Recall:
         whole = [full_first and not rank for rank in range(len(found))]
         items = [
             answers.ContextItem(
-                text=each.text if uncut else each.text[:max_text_chars],
+                text=text,
                 relevance=each.relevance,
                 memory_hash=each.memory.hash,
-                truncated=not uncut and len(each.text) > max_text_chars,
+                truncated=len(text) < each.length,
             )
             for each, uncut in zip(found, whole, strict=True)
+            for text in [each.beginning(each.length if uncut else max_text_chars)]
         ]
         return answers.Context(session_id, items)
 
@@ -141,14 +148,24 @@ class Recall:
     async def _cosines(self, session: Session, query: Query) -> Vector:
         return (await self._scans.cosines(session.memories, query.vector[None])).reshape(-1)
 
-    async def archived(self, hot: Hot, text: str | None) -> list[MemoryRecord]:
+    async def query(self, said: Said) -> Query:
+        """What a text asks; a long one is cut into words on a thread."""
+        wording = None
+        if len(said.text) > PIECE:
+            wording = await self._off_loop.run(wording_of, said.text, said.tokens)
+        return Query(said.text, said.vector, said.tokens, wording)
+
+    async def archived(self, hot: Hot, text: str | None) -> Candidates:
         """Archived memories that share words with the text."""
         if text is None or not hot.session.archived:
-            return []
+            return Candidates()
         weights = hot.session.memories.lexical.archive_weights(terms(text))
         payloads = await self._store.search_archive(hot.key, weights) if weights else []
         with reading_rows(hot.name[1], hot.key):
-            return [decode_memory(payload) for payload in payloads]
+            found = Candidates([decode_memory(payload) for payload in payloads])
+        if not found.short:
+            await self._off_loop.run(found.count_words)
+        return found
 
     async def _query(
         self, session: Session, q: str | None, embedding: list[float] | None
@@ -156,14 +173,14 @@ class Recall:
         """The question given, else the pending one, else the state's direction."""
         if q is not None:
             (said,) = await self._intake.said(session.profile, [Text("q", q, embedding)])
-            return Query(said.text, said.vector, said.tokens)
+            return await self.query(said)
         if embedding is not None:
             return Query(None, unit_vector(embedding, session.profile.dimension, "q_embedding"))
         if (pending := session.open_question) is not None:
             # Its tokens are a memory's few: the question has more to ask with.
             if pending.tokens is not None and self._intake.encodes(session.profile):
                 return await self._query(session, pending.text, None)
-            return Query(pending.text, unpacked(pending.vector))
+            return await self.query(Said(pending.text, unpacked(pending.vector)))
         direction = session.state.direction()
         return None if direction is None else Query(None, direction)
 

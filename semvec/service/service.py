@@ -22,6 +22,7 @@ from semvec.intake import Intake
 from semvec.kernels.arena import Arena
 from semvec.kernels.opening import Opened, open_device
 from semvec.licensing.revocations import Revocations
+from semvec.offloop import OffLoop
 from semvec.service.aside import Aside
 from semvec.service.clusters import Clusters
 from semvec.service.control import Control
@@ -74,7 +75,8 @@ class Service:
     ) -> None:
         self.database, self._embedder, self._settings = store, embedder, settings
         self.clock = clock
-        self._intake = intake = Intake(embedder, settings.long_term_memories, span)
+        off_loop = OffLoop()
+        self._intake = intake = Intake(embedder, settings.long_term_memories, span, off_loop)
         self._encoders = EncoderRecords(store, clock)
         self._scans = Scans(SILENT if metrics is None else metrics.kernels)
         self._open_device = open_device
@@ -88,9 +90,10 @@ class Service:
             idle_ttl_s=settings.session_idle_ttl_s,
             telemetry=SILENT if metrics is None else metrics.sessions,
             span=span,
+            off_loop=off_loop,
         )
         self.sessions = Sessions(self._hot, store, intake, clock, new_id)
-        self.recall = Recall(self._hot, self._scans, store, intake, clock, span)
+        self.recall = Recall(self._hot, self._scans, store, intake, clock, span, off_loop)
         steering, moving = Steering(self._hot, store), Moving(self._hot)
         gathering = Gathering(store, self._hot)
         bells = Bells(shared=store.shared)

@@ -1,7 +1,9 @@
 """Candidates out of the archive, in arrays like those of the hot rows."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import overload
 
 import numpy as np
 
@@ -12,12 +14,47 @@ from semvec.session.recall import Scores
 from semvec.vectors import Vector
 from semvec.words import terms
 
+SHORT = 8_000
+"""Characters of all candidates together whose words are counted in some milliseconds."""
+
+
+class Candidates(Sequence[MemoryRecord]):
+    """Memories that a search of the archive found. Their words are counted once, when they are
+    first asked for: those of long ones on a thread before that."""
+
+    def __init__(self, records: Sequence[MemoryRecord] = ()) -> None:
+        self._records = records
+
+    @overload
+    def __getitem__(self, place: int) -> MemoryRecord: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[MemoryRecord]: ...
+    def __getitem__(self, place: int | slice) -> MemoryRecord | Sequence[MemoryRecord]:
+        return self._records[place]
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    @property
+    def short(self) -> bool:
+        """Whether their words are counted in some milliseconds."""
+        return sum(map(_length, self._records)) <= SHORT
+
+    @cached_property
+    def documents(self) -> Mapping[int, "Counter[str]"]:
+        """How often each term occurs, by memory id."""
+        return {record.id: Counter(terms(record.text)) for record in self._records}
+
+    def count_words(self) -> None:
+        assert len(self.documents) <= len(self)
+
 
 class Archived:
     """Memories that are in no row; arrays of shape (n,) in the order of `records`."""
 
-    def __init__(self, records: Sequence[MemoryRecord]) -> None:
-        self.records = records
+    def __init__(self, candidates: Candidates, records: Sequence[MemoryRecord]) -> None:
+        """`records` are those of the candidates that are in no row."""
+        self._candidates, self.records = candidates, records
         self.ids = np.array([record.id for record in records], np.int64)
         self.created = np.array([record.created for record in records])
         self.importance = np.array([record.importance for record in records])
@@ -51,13 +88,18 @@ class Archived:
         found = np.zeros((len(stems), len(self)), np.float32)
         if not self.records:
             return found
-        documents = [Counter(terms(record.text)) for record in self.records]
+        counted = self._candidates.documents
+        documents = [counted[record.id] for record in self.records]
         lengths = np.array([document.total() for document in documents], np.float32)
         for unit, each in enumerate(stems):
             for stem in each:
                 times = np.array([document[stem] for document in documents], np.float32)
                 np.maximum(found[unit], index.shares(times, lengths), out=found[unit])
         return found
+
+
+def _length(record: MemoryRecord) -> int:
+    return len(record.question or "") + len(record.response or "")
 
 
 def rows_of(codes: Sequence[bytes], dimension: int) -> Codes:

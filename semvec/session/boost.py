@@ -16,7 +16,7 @@ ANCHOR_SHARE = 0.1
 """What an anchor of weight 1 adds at most."""
 TRIGGER_SHARE = 0.3
 """What a trigger adds."""
-TESTED = 100_000
+TESTED = 65_536
 """Characters of memories that one query's keywords are looked for in, newest memories first."""
 
 
@@ -56,7 +56,7 @@ def named(
         left -= len(text)
         if left < 0:
             break
-        said = Spoken(text[:INDEXED])
+        said = Spoken(text[:INDEXED], INDEXED)
         if said.holds_any(single) or any(map(said.holds, longer)):
             found.append(slot)
     return np.array(found, np.intp)

@@ -106,7 +106,7 @@ class LexicalIndex:
 
     def archive_weights(self, query: Sequence[str]) -> dict[str, int]:
         """Hundredths of idf: sums of integers rank alike in every database."""
-        return {term: max(1, round(100 * self.idf(term))) for term in query}
+        return {term: max(1, round(100 * self.idf(term))) for term in dict.fromkeys(query)}
 
     def shares(self, frequencies: Scores, lengths: Scores) -> Scores:
         """How much terms count that occur so often in memories of so many terms, in [0, 1].

@@ -14,7 +14,7 @@ from semvec.words import (
     MARKS,
     UNSPACED,
     UNSPACED_RUN,
-    composed,
+    expanded,
 )
 
 ENTRY_BYTES = 300
@@ -96,7 +96,9 @@ class Literals:
     def search(self, q: str, limit: int) -> tuple[list[Entry], int]:
         """At most `limit` of the entities that have every word of `q` or one that begins so, best
         first by importance, uses and age, and how many there are."""
-        needles = [word if UNSPACED_RUN.search(word) else f" {word}" for word in parts(composed(q))]
+        asked = chain.from_iterable(map(parts, expanded(q, INDEXED)))
+        distinct = dict.fromkeys(asked)
+        needles = [word if UNSPACED_RUN.search(word) else f" {word}" for word in distinct]
         found: list[Entry] = list(self._entries.values())
         for needle in needles:
             found = [entry for entry in found if entry.has(needle)]
@@ -120,8 +122,10 @@ def standing(entry: Entry) -> tuple[float, int, int]:
 
 def identifiers(text: str) -> list[str]:
     """The distinct words that a text is found by: each whole and in its parts."""
-    plain = composed(text[:INDEXED])
-    return list(dict.fromkeys(chain(wording(plain), parts(plain))))
+    found: dict[str, None] = {}
+    for plain in expanded(text[:INDEXED], INDEXED):
+        found |= dict.fromkeys(chain(wording(plain), parts(plain)))
+    return list(found)
 
 
 def parts(plain: str) -> list[str]:

@@ -1,7 +1,6 @@
 """The hot memories of one session: contents, vectors in rows, tiers."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from hashlib import sha256
 from itertools import chain
 from sys import getsizeof
 from typing import Protocol
@@ -12,6 +11,7 @@ from msgspec import Struct
 
 from semvec.kernels.pages import Lease, OwnPlanes, Planes
 from semvec.session.events import Access, MemoryRecord, Move, Standing, Tier, Verdict, joined
+from semvec.session.folding import fold_of
 from semvec.session.footprint import MEMORY_BYTES, text_bytes
 from semvec.session.lexical import LexicalIndex
 from semvec.session.rows import TokenRows, UnitRows
@@ -24,11 +24,6 @@ COLUMNS = (
 )
 
 Rows = npt.NDArray[np.intp]
-
-
-def content_hash(text: str) -> str:
-    """32 hex digits (128 bits) of SHA-256 over the UTF-8 text."""
-    return sha256(text.encode()).hexdigest()[:32]
 
 
 class Worded(Protocol):
@@ -52,6 +47,11 @@ class Content(Struct, frozen=True, gc=False):
     @property
     def text(self) -> str:
         return joined(self.question, self.response)
+
+    @property
+    def today(self) -> bytes:
+        """The digest of the text by today's rule; `fold` may be by the former one."""
+        return fold_of(self.fold, self.text)
 
     @property
     def text_bytes(self) -> int:
@@ -144,7 +144,7 @@ class Memories:
         return self._id_of_hash.get(digest)
 
     def with_fold(self, fold: bytes) -> tuple[int, float] | None:
-        """Id and importance of the memory that says the same, form aside."""
+        """Id and importance of the memory with this digest of its text (`folding.fold_digest`)."""
         memory_id = self._id_of_fold.get(fold)
         if memory_id is None:
             return None
@@ -197,7 +197,7 @@ class Memories:
         self.text_bytes += content.text_bytes
         self._row_of[record.id] = row
         self._id_of_hash[record.hash] = record.id
-        self._id_of_fold[record.fold] = record.id
+        self._id_of_fold[content.today] = record.id
 
     def move(self, move: Move) -> None:
         row = self._row_of[move.memory_id]
@@ -284,6 +284,6 @@ class Memories:
         del self._row_of[content.id]
         if self._id_of_hash.get(content.hash) == content.id:
             del self._id_of_hash[content.hash]
-        if self._id_of_fold.get(content.fold) == content.id:
-            del self._id_of_fold[content.fold]
+        if self._id_of_fold.get(fold := content.today) == content.id:
+            del self._id_of_fold[fold]
         self._free.append(row)

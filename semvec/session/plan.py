@@ -1,12 +1,12 @@
 """What a request brings to a session, before its vectors are compared with the memories."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from semvec.session.events import Heard, Held, Level, Piece
-from semvec.session.folding import fold_digest
+from semvec.session.folding import Digests
 from semvec.vectors import Vector, unpacked
 
 NEW_IMPORTANCE = 0.5
@@ -22,7 +22,6 @@ class Draft:
     """
 
     text: str
-    fold: bytes
     x: Vector
     asked: bool = False
     answer: int | None = None
@@ -30,6 +29,10 @@ class Draft:
     held: Held | None = None
     tokens: bytes | None = None
     question: int | None = None
+    digests: Digests = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "digests", Digests(self.text))
 
     @property
     def importance(self) -> float:
@@ -59,4 +62,4 @@ def rows(vectors: Sequence[Vector], dimension: int) -> Vector:
 
 
 def held_draft(item: Held) -> Draft:
-    return Draft(item.text, fold_digest(item.text), unpacked(item.vector), held=item)
+    return Draft(item.text, unpacked(item.vector), held=item)

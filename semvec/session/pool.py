@@ -6,7 +6,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from semvec.session.archived import Archived
+from semvec.session.archived import Archived, Candidates
 from semvec.session.events import MemoryRecord
 from semvec.session.memory import Content, Memories
 from semvec.session.recall import Ids, Slots
@@ -24,7 +24,11 @@ class Pool:
 
     def __init__(self, memories: Memories, candidates: Sequence[MemoryRecord]) -> None:
         self._memories = memories
-        self.archived = Archived([each for each in candidates if each.id not in memories])
+        if not isinstance(candidates, Candidates):
+            candidates = Candidates(candidates)
+        self.archived = Archived(
+            candidates, [each for each in candidates if each.id not in memories]
+        )
         held = memories.ids[: memories.count]
         self._rows = np.flatnonzero(held >= 0)
         ids = np.append(held[self._rows], self.archived.ids)

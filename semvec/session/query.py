@@ -1,6 +1,6 @@
 """What is asked, cut into the units that memories are compared by."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from semvec.session.lexical import LexicalIndex
 from semvec.session.recall import Scores
+from semvec.session.triggers import Spoken
 from semvec.vectors import Tokens, Vector
 from semvec.words import terms, words
 
@@ -26,6 +27,24 @@ class Query:
     text: str | None
     vector: Vector
     tokens: Tokens | None = None
+    wording: "Wording | None" = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Wording:
+    """What a thread makes of a long query first: its words to look for keywords in, and the terms
+    of each word that a token is part of."""
+
+    spoken: Spoken
+    stems: Mapping[str, tuple[str, ...]]
+
+
+def wording_of(text: str, tokens: Tokens | None) -> Wording:
+    return Wording(Spoken(text), stems_of(tokens))
+
+
+def stems_of(tokens: Tokens | None) -> dict[str, tuple[str, ...]]:
+    return {word: tuple(terms(word)) for word in set(tokens.words)} if tokens is not None else {}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,7 +68,7 @@ def units_of(query: Query, index: LexicalIndex) -> Units:
     tokens = query.tokens
     if tokens is None or not len(tokens.vectors):
         return _words_as_units(query, index)
-    stems = {word: tuple(terms(word)) for word in set(tokens.words)}
+    stems = stems_of(tokens) if query.wording is None else query.wording.stems
     told = {word: _weight(word, stems[word], index) for word in stems}
     weights = [told[word] / pieces for word, pieces in _pieces(tokens.words)]
     places, shares = _heaviest(weights if any(weights) else [1.0] * len(weights))

@@ -7,10 +7,10 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from semvec.session.agreement import agree
+from semvec.session.agreement import Asked
 from semvec.session.boost import TRIGGER_SHARE, boosts, candidates, named
-from semvec.session.events import MemoryRecord
-from semvec.session.folding import fold_digest
+from semvec.session.events import MemoryRecord, joined
+from semvec.session.folding import fold_digest, fold_of
 from semvec.session.memory import Content, Memories, Rows
 from semvec.session.pool import Pool
 from semvec.session.query import Query, Units, units_of
@@ -49,6 +49,17 @@ class Found:
     @property
     def text(self) -> str:
         return self.memory.text
+
+    @property
+    def length(self) -> int:
+        parts = [each for each in (self.memory.question, self.memory.response) if each is not None]
+        return sum(map(len, parts)) + len(parts) - 1
+
+    def beginning(self, limit: int) -> str:
+        """At most `limit` characters of the text, without joining all of a long one."""
+        question, response = self.memory.question, self.memory.response
+        head = None if question is None else question[:limit]
+        return joined(head, None if response is None else response[:limit])[:limit]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,7 +121,8 @@ class Search:
         highest = max((cosine for cosine, _ in near), default=0.0)
         if text is None or highest < threshold:
             return highest, False
-        return highest, any(cosine >= threshold and answers(each, text) for cosine, each in near)
+        asked = Asked(text)
+        return highest, any(cosine >= threshold and answers(each, asked) for cosine, each in near)
 
     @cached_property
     def scan(self) -> Scan | None:
@@ -191,7 +203,9 @@ class Search:
         anchors, query = session.anchors, self._query
         if not len(session.triggers) and not len(anchors):
             return None
-        fired = session.triggers.fired(query.text, query.vector)
+        fired = session.triggers.fired(
+            query.text, query.vector, None if query.wording is None else query.wording.spoken
+        )
         if not fired and not len(anchors):
             return None
         probes = np.concatenate([anchors.vectors, fired.vectors])
@@ -241,21 +255,23 @@ def similarity(memory: Content | MemoryRecord, text: str | None, cosine: float) 
 
 
 def says(memory: Content | MemoryRecord, text: str) -> bool:
-    """Whether the memory or its question has the same words, form aside."""
+    """Whether the memory or its question says the same, as `folding` has it."""
     question = memory.question
     if len(text) > LONGEST or len(question or "") > LONGEST:
         return text in (memory.text, question)
     fold = fold_digest(text)
-    return memory.fold == fold or (question is not None and fold_digest(question) == fold)
+    return fold_of(memory.fold, memory.text) == fold or (
+        question is not None and fold_digest(question) == fold
+    )
 
 
-def answers(memory: Content | MemoryRecord, question: str) -> bool:
+def answers(memory: Content | MemoryRecord, asked: Asked) -> bool:
     """Whether a memory holds the answer to this very question."""
     if memory.question is None or memory.response is None:
         return False
-    if len(question) > LONGEST or len(memory.question) > LONGEST:
-        return question == memory.question
-    return agree(question, memory.question)
+    if len(asked.text) > LONGEST or len(memory.question) > LONGEST:
+        return asked.text == memory.question
+    return asked.agrees(Asked(memory.question))
 
 
 def recency(age: npt.NDArray[np.float64]) -> Scores:

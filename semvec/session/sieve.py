@@ -6,7 +6,6 @@ from msgspec.structs import replace
 
 from semvec.errors import Conflict
 from semvec.session.events import Heard, Held, Level, joined
-from semvec.session.folding import fold_digest
 from semvec.session.memory import text_of
 from semvec.session.plan import Draft
 from semvec.session.session import Pending, Session, joined_tokens, learnt_vector
@@ -70,7 +69,6 @@ class Sieve:
         text = joined(text_of(question), text_of(response))
         return Draft(
             text=text,
-            fold=fold_digest(text),
             x=learnt_vector(question, response, scale),
             asked=question is not None,
             answer=answer,

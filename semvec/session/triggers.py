@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from semvec.session.events import Trigger
 from semvec.vectors import ROUNDING, Vector, unpacked
-from semvec.words import words
+from semvec.words import READ, words
 
 MEMORY_ROUNDING = 1e-4
 """What a cosine to a memory, whose vector is kept as int8, may fall short of a threshold by and
@@ -75,9 +75,10 @@ class Triggers:
         for held in (self._triggers, self._keywords, self._vectors):
             held.pop(trigger_id, None)
 
-    def fired(self, text: str | None, x: Vector) -> Fired:
-        """By a query of this text, if it has one, and the unit vector `x`, shape (d,)."""
-        said = Spoken(text if text and self._keywords else "")
+    def fired(self, text: str | None, x: Vector, spoken: "Spoken | None" = None) -> Fired:
+        """By a query of this text, if it has one, and the unit vector `x`, shape (d,); its words
+        where they are known."""
+        said = spoken or Spoken(text if text and self._keywords else "")
         fired = {key for key, keyword in self._keywords.items() if said.holds(keyword)}
         thresholds = np.array([self._triggers[key].threshold for key in self._vectors], np.float32)
         near = self._rows(self._vectors) @ x >= thresholds - ROUNDING
@@ -99,8 +100,8 @@ class Spoken:
 
     __slots__ = ("_distinct", "_line")
 
-    def __init__(self, text: str) -> None:
-        said = words(text)
+    def __init__(self, text: str, limit: int = READ) -> None:
+        said = words(text, limit)
         self._distinct = frozenset(said)
         self._line = f" {' '.join(said)} "
 

@@ -24,7 +24,7 @@ from semvec.session.events import (
     Turn,
     Use,
 )
-from semvec.session.memory import content_hash
+from semvec.session.folding import fold_of
 from semvec.session.plan import Draft, Plan, rows
 from semvec.session.session import Pending, Session
 from semvec.session.sieve import Sieve
@@ -184,14 +184,17 @@ def _learn(
     returned: Sequence[MemoryRecord],
 ) -> Iterator[Learnt]:
     state: State = session.state
-    known = {record.fold: (record.id, record.importance) for record in returned}
+    known = {
+        fold_of(record.fold, record.text): (record.id, record.importance) for record in returned
+    }
     next_id = session.next_id
     for draft, cosine in zip(drafts, nearest, strict=False):
-        older = session.memories.with_fold(draft.fold) or known.get(draft.fold)
+        fold = draft.digests.fold
+        older = session.memories.with_fold(fold) or known.get(fold)
         memory_id, importance = older or (next_id, draft.importance)
         if older is not None:
             importance = min(1.0, max(importance + REINFORCEMENT, draft.importance))
-        known[draft.fold] = memory_id, importance
+        known[fold] = memory_id, importance
         next_id = max(next_id, memory_id + 1)
         updates = draft.held is None or draft.held.updates
         update = state.decide(draft.x, session.anchors) if updates else None
@@ -200,8 +203,8 @@ def _learn(
             answer=draft.answer,
             memory_id=memory_id,
             reinforces=older is not None,
-            hash=content_hash(draft.text),
-            fold=draft.fold,
+            hash=draft.digests.hash,
+            fold=fold,
             importance=importance,
             nearest=cosine,
             scale=draft.scale,

@@ -30,8 +30,8 @@ from semvec.session.events import (
     Tier,
     Trigger,
 )
+from semvec.session.folding import DIGEST_BYTES, FORMER_BYTES, content_hash, fold_digest
 from semvec.session.literals import text_size
-from semvec.session.memory import content_hash
 from semvec.session.query import Query
 from semvec.session.rows import MOST_TOKENS
 from semvec.session.search import Search
@@ -51,7 +51,6 @@ ROUNDING = 1e-5
 order."""
 UNIT = 1e-3
 """What the length of a unit vector may differ from 1 by."""
-FOLD_BYTES = 16
 MOST_LISTED = 1024
 MOST_COUNTED = 2**52
 """Half of what JSON keeps, so that what is counted here can go on."""
@@ -122,8 +121,10 @@ def memory_faults(record: MemoryRecord, session: SnapshotRecord) -> Faults:
         yield f"{where} has no text, or a NUL in it"
     if record.hash != content_hash(record.text):
         yield f"{where}: its hash is not that of its text"
-    if len(record.fold) != FOLD_BYTES:
-        yield f"{where}: its fold has {len(record.fold)} bytes instead of {FOLD_BYTES}"
+    if len(record.fold) not in (DIGEST_BYTES, FORMER_BYTES):
+        yield f"{where}: its fold has {len(record.fold)} bytes instead of {DIGEST_BYTES}"
+    elif len(record.fold) == DIGEST_BYTES and record.fold != fold_digest(record.text):
+        yield f"{where}: its fold is not that of its text"
     if bool(record.question and record.response) != (record.question_vector is not None):
         yield f"{where}: a question's vector is what pairs have, and they alone"
     for codes in (record.vector, record.question_vector or record.vector):

@@ -66,15 +66,13 @@ ARCHIVED = (
     .limit(1)
 )
 ARCHIVED_BY_HASH = ARCHIVED.where(memories.c.hash == bindparam("hash"))
-ARCHIVED_BY_FOLDS = (
-    select(memories.c.fold, memories.c.payload)
-    .where(
-        memories.c.key == CONTENT,
-        memories.c.archived_seq.is_not(None),
-        memories.c.fold.in_(bindparam("folds", expanding=True)),
-    )
-    .order_by(memories.c.id)
+ARCHIVED_ALIKE = select(memories.c.id, memories.c.fold, memories.c.payload).where(
+    memories.c.key == CONTENT, memories.c.archived_seq.is_not(None)
 )
+ARCHIVED_BY_FOLDS = union_all(  # two look-ups, each in its own index
+    ARCHIVED_ALIKE.where(memories.c.fold.in_(bindparam("folds", expanding=True))),
+    ARCHIVED_ALIKE.where(memories.c.hash.in_(bindparam("hashes", expanding=True))),
+).order_by("id")
 ARCHIVE = (
     select(memories.c.id, memories.c.hash, memories.c.fold, memories.c.payload)
     .where(
@@ -138,8 +136,11 @@ def archived_by_hash(connection: Connection, key: int, hash: str) -> bytes | Non
     return connection.execute(ARCHIVED_BY_HASH, {"key": key, "hash": hash}).scalar()
 
 
-def archived_by_folds(connection: Connection, key: int, folds: Sequence[bytes]) -> list[bytes]:
-    rows = connection.execute(ARCHIVED_BY_FOLDS, {"key": key, "folds": list(folds)})
+def archived_by_folds(
+    connection: Connection, key: int, folds: Sequence[bytes], hashes: Sequence[str]
+) -> list[bytes]:
+    asked = {"key": key, "folds": list(folds), "hashes": list(hashes)}
+    rows = connection.execute(ARCHIVED_BY_FOLDS, asked)
     newest = {row.fold: row.payload for row in rows}
     return list(newest.values())
 

@@ -291,9 +291,12 @@ class Store:
         """The payload of the newest archived memory with this hash."""
         return await self._read(reads.archived_by_hash, key, hash)
 
-    async def archived_by_folds(self, key: int, folds: Sequence[bytes]) -> list[bytes]:
-        """The payload of the newest archived memory with each of these folds that has one."""
-        return await self._read(reads.archived_by_folds, key, folds)
+    async def archived_by_folds(
+        self, key: int, folds: Sequence[bytes], hashes: Sequence[str] = ()
+    ) -> list[bytes]:
+        """The payloads of archived memories with one of these folds or hashes; of those with the
+        same fold the newest."""
+        return await self._read(reads.archived_by_folds, key, folds, hashes)
 
     async def search_archive(
         self, key: int, weights: Mapping[str, int], limit: int = 64

@@ -12,6 +12,10 @@ MOST_PARTS = 16_384
 """Objects, arrays and names of members in one body, unknown fields included."""
 SMALL = 64 * 1024
 """Bytes of a body that is not worth counting: a megabyte of `[],` would take 70 in memory."""
+MOST_STRINGS = 65_536
+"""Strings in one body, names of members included."""
+BYTES_PER_NUMBER = 4
+"""Bytes that an item of a list takes at least, on average over a large body."""
 FEW = 64
 """Quotes that are looked for one by one, which is faster where long vectors lie between them."""
 PLAIN = bytes(sorted({*range(256)} - {*b"[{:"}))
@@ -19,11 +23,23 @@ PLAIN = bytes(sorted({*range(256)} - {*b"[{:"}))
 
 def check_size(content: bytes) -> None:
     """Raises Malformed."""
+    if len(content) > SMALL:
+        _check_items(content)
     if len(content) <= SMALL or len(content.translate(None, PLAIN)) <= MOST_PARTS:
         return
     outside = b"".join(_split(content)[::2])
     if len(outside.translate(None, PLAIN)) > MOST_PARTS:
         raise Malformed(f"the body holds more than {MOST_PARTS} objects, arrays and names")
+
+
+def _check_items(content: bytes) -> None:
+    """A megabyte of `0,` or `"",` would keep the event loop busy for twice as long as one of real
+    vectors."""
+    if _unescaped(content).count(b'"') > 2 * MOST_STRINGS:
+        raise Malformed(f"the body holds more than {MOST_STRINGS} strings")
+    most = len(content) // BYTES_PER_NUMBER
+    if content.count(b",") > most and sum(part.count(b",") for part in _split(content)[::2]) > most:
+        raise Malformed(f"a body of {len(content)} bytes may hold {most} numbers and other items")
 
 
 def check_content(content: bytes) -> None:
@@ -47,8 +63,7 @@ def _names_no_number(outside: Sequence[bytes]) -> bool:
 
 def _split(content: bytes) -> Sequence[bytes]:
     """What stands outside of strings and in them, by turns, without escaped quotes."""
-    if b"\\" in content:
-        content = content.replace(b"\\\\", b"").replace(b'\\"', b"")
+    content = _unescaped(content)
     parts: list[bytes] = []
     start = 0
     while len(parts) < FEW:
@@ -58,6 +73,13 @@ def _split(content: bytes) -> Sequence[bytes]:
         parts.append(content[start:end])
         start = end + 1
     return [*parts, *content[start:].split(b'"')]
+
+
+def _unescaped(content: bytes) -> bytes:
+    """Without escaped quotes and backslashes."""
+    if b"\\" not in content:
+        return content
+    return content.replace(b"\\\\", b"").replace(b'\\"', b"")
 
 
 def _once_each(members: list[tuple[str, object]]) -> None:

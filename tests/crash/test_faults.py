@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestServer
 
 from semvec.hot.copy import rebuild
 from semvec.service import Service
-from semvec.session.memory import content_hash
+from semvec.session.folding import content_hash
 from semvec.settings import Settings
 from semvec.store import Stored
 from semvec.web import create_app

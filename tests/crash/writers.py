@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from semvec.session.events import joined
-from semvec.session.memory import content_hash
+from semvec.session.folding import content_hash
 from tests.servers import Answer, Client, Cut
 from tests.services import DIMENSION, embedding
 

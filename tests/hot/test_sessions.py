@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from semvec.errors import NotFound, Unavailable
 from semvec.hot import Hot, HotSessions, Scans, copy
@@ -22,6 +23,7 @@ from semvec.session.events import (
     Profile,
     Tier,
     decode_memory,
+    encode_memory,
 )
 from semvec.session.folding import fold_digest
 from semvec.session.plan import Plan
@@ -29,6 +31,7 @@ from semvec.session.search import Found
 from semvec.session.session import Session
 from semvec.session.turn import plan_turn
 from semvec.store import Store
+from semvec.store.tables import memories
 from tests import services
 from tests.services import OWNER, HeldClock, run, running
 from tests.session import conversations
@@ -105,18 +108,18 @@ async def test_what_is_said_again_stays_while_the_archive_gives_back(database_ur
         hashes = await stored(service, clock, texts)
         for _ in range(5):
             await service.recall.memory(OWNER, "s", hashes[0])
-        await stored(service, clock, ["Remark number 80!"])
+        await stored(service, clock, ["remark number 80!"])
         # The second leaves for the archive; the third, often used, is the next to move down.
         await stored(service, clock, ["one more"])
         for _ in range(50):
             await service.recall.memory(OWNER, "s", hashes[2])
-        await stored(service, clock, ["One more!"])
+        await stored(service, clock, ["one more!"])
         await services.recall(service, texts[1], top_k=1)
         head = await service.database.head(*NAME)
         assert head is not None
         assert await service.database.archived_by_hash(head.key, hashes[1]) is not None
         before = await service.recall.memory(OWNER, "s", hashes[0])
-        again = await services.store(service, texts[0].upper())
+        again = await services.store(service, f" {texts[0]}…")
         assert again.memory_hash == hashes[0]
         assert await service.database.archived_by_hash(head.key, hashes[1]) is None
         after = await service.recall.memory(OWNER, "s", hashes[0])
@@ -137,10 +140,35 @@ async def test_an_archived_text_said_again_after_a_reset_comes_back(database_url
         place = next(place for place, payload in enumerate(archived) if payload is not None)
         first = hashes[place]
         await run(service, "a question that waits")
-        await run(service, "the next question", f"{texts[place].upper()}!", reset=True)
+        await run(service, "the next question", f"{texts[place]}!", reset=True)
         assert (await service.sessions.metrics(OWNER, "s")).total_memories == len(texts) + 1
         assert await service.database.archived_by_hash(head.key, first) is None
         assert (await service.recall.memory(OWNER, "s", first)).access_count == 1
+
+
+async def test_archived_memories_with_digests_of_release_1_0_are_found_by_their_text(
+    database_url: str,
+) -> None:
+    clock = HeldClock()
+    async with running(database_url, clock) as service:
+        await services.create(service, long_term_memories=1)
+        texts = [f"a remark of {number}² m" for number in range(101)]
+        hashes = await stored(service, clock, texts)
+        head = await service.database.head(*NAME)
+        assert head is not None
+        place = 0
+        while (payload := await service.database.archived_by_hash(head.key, hashes[place])) is None:
+            place += 1
+        former = replace(decode_memory(payload), fold=bytes(16))
+        async with service.database.engine.begin() as connection:
+            row = memories.c.key == head.key, memories.c.id == former.id
+            values = {"fold": former.fold, "payload": encode_memory(former)}
+            await connection.execute(memories.update().where(*row).values(values))
+        total = (await service.sessions.metrics(OWNER, "s")).total_memories
+        again = await services.store(service, texts[place])
+        assert again.memory_hash == hashes[place]
+        assert (await service.sessions.metrics(OWNER, "s")).total_memories == total
+        assert await service.database.archived_by_hash(head.key, hashes[place]) is None
 
 
 async def test_a_session_made_anew_takes_nothing_meant_for_the_old_one(database_url: str) -> None:

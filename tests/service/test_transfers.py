@@ -16,7 +16,7 @@ from semvec.errors import Conflict, Malformed, NotFound, Unavailable
 from semvec.service import Service
 from semvec.service.files import MOST_OF_ONE
 from semvec.service.transfers import GIVEN_UP_S
-from semvec.session.memory import content_hash
+from semvec.session.folding import content_hash
 from semvec.store import MemoryRow, Rows
 from semvec.store.tables import imports, memories
 from tests.documents import sealed

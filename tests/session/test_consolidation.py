@@ -14,8 +14,7 @@ from semvec.session.consolidation import (
     due,
 )
 from semvec.session.events import MemoryRecord, Standing, Tier
-from semvec.session.folding import fold_digest
-from semvec.session.memory import content_hash
+from semvec.session.folding import content_hash, fold_digest
 from semvec.session.session import Session
 from semvec.session.turn import Said
 from semvec.vectors import Vector, codes, normalised

@@ -107,7 +107,7 @@ def test_an_injection_leaves_the_question_that_waits() -> None:
 
 def test_what_is_injected_twice_is_one_memory() -> None:
     session = new_session()
-    for text in ("Oslo.", "oslo"):
+    for text in ("Oslo.", "Oslo"):
         perform(session, injection(text, 1, Tier.LONG_TERM, 2))
     assert session.total_memories == 1
     record = session.memories.record(1)

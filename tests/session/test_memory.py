@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from semvec.session.events import Tier
-from semvec.session.memory import Memories, content_hash
+from semvec.session.folding import content_hash
+from semvec.session.memory import Memories
 from tests.session.conversations import new_session, play, said, talk, unit
 
 

@@ -191,7 +191,7 @@ def test_what_is_released_and_known_reinforces() -> None:
     session = new_session()
     perform(session, says(response=("The same.", NEUTRAL)))
     perform(session, isolation(Level.QUARANTINE, [SUSPECT], []))
-    for text in ("the same", "THE SAME!", "new", "New."):
+    for text in ("The same", "The\n same!", "new", "new."):
         perform(session, says(response=(text, SUSPECT)))
     perform(session, release())
     assert memories(session) == ["The same.", "new"]

@@ -51,7 +51,7 @@ def test_reset_drops_the_pairing_and_forgets_nothing() -> None:
 def test_the_same_words_reinforce_and_other_words_do_not() -> None:
     session = new_session()
     play(session, response=said("Alice owes Bob."))
-    turn = play(session, response=said("  alice OWES bob"))
+    turn = play(session, response=said("  Alice owes\u00a0Bob"))
     assert turn.learnt[0].reinforces
     play(session, response=said("Bob owes Alice."))
     assert texts_of(session) == ["Alice owes Bob.", "Bob owes Alice."]
@@ -64,7 +64,7 @@ def test_the_same_words_reinforce_and_other_words_do_not() -> None:
 def test_the_same_words_twice_in_one_turn_make_one_memory() -> None:
     session = new_session()
     play(session, message=said("ok"))
-    play(session, message=said("next"), response=said("OK!"), reset=True)
+    play(session, message=said("next"), response=said("ok!"), reset=True)
     assert texts_of(session) == ["ok"]
     assert session.state.interaction_count == 2
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, JsonValue
 
-from semvec.web.schemas.fields import WHOLE, Body, Embedding, Prose, Text
+from semvec.web.schemas.fields import WHOLE, Body, DrawnOrEmpty, Embedding, Speech, Text
 
 Cosine = Annotated[float, Field(ge=-1.0, le=1.0)]
 Embeddings = Annotated[list[Embedding], Field(max_length=1024, fail_fast=True)]
@@ -20,7 +20,7 @@ class TriggerRequest(Body):
 
     model_config = ConfigDict(json_schema_extra={"anyOf": [NAMED, DIRECTED]})
 
-    keyword: Annotated[Text, Field(max_length=512)] | None = None
+    keyword: Annotated[Text, Field(max_length=512), *DrawnOrEmpty] | None = None
     """Fires where the query has it in whole words, whatever their case."""
     embedding: Embedding | None = None
     """Fires where the query is near enough to it."""
@@ -54,7 +54,7 @@ class MemoryInjectRequest(Body):
 
     embedding: Embedding
     """The vector of the text."""
-    text: Annotated[Prose, Field(min_length=1)]
+    text: Speech
     """What to remember."""
     tier: Literal["short_term", "medium_term", "long_term"] = "short_term"
     """The tier it enters."""

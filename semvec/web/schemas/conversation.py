@@ -4,17 +4,17 @@ from typing import Annotated
 
 from pydantic import Field
 
-from semvec.web.schemas.fields import Body, Embedding, NewId, Prose, Text
+from semvec.web.schemas.fields import Body, DrawnOrEmpty, Embedding, NewId, Prose, Speech, Text
 
 
 class RunRequest(Body):
     """One message, with the answer to the one before it where there is one."""
 
-    message: Annotated[Prose, Field(min_length=1)]
+    message: Speech
     """What is said now. It is recalled for, and waits for its answer."""
     session_id: NewId | None = None
     """The session, made before; without it a new one is made."""
-    response: Prose | None = None
+    response: Annotated[Prose, *DrawnOrEmpty] | None = None
     """The answer to the message before this one; both become one memory."""
     short_circuit_threshold: Annotated[float, Field(ge=-1.0, le=1.0)] = 0.85
     """Cosine from which on a remembered answer may do instead of a new one (`short_circuit`)."""
@@ -33,7 +33,7 @@ class StoreRequest(Body):
 
     session_id: Text
     """The session, made before."""
-    response: Annotated[Prose, Field(min_length=1)]
+    response: Speech
     """The answer to the message that waits for one, else a memory by itself."""
     response_embedding: Embedding | None = None
     """A vector of the response; without it the text is encoded here."""

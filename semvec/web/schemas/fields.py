@@ -7,6 +7,7 @@ JSON's own types as they are; a query takes them as text.
 from typing import Annotated
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -16,7 +17,9 @@ from pydantic import (
     WithJsonSchema,
 )
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic_core import CoreSchema, PydanticCustomError
+
+from semvec.texts import BLANK, is_blank
 
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 """Any text but NUL, which no database column of text holds; lone surrogates are no text at all."""
@@ -32,9 +35,43 @@ class Unpublished:
         return {name: bounded[name] for name in bounded if name not in ("maxLength", "maxItems")}
 
 
+class Published:
+    """A pattern in the document for what a validator checks in words of its own."""
+
+    def __init__(self, pattern: str) -> None:
+        self._pattern = pattern
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {**handler(schema), "pattern": self._pattern}
+
+
+def _drawn(text: str) -> str:
+    if is_blank(text):
+        raise PydanticCustomError("blank", "must hold something that can be seen")
+    return text
+
+
+def _drawn_or_empty(text: str) -> str:
+    return _drawn(text) if text else text
+
+
+ESCAPED = "".join(
+    each if each == "-" or each > "\uffff" else f"\\u{ord(each):04x}" for each in BLANK
+)
+NO_NUL = r"[^\x00]*"
+DRAWN = f"{NO_NUL}[^{ESCAPED}]{NO_NUL}"
+Drawn = (AfterValidator(_drawn), Published(f"^{DRAWN}$"))
+"""For a text that is not blank (`semvec.texts.is_blank`)."""
+DrawnOrEmpty = (AfterValidator(_drawn_or_empty), Published(f"^({DRAWN})?$"))
+"""The same where an empty text stands for none."""
+
 LONGEST_PROSE = 262_144
 Prose = Annotated[Text, Field(max_length=LONGEST_PROSE), Unpublished()]
 """What is encoded, which takes time for each word: a quarter of a million letters, a second."""
+Speech = Annotated[Prose, Field(min_length=1), *Drawn]
+"""A text to recall for or to remember."""
 
 SessionId = Annotated[Text, Field(description="The session.")]
 UserId = Annotated[Text, Field(description="The user, as named in a switch.")]

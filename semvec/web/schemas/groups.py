@@ -9,17 +9,18 @@ from semvec.web.schemas.fields import (
     WHOLE,
     Body,
     Cursor,
+    Drawn,
     Embedding,
     NewId,
-    Prose,
     Query,
+    Speech,
     Text,
     Unpublished,
 )
 
 Dimension = Annotated[int, Field(ge=1, le=LARGEST_DIMENSION), WHOLE]
 LONGEST_NAME = 1024
-Name = Annotated[Text, Field(min_length=1, max_length=LONGEST_NAME), Unpublished()]
+Name = Annotated[Text, Field(min_length=1, max_length=LONGEST_NAME), Unpublished(), *Drawn]
 """A page holds a thousand of them."""
 ModeName = Annotated[
     str, WithJsonSchema({"type": "string", "enum": ["weighted_average", "attention"]})
@@ -54,9 +55,9 @@ class MemberRequest(Body):
 class ClusterStoreRequest(Body):
     """A message and its answer."""
 
-    message: Annotated[Prose, Field(min_length=1)]
+    message: Speech
     """What was asked."""
-    response: Annotated[Prose, Field(min_length=1)]
+    response: Speech
     """What was answered; both become one memory."""
     message_embedding: Embedding | None = None
     """A vector of the message; without it the text is encoded here."""

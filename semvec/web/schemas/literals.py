@@ -5,9 +5,9 @@ from typing import Annotated
 from pydantic import Field, WithJsonSchema
 
 from semvec.session.events import Kind
-from semvec.web.schemas.fields import Body, Cursor, Query, Text
+from semvec.web.schemas.fields import Body, Cursor, Drawn, DrawnOrEmpty, Query, Text
 
-Key = Annotated[Text, Field(min_length=1, max_length=512)]
+Key = Annotated[Text, Field(min_length=1, max_length=512), *Drawn]
 """So that a key of any letters, percent-encoded, still fits into an address."""
 
 KindName = Annotated[str, WithJsonSchema({"type": "string", "enum": [*Kind]})]
@@ -35,7 +35,7 @@ class EntityKeyQuery(Query):
 
 
 class EntityQuery(Query):
-    q: Text = ""
+    q: Annotated[Text, *DrawnOrEmpty] = ""
     """Words, or how they begin, in key, value or context; all of them must occur."""
     max_results: Annotated[int, Field(ge=1, le=1000)] = 20
     """Most entities in the answer."""

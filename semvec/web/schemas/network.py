@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from semvec.web.schemas.fields import Body, Embedding, Text
+from semvec.web.schemas.fields import Body, Drawn, Embedding, Text
 
 
 class DeltaTransferRequest(Body):
@@ -21,7 +21,7 @@ class DeltaTransferRequest(Body):
 class UserSwitchRequest(Body):
     """The user to make sessions for."""
 
-    user_id: Annotated[Text, Field(min_length=1, max_length=512)]
+    user_id: Annotated[Text, Field(min_length=1, max_length=512), *Drawn]
     """Whose sessions are made from now on."""
 
 

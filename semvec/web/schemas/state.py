@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from semvec.web.schemas.fields import WHOLE, Embedding, Query, Text
+from semvec.web.schemas.fields import WHOLE, Drawn, Embedding, Query, Text
 
 
 class MetricsQuery(Query):
@@ -15,7 +15,7 @@ class MetricsQuery(Query):
 class ContextQuery(Query):
     session_id: Text
     """The session."""
-    q: Annotated[Text, Field(max_length=8192)] | None = None
+    q: Annotated[Text, Field(max_length=8192), *Drawn] | None = None
     """What to recall for."""
     top_k: Annotated[int, Field(ge=1, le=50), WHOLE] = 5
     """Most memories in the answer."""

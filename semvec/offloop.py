@@ -1,0 +1,21 @@
+"""Work on long texts, which may not hold up the event loop."""
+
+import asyncio
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class OffLoop:
+    """Runs functions on a thread, one at a time, so that the event loop contends with one thread
+    for the interpreter, not with all. Each call into C that they make should take a millisecond
+    at most: it keeps the interpreter to itself."""
+
+    def __init__(self) -> None:
+        self._turn = asyncio.Semaphore(1)
+
+    async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        async with self._turn:
+            return await asyncio.to_thread(function, *args, **kwargs)

@@ -1,0 +1,61 @@
+"""What has to be known of a long text before the event loop goes on with it.
+
+A thread works it out; it is kept by `terms` for a while, and in the digests of a draft.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from semvec.session.cues import cues
+from semvec.session.events import Event, Held, Tier, Turn, joined
+from semvec.session.memory import text_of
+from semvec.session.plan import Plan
+from semvec.session.session import Session
+from semvec.texts import PIECE
+from semvec.words import terms
+
+
+def long(texts: Iterable[str]) -> list[str]:
+    """Those whose terms take long enough to be worth a thread."""
+    return [text for text in texts if len(text) > PIECE]
+
+
+def prepare(texts: Iterable[str]) -> None:
+    """Find the terms of long texts, and those that the drift detector looks at."""
+    for text in texts:
+        terms(text)
+        cues(text)
+
+
+def digest(plan: Plan) -> None:
+    for draft in plan.drafts:
+        draft.digests.compute()
+
+
+def undigested(plan: Plan) -> bool:
+    """Whether the digests of the plan's texts take long enough to be worth a thread."""
+    return not all(draft.digests.short for draft in plan.drafts)
+
+
+def indexed(session: Session, event: Event) -> Sequence[str]:
+    """The texts that applying the event indexes, or takes out of the index."""
+    if not isinstance(event, Turn):
+        return []
+    returned = [record.text for record in event.returned]
+    return [*returned, *_arriving(session, event), *_leaving(session, event)]
+
+
+def _arriving(session: Session, turn: Turn) -> Iterator[str]:
+    held = {piece.id: piece for piece in turn.added if isinstance(piece, Held)}
+    for learnt in turn.learnt:
+        if learnt.held:
+            yield (held.get(learnt.held) or session.quarantine.items[learnt.held]).text
+        else:
+            question, answer = session.halves(learnt, turn)
+            yield joined(text_of(question), text_of(answer))
+
+
+def _leaving(session: Session, turn: Turn) -> Iterator[str]:
+    memories = session.memories
+    for move in turn.moves:
+        if move.tier is Tier.ARCHIVE and move.memory_id in memories:
+            yield memories.content(memories.row(move.memory_id)).text
