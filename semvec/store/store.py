@@ -15,6 +15,7 @@ from semvec.store.audit import Entry, Filter, Link, Recorded
 from semvec.store.connect import connect
 from semvec.store.effect import EFFECT, Put, Unit
 from semvec.store.errors import StoreError
+from semvec.store.failures import failure_of
 from semvec.store.records import (
     Append,
     Begin,
@@ -41,6 +42,7 @@ from semvec.store.records import (
     Together,
 )
 from semvec.store.repeats import Kept, Repeat
+from semvec.store.splitting import Splitting
 from semvec.store.trail import Trail
 from semvec.store.transactions import STORAGE_ERRORS, Commits, cause, read, refused_as
 from semvec.store.whole import Whole
@@ -72,7 +74,8 @@ class Store:
         self._database = connect(url, shared=shared)
         self._release: Callable[[], None] | None = None
         self._commits = Commits(self._database.writes)
-        self._writer = Writer[Write, Outcome](self._commit, telemetry)
+        splitting = Splitting[Write, Outcome](self._commit, lambda: self._commits.committing)
+        self._writer = Writer[Write, Outcome](splitting.commit, telemetry)
         self._chain: Link | None = None
         self._left_over = asyncio.Event()
         self._left_over.set()
@@ -361,9 +364,14 @@ class Store:
 
     async def _commit(self, writes: Sequence[Write]) -> Sequence[Outcome]:
         chain, self._chain = self._chain, None  # after a failure nobody knows where it ends
-        with refused_as("commit"):
-            run = partial(carry_out, writes=writes, chain=chain)
-            outcomes, self._chain = await self._commits.run(run)
+        run = partial(carry_out, writes=writes, chain=chain)
+        try:
+            with refused_as("commit"):
+                outcomes, self._chain = await self._commits.run(run)
+        except Exception as error:
+            if failure_of(error, committing=self._commits.committing) is not None:
+                self._chain = chain  # it is rolled back
+            raise
         return outcomes
 
     async def _read(

@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from semvec.errors import Unavailable
+from semvec.store.failures import Failure, failure_of
 
 T = TypeVar("T")
 STORAGE_ERRORS = (SQLAlchemyError, OSError)
@@ -31,11 +32,13 @@ def refused_as(verb: str) -> Iterator[None]:
 
 
 async def read(engine: AsyncEngine, function: Callable[[Connection], T]) -> T:
-    """Run a function that only reads, again if its connection was found dead."""
+    """Run a function that only reads, again if its connection was found dead, or if another
+    transaction was in the way."""
     try:
         return await _read(engine, function)
     except STORAGE_ERRORS as error:
-        if not (isinstance(error, DBAPIError) and error.connection_invalidated):
+        dead = isinstance(error, DBAPIError) and error.connection_invalidated
+        if not dead and failure_of(error) is not Failure.CONFLICT:
             raise Unavailable("storage cannot read", reason=cause(error)) from error
     with refused_as("read"):
         return await _read(engine, function)
@@ -53,6 +56,11 @@ class Commits:
         self._engine = engine
         self._connection: AsyncConnection | None = None
         self._committing = False
+
+    @property
+    def committing(self) -> bool:
+        """Whether the last COMMIT had begun: where it failed, nobody can tell what was written."""
+        return self._committing
 
     async def run(self, write: Callable[[Connection], T]) -> T:
         """Run `write` in a transaction and commit it; again if its connection was found dead.
