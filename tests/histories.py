@@ -72,8 +72,8 @@ class _Events:
         returns = {place: at for at, (_, kind, place) in enumerate(events, 1) if kind}
         for at, (_, kind, place) in enumerate(events, 1):
             self._return_of[at] = 0 if kind else returns[place]
-        self._next = [*range(1, count + 1), 0]
-        self._previous = [count, *range(count)]
+        self._next: list[int] = [*range(1, count + 1), 0]
+        self._previous: list[int] = [count, *range(count)]
 
     @property
     def first(self) -> int:

@@ -1,5 +1,6 @@
 """The checker of histories: what it has to find, what it must not, and a slow one that agrees."""
 
+import math
 import random
 from collections.abc import Sequence
 
@@ -28,12 +29,12 @@ def write(number: int, *times: float) -> Operation[Word]:
     return Operation("c", ("write", number), *times)
 
 
-def read(found: int, *times: float) -> Operation[Word]:
-    return Operation("c", ("read", 0), *times, result=found)
+def read(found: int, invoked: float, returned: float = math.inf) -> Operation[Word]:
+    return Operation("c", ("read", 0), invoked, returned, found)
 
 
-def add(found: int | None, *times: float) -> Operation[Word]:
-    return Operation("c", ("add", 1), *times, result=found)
+def add(found: int | None, invoked: float, returned: float = math.inf) -> Operation[Word]:
+    return Operation("c", ("add", 1), invoked, returned, found)
 
 
 @pytest.mark.parametrize(
