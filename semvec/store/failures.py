@@ -9,6 +9,7 @@ from semvec.errors import Unavailable
 
 CONFLICTS = frozenset({"40001", "40P01"})
 """SQLSTATE of a serialization failure and of a deadlock."""
+LOCK_TIMEOUT = "55P03"
 REFUSALS = frozenset({"21", "22", "23", "27", "44", "54", "P0", "XX"})
 """Classes of SQLSTATE for what one statement writes or reads: values, constraints, triggers, limits
 of a row, damaged pages."""
@@ -17,10 +18,12 @@ AT_STATEMENTS = (sqlite3.IntegrityError, sqlite3.DataError, OverflowError, Unico
 
 
 class Failure(Enum):
-    """CONFLICT passes, as another transaction was in the way; REFUSAL does not, as the database or
-    the program refused a statement."""
+    """CONFLICT passes, as another transaction was in the way; BLOCKED may last, as another one
+    holds a lock and does not end; REFUSAL does not pass, as the database or the program refused a
+    statement."""
 
     CONFLICT = "conflict"
+    BLOCKED = "blocked"
     REFUSAL = "refusal"
 
 
@@ -37,6 +40,8 @@ def failure_of(error: BaseException, *, committing: bool = False) -> Failure | N
     state = getattr(origin, "sqlstate", None)
     if state in CONFLICTS:
         return Failure.CONFLICT
+    if state == LOCK_TIMEOUT:
+        return Failure.BLOCKED
     if state is not None:
         return Failure.REFUSAL if state[:2] in REFUSALS else None
     return Failure.REFUSAL if _is_of_a_value(origin) else None

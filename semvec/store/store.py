@@ -362,9 +362,9 @@ class Store:
             many = True
         return many
 
-    async def _commit(self, writes: Sequence[Write]) -> Sequence[Outcome]:
+    async def _commit(self, writes: Sequence[Write], *, hurried: bool) -> Sequence[Outcome]:
         chain, self._chain = self._chain, None  # after a failure nobody knows where it ends
-        run = partial(carry_out, writes=writes, chain=chain)
+        run = partial(carry_out, writes=writes, chain=chain, hurried=hurried)
         try:
             with refused_as("commit"):
                 outcomes, self._chain = await self._commits.run(run)

@@ -50,7 +50,8 @@ async def _read(engine: AsyncEngine, function: Callable[[Connection], T]) -> T:
 
 
 class Commits:
-    """The one connection that writes: kept while it works, thrown away when anything fails."""
+    """The one connection that writes: kept while it works, thrown away when anything fails but a
+    statement that is refused or conflicts."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
@@ -80,8 +81,9 @@ class Commits:
             self._connection = await self._engine.connect()
         try:
             return await self._connection.run_sync(self._commit, write)
-        except BaseException:
-            await self._discard()
+        except BaseException as error:
+            if self._committing or failure_of(error) is None:
+                await self._discard()  # else it is rolled back, and as good as before
             raise
 
     def _commit(self, connection: Connection, write: Callable[[Connection], T]) -> T:

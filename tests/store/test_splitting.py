@@ -22,6 +22,7 @@ from semvec.store import (
     Unit,
     doing,
 )
+from semvec.store.postgresql import SERVER_SETTINGS
 from semvec.store.records import Certain
 from semvec.store.splitting import PATIENCE_S, TRIES, Splitting
 from tests.store.test_audit import RECEIPT
@@ -142,6 +143,23 @@ async def test_a_deadlock_passes(postgres_url: str) -> None:
     assert await writing == [True, True]
     assert await store.tail(first.key, 1) == await store.tail(second.key, 1) == ((2, b"event"),)
     await other.close()
+    await store.close()
+
+
+async def test_a_lock_that_is_kept_holds_up_one_write(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by a server that hangs, or somebody's open transaction."""
+    monkeypatch.setitem(SERVER_SETTINGS, "lock_timeout", "400ms")
+    store = Store(postgres_url)
+    await store.open()
+    heads = await sessions(store)
+    other = await asyncpg.connect(postgres_url)
+    async with other.transaction():
+        await other.fetch("SELECT key FROM sessions WHERE key = $1 FOR UPDATE", heads[BAD].key)
+        outcomes = await at_once(*(store.append(append(head.key, 1)) for head in heads))
+    await other.close()
+    await check(store, heads, outcomes)
     await store.close()
 
 
@@ -290,7 +308,7 @@ async def test_a_read_that_conflicts_is_made_again(postgres_url: str) -> None:
 async def test_nothing_is_begun_for_longer_than_callers_wait() -> None:
     now, begun = 0.0, list[int]()
 
-    async def commit(numbers: Sequence[int]) -> Sequence[int]:
+    async def commit(numbers: Sequence[int], *, hurried: bool) -> Sequence[int]:
         nonlocal now
         now += PATIENCE_S / 3
         begun.append(len(numbers))
