@@ -21,11 +21,14 @@ ENTITIES = ("one", "two/three", "four")
 KINDS = {
     **{"store": 14, "run": 8, "inject": 6, "trigger": 5, "clear": 1, "anchor": 4},
     **{"put": 12, "remove": 6, "delete": 3, "create": 3},
-    **{"metrics": 18, "entities": 12, "memory": 8, "anchors": 4},
+    **{"metrics": 14, "recall": 8, "entities": 12, "memory": 6, "anchors": 4},
 }
 """What clients ask, and how often."""
-READS = frozenset({"metrics", "entities", "memory", "anchors"})
+READS = frozenset({"metrics", "recall", "entities", "memory", "anchors"})
 KEYED = frozenset({"store", "run", "inject", "trigger", "anchor", "put"})
+
+TOP_K = 50
+"""More memories than sessions have here but for a few: all of them are recalled."""
 
 Sent = tuple[str, str, dict[str, object]]
 """Method, path, fields."""
@@ -59,6 +62,9 @@ def request(session: str, call: Call) -> Sent:
             return "POST", f"{path}/entities", entity
         case "remove":
             return "DELETE", f"{path}/entities/{quote(call.entity)}", {}
+        case "recall":
+            asked = {"session_id": session, "q": text, "q_embedding": vector, "top_k": TOP_K}
+            return "POST", "/v1/state/context", asked
         case _:
             return "GET", place(session, call), {}
 
@@ -85,6 +91,7 @@ ANSWERED: dict[str, Callable[[dict[str, object]], object]] = {
     "put": lambda body: body["size"],
     "remove": lambda body: body["removed"],
     "metrics": lambda body: (body["interaction_count"], body["total_memories"]),
+    "recall": lambda body: frozenset(each["memory_hash"] for each in body["context"]),  # type: ignore[attr-defined]
     "entities": lambda body: frozenset((each["key"], each["value"]) for each in body["entities"]),  # type: ignore[attr-defined]
 }
 
@@ -173,6 +180,8 @@ class Speaker:
                 operations.append(Operation(self.name, call, invoked))
             return
         result = result_of(call, answer)
+        if isinstance(result.value, frozenset) and len(result.value) == TOP_K:
+            return  # it may not be all
         operations.append(Operation(self.name, call, invoked, time.monotonic(), result))
         if result == MISSING and call.kind != "memory":
             self._gone.add(session)

@@ -126,6 +126,8 @@ def looked_at(session: Contents, call: Call) -> Result:
             return Result(200, session.anchors)
         case "entities":
             return Result(200, session.entities)
+        case "recall":
+            return Result(200, session.learnt)
         case "memory":
             return Result(200) if call.text in session.learnt else MISSING
     raise AssertionError(call.kind)
