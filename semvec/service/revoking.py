@@ -7,7 +7,6 @@ import logging
 from semvec.errors import Unavailable
 from semvec.licensing.revocations import Revocations
 from semvec.store import Store
-from semvec.store.revoked import Revoked
 
 REFRESH_S = 1.0
 
@@ -22,7 +21,7 @@ class RevocationWatch:
 
     def __init__(self, store: Store) -> None:
         self.revoked = Revocations()
-        self._store, self._known = store, Revoked()
+        self._store = store
         self._watching: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -48,8 +47,7 @@ class RevocationWatch:
                 answered = False
 
     async def _refresh(self) -> None:
-        found = await self._store.revoked(self._known)
-        if found is not None:
-            log.info("%d tokens are revoked", len(found.ids))
-            self._known = found
-            self.revoked.replace(found.ids)
+        ids = await self._store.revoked(len(self.revoked.ids))
+        if ids is not None:
+            log.info("%d tokens are revoked", len(ids))
+            self.revoked.replace(ids)

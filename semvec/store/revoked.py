@@ -6,7 +6,6 @@ no session depends on this table. SQLite lets the one or the other write, each f
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar
 
 from sqlalchemy import Connection, func, select
@@ -25,18 +24,10 @@ ADD = {
     "sqlite": sqlite.insert(revoked_tokens).on_conflict_do_nothing(),
     "postgresql": postgresql.insert(revoked_tokens).on_conflict_do_nothing(),
 }
-STANDING = select(func.count(), func.max(revoked_tokens.c.revoked_at)).select_from(revoked_tokens)
+COUNT = select(func.count()).select_from(revoked_tokens)
 ALL = select(revoked_tokens.c.jti, revoked_tokens.c.revoked_at).order_by(
     revoked_tokens.c.revoked_at, revoked_tokens.c.jti
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Revoked:
-    """The ids of revoked tokens, and when the newest of them was."""
-
-    ids: frozenset[str] = frozenset()
-    newest: float | None = None
 
 
 def revoke(url: str, jti: str, at: float) -> bool:
@@ -58,14 +49,11 @@ def everything(connection: Connection) -> list[tuple[str, float]]:
     return [(jti, at) for jti, at in connection.execute(ALL)]
 
 
-def changed(connection: Connection, known: Revoked) -> Revoked | None:
-    """The list; None where it is what is known. A list only grows, but a database may have gone
-    back to an older one: so its length alone does not tell."""
-    count, newest = connection.execute(STANDING).one()
-    if (count, newest) == (len(known.ids), known.newest):
+def changed(connection: Connection, known: int) -> frozenset[str] | None:
+    """All ids of the list, which only grows; None where it is as long as what is known."""
+    if connection.execute(COUNT).scalar_one() == known:
         return None
-    rows = everything(connection)
-    return Revoked(frozenset(jti for jti, _ in rows), rows[-1][1] if rows else None)
+    return frozenset(jti for jti, _ in everything(connection))
 
 
 async def _run(database: Database, function: Callable[[Connection], T]) -> T:

@@ -42,7 +42,6 @@ from semvec.store.records import (
     Together,
 )
 from semvec.store.repeats import Kept, Repeat
-from semvec.store.revoked import Revoked
 from semvec.store.splitting import Splitting
 from semvec.store.trail import Trail
 from semvec.store.transactions import STORAGE_ERRORS, Commits, cause, read, refused_as
@@ -304,8 +303,8 @@ class Store:
         """What one of the functions beside `reads` makes of the database."""
         return await self._read(function, *args, **kwargs)
 
-    async def revoked(self, known: Revoked) -> Revoked | None:
-        """The list of revoked tokens; None where it is what is `known`."""
+    async def revoked(self, known: int) -> frozenset[str] | None:
+        """The ids of all revoked tokens; None where they are as many as `known`."""
         return await self._read(revoked.changed, known)
 
     async def ping(self) -> None:
