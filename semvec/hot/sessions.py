@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from contextvars import Context
 from functools import partial
 from types import MappingProxyType
@@ -99,6 +99,7 @@ class HotSessions:
             idle_ttl_s=idle_ttl_s,
         )
         self._loading: dict[Name, asyncio.Task[Hot]] = {}
+        self._outdated: set[Name] = set()
         self._background: set[asyncio.Task[None]] = set()
         self._consolidating = Consolidating(self._commit, clock)
         self.units = Units(
@@ -134,7 +135,7 @@ class HotSessions:
     async def settled(self, hot: Hot) -> Hot:
         """The copy, or a newer one, as soon as all that it shows is committed: for whoever has
         awaited anything since `get`. Raises NotFound."""
-        return await self._resident(hot.name) if hot.ahead else hot
+        return await self.get(hot.name) if hot.ahead else hot
 
     async def change(
         self, hot: Hot, plan: Callable[[Session], Plan], beside: Beside | None = None
@@ -168,7 +169,7 @@ class HotSessions:
                     await self._catch_up(hot)
             if not hot.live:
                 name, key = hot.name, hot.key
-                hot = await self._resident(name)
+                hot = await self.get(name)
                 if hot.key != key:
                     raise session_not_found(name[1])
         raise Unavailable("too many writers on this session at once")
@@ -204,10 +205,10 @@ class HotSessions:
             raise session_not_found(name[1])
         self.units.discard_if_lost(replace.content)
 
-    async def loaded(self, name: Name) -> None:
-        """Wait for a copy that is just being loaded."""
-        if (loading := self._loading.get(name)) is not None:
-            await asyncio.wait([loading])
+    def outdate(self, name: Name) -> None:
+        """Have a load in flight read once more: what it has read may precede a commit."""
+        if name in self._loading:
+            self._outdated.add(name)
 
     def apply(self, hot: Hot, event: Next) -> None:
         """An event that is committed, or will be with the unit at work."""
@@ -254,19 +255,41 @@ class HotSessions:
         return hot
 
     async def _brought(self, name: Name) -> Hot:
-        loading = self._loading.get(name)
-        if loading is None:
+        """The session as storage has it after this call began.
+
+        A load in flight may have read before that: it is waited for, but that it found nothing is
+        no answer, and the copy it left is one like any other in memory.
+        """
+        if (earlier := self._loading.get(name)) is not None:
+            with suppress(NotFound):
+                await asyncio.shield(earlier)
+            if (hot := self.residents.peek(name)) is not None:
+                return hot
+        if (loading := self._loading.get(name)) is None:
             loading = self._loading[name] = aside(self._load(name))
-            loading.add_done_callback(lambda _: self._loading.pop(name))
         return await asyncio.shield(loading)
 
     async def _load(self, name: Name) -> Hot:
+        """Read the session until no commit has outdated what was read, and keep the copy."""
+        try:
+            while True:
+                hot = await self._read(name)
+                if name not in self._outdated:
+                    break
+                self._outdated.discard(name)
+            if hot is None:
+                raise session_not_found(name[1])
+            return self.residents.keep(hot)
+        finally:
+            del self._loading[name]
+            self._outdated.discard(name)
+
+    async def _read(self, name: Name) -> Hot | None:
         began = time.monotonic()
         stored = await self._store.load(*name)
         if stored is None:
-            raise session_not_found(name[1])
-        now = self._clock()
-        hot = self.residents.keep(await asyncio.to_thread(rebuild, name, stored, now, self._planes))
+            return None
+        hot = await asyncio.to_thread(rebuild, name, stored, self._clock(), self._planes)
         self._telemetry.loaded(time.monotonic() - began)
         return hot
 
@@ -279,7 +302,7 @@ class HotSessions:
             await self.units.afterwards(partial(self._forget, name, key))
 
     async def _forget(self, name: Name, key: int) -> None:
-        await self.loaded(name)
+        self.outdate(name)
         if (hot := self.residents.peek(name)) is not None and hot.key == key:
             self.residents.drop(hot)
 

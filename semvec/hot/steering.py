@@ -63,8 +63,9 @@ class Steering:
             self._hot.residents.drop(write.hot)
 
     async def _catch_loaded(self, write: Write) -> None:
-        """Drop a copy that was loaded while its next event was being committed."""
-        await self._hot.loaded(write.name)
+        """Drop a copy that was loaded while its next event was being committed, and have a load
+        that is not done read again."""
+        self._hot.outdate(write.name)
         hot = self._hot.residents.peek(write.name)
         if hot is None or hot.key != write.append.key:
             return

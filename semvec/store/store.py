@@ -18,6 +18,7 @@ from semvec.store.connect import connect
 from semvec.store.effect import EFFECT, Put, Unit
 from semvec.store.encoders import EncoderRow
 from semvec.store.errors import StoreError
+from semvec.store.failures import failure_of
 from semvec.store.probe import Probe
 from semvec.store.records import (
     Append,
@@ -45,6 +46,7 @@ from semvec.store.records import (
     Together,
 )
 from semvec.store.repeats import Kept, Repeat
+from semvec.store.splitting import Splitting
 from semvec.store.trail import Trail
 from semvec.store.transactions import STORAGE_ERRORS, Commits, cause, read, reading, refused_as
 from semvec.store.whole import Whole
@@ -78,8 +80,9 @@ class Store:
         self._database = connect(url, shared=shared)
         self._release: Callable[[], None] | None = None
         self._commits = Commits(self._database.writes)
-        self._writer = Writer[Write, Outcome](self._commit, telemetry)
         self.committing = Condition("the commit", self._probe)
+        splitting = Splitting[Write, Outcome](self._commit, lambda: self._commits.committing)
+        self._writer = Writer[Write, Outcome](splitting.commit, telemetry)
         self._chain: Link | None = None
         self._left_over = asyncio.Event()
         self._left_over.set()
@@ -383,11 +386,19 @@ class Store:
             many = True
         return many
 
-    async def _commit(self, writes: Sequence[Write]) -> Sequence[Outcome]:
+    async def _commit(self, writes: Sequence[Write], *, hurried: bool) -> Sequence[Outcome]:
         chain, self._chain = self._chain, None  # after a failure nobody knows where it ends
-        with self.committing.observed(), refused_as("commit"):
-            run = partial(carry_out, writes=writes, chain=chain)
-            outcomes, self._chain = await self._commits.run(run)
+        run = partial(carry_out, writes=writes, chain=chain, hurried=hurried)
+        try:
+            with refused_as("commit"):
+                outcomes, self._chain = await self._commits.run(run)
+        except Exception as error:
+            if failure_of(error, committing=self._commits.committing) is not None:
+                self._chain = chain  # it is rolled back, for what one of the writes is
+            else:
+                self.committing.failed(getattr(error, "detail", "internal error"))
+            raise
+        self.committing.succeeded()
         return outcomes
 
     async def _probe(self) -> None:

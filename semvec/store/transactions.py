@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from semvec.errors import Unavailable
 from semvec.store.errors import LogLost, Misplaced
+from semvec.store.failures import Failure, failure_of
 
 log = logging.getLogger(__name__)
 
@@ -63,11 +64,13 @@ async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
 
 
 async def read(engine: AsyncEngine, function: Callable[[Connection], T]) -> T:
-    """Run a function that only reads, again if its connection was found dead."""
+    """Run a function that only reads, again if its connection was found dead, or if another
+    transaction was in the way."""
     try:
         return await _read(engine, function)
     except STORAGE_ERRORS as error:
-        if not (isinstance(error, DBAPIError) and error.connection_invalidated):
+        dead = isinstance(error, DBAPIError) and error.connection_invalidated
+        if not dead and failure_of(error) is not Failure.CONFLICT:
             raise unavailable("read", error) from error
     with refused_as("read"):
         return await _read(engine, function)
@@ -79,12 +82,18 @@ async def _read(engine: AsyncEngine, function: Callable[[Connection], T]) -> T:
 
 
 class Commits:
-    """The one connection that writes: kept while it works, thrown away when anything fails."""
+    """The one connection that writes: kept while it works, thrown away when anything fails but a
+    statement that is refused or conflicts."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._connection: AsyncConnection | None = None
         self._committing = False
+
+    @property
+    def committing(self) -> bool:
+        """Whether the last COMMIT had begun: where it failed, nobody can tell what was written."""
+        return self._committing
 
     async def run(self, write: Callable[[Connection], T]) -> T:
         """Run `write` in a transaction and commit it; again if its connection was found dead.
@@ -110,8 +119,9 @@ class Commits:
             raise
         except Misplaced:  # a file that is moved back is the one that this connection has open
             raise
-        except BaseException:
-            await self._discard()
+        except BaseException as error:
+            if self._committing or failure_of(error) is None:
+                await self._discard()  # else it is rolled back, and as good as before
             raise
 
     def _commit(self, connection: Connection, write: Callable[[Connection], T]) -> T:

@@ -33,13 +33,14 @@ class Waiting(Generic[Op, Result]):
 class Writer(Generic[Op, Result]):
     """Hands operations to `commit` in batches, in the order they came.
 
-    `commit` either commits a whole batch and returns its outcomes, or raises and has written
-    nothing that anyone may rely on; Unavailable, whose text the callers get, for storage's faults.
+    `commit` returns the outcome of each operation of a batch, or the error that kept it from being
+    committed; it raises where that holds for all. What has failed has written nothing that anyone
+    may rely on. Unavailable, whose text the callers get, is for storage's faults.
     """
 
     def __init__(
         self,
-        commit: Callable[[Sequence[Op]], Awaitable[Sequence[Result]]],
+        commit: Callable[[Sequence[Op]], Awaitable[Sequence[Result | Exception]]],
         telemetry: Batches = SILENT,
     ) -> None:
         self._commit, self._telemetry = commit, telemetry
@@ -122,20 +123,29 @@ class Writer(Generic[Op, Result]):
         began = time.monotonic()
         try:
             outcomes = await self._commit([waiting.operation for waiting in batch])
-        except Unavailable as error:
-            log.error("a batch of %d writes: %s", len(batch), error)
-            self._telemetry.failed()
-            self._fail(batch, error.detail, error.reason)
-            return
         except Exception as error:
-            log.exception("a batch of %d writes was not committed", len(batch))
-            self._telemetry.failed()
-            self._fail(batch, "storage cannot commit", type(error).__name__)
+            self._refuse(batch, error)
             return
-        self._telemetry.done(len(batch), began - batch[0].since, time.monotonic() - began)
+        failed: dict[Exception, list[Waiting[Op, Result]]] = {}
         for waiting, outcome in zip(batch, outcomes, strict=True):
-            if not waiting.done.done():
+            if isinstance(outcome, Exception):
+                failed.setdefault(outcome, []).append(waiting)
+            elif not waiting.done.done():
                 waiting.done.set_result(outcome)
+        for reason, refused in failed.items():
+            self._refuse(refused, reason)
+        if done := len(batch) - sum(map(len, failed.values())):
+            self._telemetry.done(done, began - batch[0].since, time.monotonic() - began)
+
+    def _refuse(self, batch: Sequence[Waiting[Op, Result]], error: Exception) -> None:
+        """Tell the callers, and the log, that these are not committed."""
+        self._telemetry.failed()
+        if isinstance(error, Unavailable):
+            log.error("a batch of %d writes: %s", len(batch), error)
+            self._fail(batch, error.detail, error.reason)
+        else:
+            log.error("a batch of %d writes was not committed", len(batch), exc_info=error)
+            self._fail(batch, "storage cannot commit", type(error).__name__)
 
     def _fail(self, batch: Sequence[Waiting[Op, Result]], detail: str, reason: str = "") -> None:
         for waiting in batch:

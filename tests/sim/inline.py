@@ -40,9 +40,9 @@ class InlineStore(Store):
     async def load(self, owner: str, session_id: str) -> Stored | None:
         return await self._read(reads.load, owner, session_id)
 
-    async def _commit(self, writes: Sequence[Write]) -> Sequence[Outcome]:
+    async def _commit(self, writes: Sequence[Write], *, hurried: bool) -> Sequence[Outcome]:
         with self._inline.begin():
-            outcomes, self._chain = carry_out(self._inline, writes, self._chain)
+            outcomes, self._chain = carry_out(self._inline, writes, self._chain, hurried=hurried)
         return outcomes
 
     async def _read(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:

@@ -1,0 +1,65 @@
+"""Why a transaction was rolled back, where that is certain."""
+
+import sqlite3
+from enum import Enum
+
+from sqlalchemy.exc import SQLAlchemyError, StatementError
+
+from semvec.errors import Unavailable
+
+CONFLICTS = frozenset({"40001", "40P01"})
+"""SQLSTATE of a serialization failure and of a deadlock."""
+LOCK_TIMEOUT = "55P03"
+REFUSALS = frozenset({"21", "22", "23", "27", "44", "54", "P0", "XX"})
+"""Classes of SQLSTATE for what one statement writes or reads: values, constraints, triggers, limits
+of a row, damaged pages."""
+AT_STATEMENTS = (sqlite3.IntegrityError, sqlite3.DataError, OverflowError, UnicodeError)
+"""What no COMMIT raises: SQLite's driver runs the last statements of a transaction with it."""
+
+
+class Failure(Enum):
+    """CONFLICT passes, as another transaction was in the way; BLOCKED may last, as another one
+    holds a lock and does not end; REFUSAL does not pass, as the database or the program refused a
+    statement."""
+
+    CONFLICT = "conflict"
+    BLOCKED = "blocked"
+    REFUSAL = "refusal"
+
+
+def failure_of(error: BaseException, *, committing: bool = False) -> Failure | None:
+    """None for another cause, or where nobody can tell whether the transaction was rolled back.
+
+    `committing` says whether COMMIT had begun: what comes after that tells nothing for certain.
+    """
+    origin = _origin(error)
+    if isinstance(origin, AT_STATEMENTS):
+        return Failure.REFUSAL
+    if committing:
+        return None
+    state = getattr(origin, "sqlstate", None)
+    if state in CONFLICTS:
+        return Failure.CONFLICT
+    if state == LOCK_TIMEOUT:
+        return Failure.BLOCKED
+    if state is not None:
+        return Failure.REFUSAL if state[:2] in REFUSALS else None
+    return Failure.REFUSAL if _is_of_a_value(origin) else None
+
+
+def _origin(error: BaseException) -> BaseException:
+    """What the driver raised, or a statement's own preparation."""
+    if isinstance(error, Unavailable) and error.__cause__ is not None:
+        error = error.__cause__
+    if isinstance(error, StatementError) and error.orig is not None:
+        return error.orig
+    return error
+
+
+def _is_of_a_value(origin: BaseException) -> bool:
+    """Whether a value could not be sent, or the program itself failed before it was."""
+    if type(origin).__module__.startswith("sqlalchemy"):  # asyncpg's, in DBAPI's terms
+        return isinstance(origin.__cause__, ValueError)
+    return isinstance(origin, Exception) and not isinstance(
+        origin, (SQLAlchemyError, OSError, sqlite3.Error, Unavailable)
+    )

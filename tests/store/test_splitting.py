@@ -1,0 +1,323 @@
+"""Batches that conflict or are refused, on real databases: who commits, who fails, what is left."""
+
+import asyncio
+from collections.abc import Awaitable, Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import asyncpg
+import pytest
+from sqlalchemy import Connection, text
+
+from semvec.audit import AuditLog
+from semvec.errors import Unavailable
+from semvec.store import (
+    ArchivedRow,
+    Effect,
+    Filter,
+    Head,
+    MemoryRow,
+    Repeat,
+    Store,
+    Unit,
+    doing,
+)
+from semvec.store.postgresql import SERVER_SETTINGS
+from semvec.store.records import Certain
+from semvec.store.splitting import PATIENCE_S, TRIES, Splitting
+from tests.store.test_audit import RECEIPT
+from tests.store.test_effect import repeat
+from tests.store.test_journal import append, session
+
+SIZE = 40
+BAD = 23
+"""Which of the batch is to fail."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broken(Certain):
+    """A change whose own code fails."""
+
+    key: int
+
+    @property
+    def heads(self) -> Collection[int]:
+        return (self.key,)
+
+    def carry_out(self, connection: Connection, made: Sequence[Head]) -> None:
+        raise ZeroDivisionError
+
+
+async def sessions(store: Store) -> list[Head]:
+    return await asyncio.gather(*(session(store, f"s{number}") for number in range(SIZE)))
+
+
+async def at_once(*writes: Awaitable[Any]) -> list[Any]:
+    """What becomes of writes that share a batch."""
+    return await asyncio.gather(*writes, return_exceptions=True)
+
+
+async def check(store: Store, heads: list[Head], outcomes: list[Any]) -> None:
+    """All but the bad one are there, once; of that one nothing is."""
+    failed = [number for number, outcome in enumerate(outcomes) if outcome is not True]
+    assert failed == [BAD]
+    assert isinstance(outcomes[BAD], Unavailable)
+    for number, head in enumerate(heads):
+        events = [(1, b"created")] if number == BAD else [(1, b"created"), (2, b"event")]
+        assert list(await store.tail(head.key, 0)) == events
+    assert await store.append(append(heads[BAD].key, 1))
+
+
+async def execute(url: str, statement: str) -> Any:
+    connection = await asyncpg.connect(url)
+    try:
+        return await connection.fetchval(statement)
+    finally:
+        await connection.close()
+
+
+async def raising(url: str, when: str, state: str, *, at_commit: bool = False) -> None:
+    """Have PostgreSQL raise this for an event, at its insertion or at COMMIT; `tries` counts."""
+    kind = "CONSTRAINT TRIGGER" if at_commit else "TRIGGER"
+    await execute(url, "CREATE SEQUENCE tries")
+    await execute(
+        url,
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        f" IF {when} THEN PERFORM nextval('tries'); RAISE SQLSTATE '{state}'; END IF;"
+        " RETURN NEW; END $$",
+    )
+    await execute(
+        url,
+        f"CREATE {kind} refuse AFTER INSERT ON events"
+        f"{' DEFERRABLE INITIALLY DEFERRED' if at_commit else ''}"
+        " FOR EACH ROW EXECUTE FUNCTION refuse()",
+    )
+
+
+async def tries(url: str) -> int:
+    return int(
+        await execute(url, "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM tries")
+    )
+
+
+@pytest.fixture
+async def filled(store: Store) -> list[Head]:
+    return await sessions(store)
+
+
+@pytest.mark.parametrize("state", ["40001", "40P01"])
+async def test_a_conflict_that_passes_is_seen_by_nobody(
+    postgres_url: str, state: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = Store(postgres_url)
+    await store.open()
+    heads = await sessions(store)
+    await raising(postgres_url, "(SELECT last_value FROM tries) < 3", state)
+    outcomes = await at_once(*(store.append(append(head.key, 1)) for head in heads))
+    assert outcomes == [True] * SIZE
+    assert await tries(postgres_url) == 3 < TRIES
+    for head in heads:
+        assert await store.tail(head.key, 1) == ((2, b"event"),)
+    assert f"{SIZE} writes are committed again" in caplog.text
+    await store.close()
+
+
+async def test_a_deadlock_passes(postgres_url: str) -> None:
+    """The other transaction has the second head and asks for the first."""
+    store = Store(postgres_url)
+    await store.open()
+    first, second = await session(store, "one"), await session(store, "two")
+    lock = "SELECT key FROM sessions WHERE key = $1 FOR UPDATE"
+    other = await asyncpg.connect(postgres_url)
+    await other.execute("SET deadlock_timeout = '60s'")
+    async with other.transaction():
+        await other.fetch(lock, second.key)
+        writing = asyncio.create_task(
+            at_once(store.append(append(first.key, 1)), store.append(append(second.key, 1)))
+        )
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        async with asyncio.timeout(30):
+            while not await other.fetchval(f"{waiting} AND datname = current_database()"):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            await other.fetch(lock, first.key)
+    assert await writing == [True, True]
+    assert await store.tail(first.key, 1) == await store.tail(second.key, 1) == ((2, b"event"),)
+    await other.close()
+    await store.close()
+
+
+async def test_a_lock_that_is_kept_holds_up_one_write(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by a server that hangs, or somebody's open transaction."""
+    monkeypatch.setitem(SERVER_SETTINGS, "lock_timeout", "400ms")
+    store = Store(postgres_url)
+    await store.open()
+    heads = await sessions(store)
+    other = await asyncpg.connect(postgres_url)
+    async with other.transaction():
+        await other.fetch("SELECT key FROM sessions WHERE key = $1 FOR UPDATE", heads[BAD].key)
+        outcomes = await at_once(*(store.append(append(head.key, 1)) for head in heads))
+    await other.close()
+    await check(store, heads, outcomes)
+    await store.close()
+
+
+async def test_a_conflict_that_stays_is_that_of_one_write(postgres_url: str) -> None:
+    store = Store(postgres_url)
+    await store.open()
+    heads = await sessions(store)
+    await raising(postgres_url, f"NEW.key = {heads[BAD].key}", "40001")
+    outcomes = await at_once(*(store.append(append(head.key, 1)) for head in heads))
+    await execute(postgres_url, "DROP TRIGGER refuse ON events")
+    await check(store, heads, outcomes)
+    await store.close()
+
+
+@pytest.mark.parametrize("state", ["22003", "23514", "54000", "P0001", "XX001"])
+async def test_what_postgresql_refuses_fails_alone(postgres_url: str, state: str) -> None:
+    store = Store(postgres_url)
+    await store.open()
+    heads = await sessions(store)
+    await raising(postgres_url, f"NEW.key = {heads[BAD].key}", state)
+    outcomes = await at_once(*(store.append(append(head.key, 1)) for head in heads))
+    assert await tries(postgres_url) == 7  # the whole, and halves down to one
+    await execute(postgres_url, "DROP TRIGGER refuse ON events")
+    await check(store, heads, outcomes)
+    await store.close()
+
+
+ROW = MemoryRow(1, "hash", b"fold", b"payload")
+REFUSED = {
+    "null": {"events": (None,)},
+    "too large a number": {"interaction_count": 2**70},
+    "a lone surrogate": {"archived": (ArchivedRow(replace(ROW, hash="\ud800"), ()),)},
+}
+
+
+@pytest.mark.parametrize("wrong", REFUSED.values(), ids=REFUSED)
+async def test_a_value_that_cannot_be_kept_fails_alone(
+    store: Store, filled: list[Head], wrong: dict[str, Any]
+) -> None:
+    appends = [append(head.key, 1) for head in filled]
+    appends[BAD] = replace(appends[BAD], **wrong)
+    await check(store, filled, await at_once(*map(store.append, appends)))
+
+
+async def test_a_change_that_breaks_fails_alone(store: Store, filled: list[Head]) -> None:
+    def parts(number: int) -> tuple[Broken, ...]:
+        return (Broken(filled[number].key),) if number == BAD else ()
+
+    await check(
+        store,
+        filled,
+        await at_once(
+            *(store.append(append(each.key, 1), *parts(n)) for n, each in enumerate(filled))
+        ),
+    )
+
+
+async def test_writes_keep_their_order(store: Store, filled: list[Head]) -> None:
+    """Those that follow the one that fails come too late, those that follow another do not."""
+    bad, good = filled[0].key, filled[1].key
+    outcomes = await at_once(
+        store.append(append(good, 1)),
+        store.append(replace(append(bad, 1), events=(None,))),  # type: ignore[arg-type]
+        store.append(append(bad, 2)),
+        store.append(append(good, 2)),
+        store.create("o", "new", 1.0, b"mine"),
+        store.create("o", "new", 2.0, b"theirs"),
+    )
+    assert isinstance(outcomes[1], Unavailable)
+    assert [outcome is True for outcome in outcomes] == [True, False, False, True, False, False]
+    assert outcomes[2] is False
+    assert isinstance(outcomes[4], Head)
+    assert outcomes[5] is None
+    assert await store.tail(outcomes[4].key, 0) == ((1, b"mine"),)
+    assert [seq for seq, _ in await store.tail(good, 0)] == [1, 2, 3]
+
+
+async def test_the_audit_log_has_what_took_effect(store: Store, filled: list[Head]) -> None:
+    async def audited(number: int) -> bool:
+        with doing(Effect(replace(RECEIPT, id=f"s{number}"))):
+            bad = {"events": (None,)} if number == BAD else {}
+            return await store.append(replace(append(filled[number].key, 1), **bad))  # type: ignore[arg-type]
+
+    await store.record(RECEIPT.entry(None))
+    await check(store, filled, await at_once(*map(audited, range(SIZE))))
+    report = await AuditLog(store).verify(())
+    assert report.intact
+    rows = (await store.entries(Filter(action=RECEIPT.action), limit=1000, before=None))[::-1]
+    names = ["s", *(f"s{number}" for number in range(SIZE) if number != BAD)]
+    assert [row.entry.resource for row in rows] == [f"session/{name}" for name in names]
+    assert {row.chain for row in rows} == {1}  # what is rolled back ends no chain
+
+
+async def test_answers_are_kept_with_their_effects(store: Store, filled: list[Head]) -> None:
+    async def ended(number: int) -> object:
+        unit = Unit(replace(RECEIPT, id=f"s{number}"))
+        with doing(unit):
+            bad = {"events": (None,)} if number == BAD else {}
+            await store.append(replace(append(filled[number].key, 1), **bad))  # type: ignore[arg-type]
+        return await store.end(unit, answer(number)) == ()
+
+    def answer(number: int) -> Repeat:
+        return repeat(b"scope %d" % number)
+
+    await check(store, filled, await at_once(*map(ended, range(SIZE))))
+    for number in range(SIZE):
+        kept = await store.kept(answer(number).scope, 0.0)
+        assert (kept is None) == (number == BAD)
+
+
+@pytest.mark.parametrize(
+    ("state", "at_commit"),
+    [("40003", False), ("57014", False), ("53100", False), ("40001", True), ("23514", True)],
+)
+async def test_what_may_have_been_committed_is_not_committed_again(
+    postgres_url: str, state: str, at_commit: bool
+) -> None:
+    """Nor what fails for all alike."""
+    store = Store(postgres_url)
+    await store.open()
+    heads = await sessions(store)
+    await raising(postgres_url, "true", state, at_commit=at_commit)
+    outcomes = await at_once(*(store.append(append(head.key, 1)) for head in heads))
+    assert {type(outcome) for outcome in outcomes} == {Unavailable}
+    assert await tries(postgres_url) == 1
+    await store.close()
+
+
+async def test_a_read_that_conflicts_is_made_again(postgres_url: str) -> None:
+    store = Store(postgres_url)
+    await store.open()
+    await execute(postgres_url, "CREATE SEQUENCE tries")
+    await execute(
+        postgres_url,
+        "CREATE FUNCTION look() RETURNS int LANGUAGE plpgsql AS $$ BEGIN"
+        " IF nextval('tries') = 1 THEN RAISE SQLSTATE '40001'; END IF; RETURN 7; END $$",
+    )
+
+    def look(connection: Connection) -> int:
+        return int(connection.scalar(text("SELECT look()")) or 0)
+
+    assert await store.look(look) == 7
+    await store.close()
+
+
+async def test_nothing_is_begun_for_longer_than_callers_wait() -> None:
+    now, begun = 0.0, list[int]()
+
+    async def commit(numbers: Sequence[int], *, hurried: bool) -> Sequence[int]:
+        nonlocal now
+        now += PATIENCE_S / 3
+        begun.append(len(numbers))
+        if 7 in numbers:
+            raise ValueError(7)
+        return numbers
+
+    splitting = Splitting[int, int](commit, lambda: False, clock=lambda: now)
+    outcomes = await splitting.commit(range(8))
+    assert begun == [8, 4, 4]
+    assert outcomes[:4] == [0, 1, 2, 3]
+    assert {type(outcome) for outcome in outcomes[4:]} == {Unavailable}
