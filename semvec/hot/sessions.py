@@ -28,6 +28,7 @@ from semvec.persistence import (
     seen,
     snapshot_of,
 )
+from semvec.request_task import on_thread
 from semvec.session.events import (
     Created,
     MemoryRecord,
@@ -170,7 +171,7 @@ class HotSessions:
         if literals.text_bytes <= LARGE_TEXT:
             return literals.search(q, limit)
         async with self.units.locked(hot):
-            return await asyncio.to_thread(literals.search, q, limit)
+            return await on_thread(literals.search, q, limit)
 
     async def delete(self, name: Name) -> None:
         """Erase a session; raises Conflict for one that stands behind something else."""

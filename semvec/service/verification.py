@@ -1,6 +1,5 @@
 """Whether a session is as it has to be, and storage has all of it."""
 
-import asyncio
 import logging
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -12,6 +11,7 @@ from semvec import answers
 from semvec.errors import SemvecError, Unavailable
 from semvec.hot import HotSessions, Name
 from semvec.persistence import rebuilt
+from semvec.request_task import on_thread
 from semvec.service.aside import Aside
 from semvec.session.events import decode_memory
 from semvec.session.session import Session
@@ -80,7 +80,7 @@ class Verification:
             async with hot.lock:
                 whole = await reading.enter_async_context(self._aside.whole(name))
                 if hot.live and whole.shows(hot.key, hot.session.seq):
-                    return probes, await asyncio.to_thread(look, hot.session, probes), whole
+                    return probes, await on_thread(look, hot.session, probes), whole
             await reading.aclose()
         raise Unavailable("too many writers on this session at once")
 

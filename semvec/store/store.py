@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from semvec.errors import Unavailable
+from semvec.request_task import uncancelled, writing
 from semvec.store import archive, audit, migrate, reads, repeats, revoked
 from semvec.store.audit import Entry, Filter, Link, Recorded
 from semvec.store.connect import connect
@@ -160,11 +161,13 @@ class Store:
         """Commit what a unit has put off, and the answer to its request."""
         entries = unit.entries(*unit.parts) if unit.parts else ()
         whole = Together((*unit.parts, answer))
-        try:
-            written = await self._writer.submit(Write(whole, entries), large=_large(whole))
-        finally:
-            if _erases(whole):
-                self._left_over.set()
+        with writing() as ended:
+            try:
+                written = await self._writer.submit(Write(whole, entries), large=_large(whole))
+            finally:
+                if _erases(whole):
+                    self._left_over.set()
+            ended(took_effect(written))
         return cast(Made | Refused, written)
 
     async def did(self, *parts: Part) -> bool:
@@ -245,7 +248,7 @@ class Store:
     async def trail(self) -> AsyncIterator[Trail]:
         """The whole audit log as of one moment; hold it no longer than reading takes."""
         async with AsyncExitStack() as stack:
-            with refused_as("read"):
+            with refused_as("read"), uncancelled():
                 connection = await stack.enter_async_context(self._database.consistent.connect())
                 begins = await connection.run_sync(audit.chains)
             yield Trail(begins, connection)
@@ -313,11 +316,13 @@ class Store:
         if isinstance(effect, Unit):
             return effect.put_off(put)
         entries = () if effect is None else effect.entries(put)
-        try:
-            outcome = await self._writer.submit(Write(put, entries), large=_large(put))
-        finally:
-            if _erases(put):
-                self._left_over.set()
+        with writing() as ended:
+            try:
+                outcome = await self._writer.submit(Write(put, entries), large=_large(put))
+            finally:
+                if _erases(put):
+                    self._left_over.set()
+            ended(took_effect(outcome))
         if effect is not None and entries and took_effect(outcome):
             effect.recorded = entries[0]
         return outcome

@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from semvec.errors import Unavailable
+from semvec.request_task import uncancelled
 
 T = TypeVar("T")
 STORAGE_ERRORS = (SQLAlchemyError, OSError)
@@ -42,8 +43,9 @@ async def read(engine: AsyncEngine, function: Callable[[Connection], T]) -> T:
 
 
 async def _read(engine: AsyncEngine, function: Callable[[Connection], T]) -> T:
-    async with engine.connect() as connection:
-        return await connection.run_sync(function)
+    with uncancelled():  # it would cost the pool a connection
+        async with engine.connect() as connection:
+            return await connection.run_sync(function)
 
 
 class Commits:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO, Generic, TypeVar
 from aiohttp import StreamReader, hdrs, web
 
 from semvec.errors import Malformed, TooLarge, TooSlow
+from semvec.request_task import on_thread
 from semvec.web.coding import PIECE, Decoder, coding_of
 
 if TYPE_CHECKING:
@@ -43,9 +44,9 @@ class Upload(Generic[Body]):
             chunks.append(chunk)
             size += len(chunk)
             if size >= WRITTEN_AT_ONCE:
-                await asyncio.to_thread(self._write, file, chunks)
+                await on_thread(self._write, file, chunks)
                 chunks, size = [], 0
-        await asyncio.to_thread(self._write, file, chunks)
+        await on_thread(self._write, file, chunks)
 
     async def digest(self) -> bytes:
         """Of the whole body, of which nobody else reads the rest. Raises what `read_body` does."""

@@ -18,6 +18,7 @@ from semvec.errors import Malformed, SemvecError, TooLarge, TooSlow
 from semvec.web.body import SLOWEST
 from semvec.web.crowd import Crowd
 from semvec.web.kept import Kept
+from semvec.web.keys import TASK
 from semvec.web.middleware.request_id import HEADER, new_request_id
 from semvec.web.reply import json_response
 from semvec.web.schemas.errors import Error
@@ -138,7 +139,10 @@ class Connection(web.RequestHandler):
         self._unwatch()
         self._flow()
         self._head.take()
+        request = self._current_request
         super().connection_lost(exc)
+        if isinstance(request, web.Request) and (task := request.get(TASK)) is not None:
+            task.abandon()
 
     def data_received(self, data: bytes) -> None:
         if not data or self._upgraded or self._buffer_paused:

@@ -39,7 +39,7 @@ LAST_WORDS_S = 0.5
 what aiohttp waits for, twice, after requests in flight have had their time."""
 
 HANDLER_TIMEOUT_S = 3.0
-"""How long requests in flight may take at the end."""
+"""How long requests in flight may take at the end; those that take longer are answered 503."""
 
 log = logging.getLogger(__name__)
 
@@ -122,6 +122,9 @@ async def _serve(settings: Settings, outbox: Outbox) -> None:
         await asyncio.sleep(LAST_WORDS_S)
         with contextlib.suppress(TimeoutError):  # aiohttp's shutdown would drop what is still sent
             await asyncio.wait_for(draining.until_idle(), HANDLER_TIMEOUT_S)
+        draining.stop()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(draining.until_idle(), LAST_WORDS_S)
     finally:
         await runner.cleanup()
     log.info("stopped")
