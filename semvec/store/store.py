@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from semvec.errors import Unavailable
+from semvec.opaque import Opaque
 from semvec.request_task import uncancelled, writing
 from semvec.store import archive, audit, migrate, reads, repeats, revoked
 from semvec.store.audit import Entry, Filter, Link, Recorded
@@ -79,11 +80,19 @@ class Store:
         self._left_over.set()
         self._eraser: asyncio.Task[None] | None = None
         self._closing = False
+        self._opaque: Opaque | None = None
 
     @property
     def shared(self) -> bool:
         """Whether other servers may write the same database."""
         return self._database.shared
+
+    @property
+    def opaque(self) -> Opaque:
+        """Hides what is counted over all owners; RuntimeError before `open`."""
+        if self._opaque is None:
+            raise RuntimeError("the store has not been opened")
+        return self._opaque
 
     @property
     def engine(self) -> AsyncEngine:
@@ -104,6 +113,7 @@ class Store:
         self._release = await asyncio.to_thread(self._database.claim)
         try:
             await self._migrate()
+            self._opaque = Opaque(await read(self._database.reads, reads.opaque_key))
         except BaseException as error:
             await self.close()
             if isinstance(error, STORAGE_ERRORS):

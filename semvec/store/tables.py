@@ -309,3 +309,11 @@ revoked_tokens = Table(
     Column("jti", Text, primary_key=True),
     Column("revoked_at", Double, nullable=False),
 )
+
+secrets = Table(
+    "secrets",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+)
+"""What servers of one database keep from their clients."""

@@ -204,7 +204,7 @@ async def test_a_pipe_that_nobody_reads_does_not_matter(sqlite_url: str) -> None
 async def serves_and_stops(process: asyncio.subprocess.Process, port: int) -> None:
     client = Client(f"http://127.0.0.1:{port}")
     async with asyncio.timeout(60):
-        while not await has_made_a_session(client):
+        while not await has_made_a_session(client):  # noqa: ASYNC110
             await asyncio.sleep(0.1)
     for _ in range(20):
         assert (await client.get("/v1/session/")).status == 200
