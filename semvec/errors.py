@@ -83,6 +83,12 @@ class TooLarge(SemvecError):
     status = 413
 
 
+class UnsupportedCoding(SemvecError):
+    """The body is compressed in a way that the server does not read."""
+
+    status = 415
+
+
 class Invalid(SemvecError):
     """A field is missing, of the wrong kind or out of range."""
 

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
+from semvec.request_task import on_thread
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -18,4 +20,4 @@ class OffLoop:
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         async with self._turn:
-            return await asyncio.to_thread(function, *args, **kwargs)
+            return await on_thread(function, *args, **kwargs)

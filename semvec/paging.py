@@ -38,9 +38,11 @@ def page_of(
     item: Callable[[Row], Item],
     place: Callable[[Row], int],
     total: int,
+    cursor: Callable[[int], str] = lambda position: cursor_of(position),
 ) -> Page[Item]:
-    """Of rows in the order of their places, of which one more was read than a page holds."""
-    following = cursor_of(place(rows[limit - 1])) if len(rows) > limit else None
+    """Of rows in the order of their places, of which one more was read than a page holds. `cursor`
+    makes one of a place, if places are not the owner's own."""
+    following = cursor(place(rows[limit - 1])) if len(rows) > limit else None
     return Page([item(row) for row in rows[:limit]], following, total)
 
 

@@ -68,7 +68,10 @@ class Settings(BaseModel):
     )
 
     host: Text = Field(
-        default="0.0.0.0", validation_alias="--host", description="address to listen on"
+        default="0.0.0.0",
+        validation_alias="--host",
+        description="address to listen on; :: takes IPv4 and IPv6, a comma-separated list takes "
+        "each of its addresses",
     )
     port: int = Field(
         default=8080,

@@ -4,6 +4,7 @@ import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from operator import attrgetter
 from typing import Any
 
@@ -11,8 +12,11 @@ import orjson
 
 from semvec.audit.verify import ELSEWHERE, Inspection, Report, named_by
 from semvec.clock import Clock
-from semvec.paging import Page, page_of, position_of
+from semvec.opaque import Opaque
+from semvec.paging import Page, page_of
 from semvec.store import Entry, Filter, Link, Recorded, Store
+
+LIST = "audit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +24,7 @@ class Event:
     """One change that is on record."""
 
     id: int
-    """Number of the row; later rows have higher ones."""
+    """Number of the row. It says nothing of how many rows there are, or of their order."""
     timestamp: float
     """When, in seconds since 1970."""
     action: str
@@ -80,11 +84,13 @@ class AuditLog:
     ) -> Page[Event]:
         """What is on record, newest first; None lets everything pass. Raises Malformed for a cursor
         that is none."""
-        before = position_of(cursor) if cursor is not None else None
+        opaque = self._store.opaque
+        before = opaque.position(cursor, LIST, subject or "") if cursor is not None else None
         wanted = Filter(subject, action, resource, since, until)
         rows = await self._store.entries(wanted, limit=limit + 1, before=before)
         total = await self._store.count_entries(wanted)
-        return page_of(rows, limit, event_of, attrgetter("id"), total)
+        cursors = partial(opaque.cursor, list=LIST, owner=subject or "")
+        return page_of(rows, limit, partial(event_of, opaque), attrgetter("id"), total, cursors)
 
     async def verify(self, ends: Iterable[Link] = ()) -> Report:
         """Whether all rows are as they were written, among them those in `ends`."""
@@ -109,10 +115,10 @@ async def audit_log(database_url: str) -> AsyncIterator[AuditLog]:
         await store.close()
 
 
-def event_of(row: Recorded) -> Event:
+def event_of(opaque: Opaque, row: Recorded) -> Event:
     entry = row.entry
     return Event(
-        id=row.id,
+        id=opaque.number(row.id),
         timestamp=entry.at,
         action=entry.action,
         resource=entry.resource,

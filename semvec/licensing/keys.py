@@ -18,7 +18,13 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from jwt import PyJWK, PyJWTError
 
+from semvec.licensing.curve import decode, has_small_order
+
 PEM_BLOCK = re.compile(r"-----BEGIN [^-]+-----.+?-----END [^-]+-----", re.DOTALL)
+
+
+class UnsafeKey(ValueError):
+    """A key that signatures prove nothing with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +106,8 @@ def _from_jwks(text: str) -> list[PublicKey]:
             PublicKey(entry.get("kid"), _ed25519(PyJWK(entry).key))
             for entry in json.loads(text)["keys"]
         ]
+    except UnsafeKey:
+        raise
     except (ValueError, KeyError, TypeError, AttributeError, PyJWTError):
         raise ValueError("is not a JWKS of Ed25519 public keys") from None
     kids = [key.kid for key in keys if key.kid is not None]
@@ -113,4 +121,11 @@ def _from_jwks(text: str) -> list[PublicKey]:
 def _ed25519(key: object) -> Ed25519PublicKey:
     if not isinstance(key, Ed25519PublicKey):
         raise ValueError("holds a key that is not an Ed25519 public key")
+    encoding = key.public_bytes(Encoding.Raw, PublicFormat.Raw)
+    try:
+        point = decode(encoding)
+    except ValueError as error:
+        raise UnsafeKey(f"holds an Ed25519 key that is {error}") from None
+    if has_small_order(point):
+        raise UnsafeKey("holds an Ed25519 key of small order, for which anybody could sign")
     return key

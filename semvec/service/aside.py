@@ -8,6 +8,7 @@ from typing import ParamSpec, TypeVar
 from semvec.document import Steps
 from semvec.errors import Unavailable
 from semvec.hot import Name, session_not_found
+from semvec.request_task import on_thread
 from semvec.service.files import AGAIN_S, Files
 from semvec.store import Store, Whole
 
@@ -44,7 +45,7 @@ class Aside:
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """On a thread, which is for a few hundredths of a second at most."""
         async with self._threads:
-            return await asyncio.to_thread(function, *args, **kwargs)
+            return await on_thread(function, *args, **kwargs)
 
     async def run_through(self, steps: Steps[T]) -> T:
         """The outcome of a generator that runs on threads, and can be cancelled where it yields."""

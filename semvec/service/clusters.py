@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from operator import attrgetter
 from typing import get_args
 
@@ -12,7 +13,7 @@ from semvec.groups.cluster import Mode
 from semvec.hot import HotSessions, session_not_found
 from semvec.hot.steering import Steering
 from semvec.intake import Intake, NewSession
-from semvec.paging import Page, page_of, position_of
+from semvec.paging import Page, page_of
 from semvec.service.gathering import Gathering
 from semvec.service.moving import Moving
 from semvec.service.realigning import Realigning
@@ -74,10 +75,12 @@ class Clusters:
         self, owner: str, *, limit: int, cursor: str | None
     ) -> Page[answers.ClusterItem]:
         """The owner's clusters, newest first."""
-        before = position_of(cursor) if cursor is not None else None
+        opaque = self._store.opaque
+        before = opaque.position(cursor, "clusters", owner) if cursor is not None else None
         rows = await self._store.look(page_of_clusters, owner, limit + 1, before)
         total = await self._store.look(count_clusters, owner)
-        return page_of(rows, limit, cluster_item, attrgetter("key"), total)
+        cursors = partial(opaque.cursor, list="clusters", owner=owner)
+        return page_of(rows, limit, cluster_item, attrgetter("key"), total, cursors)
 
     async def state(self, owner: str, cluster_id: str) -> answers.ClusterState:
         found = await self._cluster(owner, cluster_id)

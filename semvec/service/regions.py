@@ -80,10 +80,12 @@ class Regions:
 
     async def page(self, owner: str, *, limit: int, cursor: str | None) -> Page[answers.RegionItem]:
         """The owner's regions, newest first."""
-        before = position_of(cursor) if cursor is not None else None
+        opaque = self._store.opaque
+        before = opaque.position(cursor, "regions", owner) if cursor is not None else None
         rows = await self._store.look(page_of_regions, owner, limit + 1, before)
         total = await self._store.look(count_regions, owner)
-        return page_of(rows, limit, region_item, attrgetter("key"), total)
+        cursors = partial(opaque.cursor, list="regions", owner=owner)
+        return page_of(rows, limit, region_item, attrgetter("key"), total, cursors)
 
     async def state(self, owner: str, region_id: str) -> answers.RegionState:
         found = await self._region(owner, region_id)

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable
+from functools import partial
 from operator import attrgetter
 
 from semvec import answers
@@ -9,7 +10,7 @@ from semvec.clock import Clock
 from semvec.errors import Conflict, NotFound, Unavailable
 from semvec.hot import Hot, HotSessions
 from semvec.intake import Intake, NewSession
-from semvec.paging import Page, page_of, position_of
+from semvec.paging import Page, page_of
 from semvec.session.events import Created, Profile
 from semvec.store import Head, Store
 
@@ -56,10 +57,12 @@ class Sessions:
         self, owner: str, *, limit: int, cursor: str | None
     ) -> Page[answers.SessionItem]:
         """The owner's sessions, newest first."""
-        before = position_of(cursor) if cursor is not None else None
+        opaque = self._store.opaque
+        before = opaque.position(cursor, "sessions", owner) if cursor is not None else None
         heads = await self._store.heads(owner, limit=limit + 1, before=before)
         total = await self._store.count(owner)
-        return page_of(heads, limit, self._item, attrgetter("key"), total)
+        cursors = partial(opaque.cursor, list="sessions", owner=owner)
+        return page_of(heads, limit, self._item, attrgetter("key"), total, cursors)
 
     def _item(self, head: Head) -> answers.SessionItem:
         return answers.SessionItem(

@@ -7,13 +7,15 @@ from dataclasses import replace
 
 from semvec.audit.refusals import Refusals
 from semvec.clock import Clock
-from semvec.errors import SemvecError
+from semvec.errors import SemvecError, Unavailable
 from semvec.store import Entry, Store
 
 log = logging.getLogger(__name__)
 
 CLOSING_S = 0.5
 """What a stop may spend on it."""
+CUT_SHORT_S = 0.25
+"""What a request that was cancelled may spend on it."""
 DAY_S = 24 * 3600.0
 
 
@@ -26,11 +28,16 @@ class Trail:
         """A login that was refused."""
         self._refusals.note(address)
 
-    async def broke_off(self, recorded: Entry, error: Exception) -> None:
-        """A request ended in an error although something of it is committed and on record."""
+    async def broke_off(self, recorded: Entry, error: BaseException) -> None:
+        """A request ended in an error although something of it is committed and on record; one
+        that was cancelled has no time to wait for long."""
+        is_cut_short = isinstance(error, asyncio.CancelledError)
         status = error.status if isinstance(error, SemvecError) else 500
-        with suppress(SemvecError):
-            await self._store.record(replace(recorded, at=self._clock(), status=status))
+        if is_cut_short:
+            status = Unavailable.status
+        with suppress(SemvecError, TimeoutError):
+            async with asyncio.timeout(CUT_SHORT_S if is_cut_short else None):
+                await self._store.record(replace(recorded, at=self._clock(), status=status))
 
     async def sweep(self, *, closing: bool = False) -> None:
         """Put refused logins on record, and drop what is older than it is to be kept."""

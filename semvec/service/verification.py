@@ -1,6 +1,5 @@
 """Whether a session is as it has to be, and storage has all of it."""
 
-import asyncio
 import logging
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -11,6 +10,7 @@ from semvec.errors import Damaged, Unavailable
 from semvec.hot import HotSessions, Name
 from semvec.inspection import journal, page_faults
 from semvec.persistence import reading_rows, rebuilt
+from semvec.request_task import on_thread
 from semvec.service.aside import Aside
 from semvec.session.session import Session
 from semvec.session.snapshot import SnapshotRecord
@@ -76,7 +76,7 @@ class Verification:
             async with hot.lock:
                 whole = await reading.enter_async_context(self._aside.whole(name))
                 if hot.live and whole.shows(hot.key, hot.session.seq):
-                    return probes, await asyncio.to_thread(look, hot.session, probes), whole
+                    return probes, await on_thread(look, hot.session, probes), whole
             await reading.aclose()
         raise Unavailable("too many writers on this session at once")
 

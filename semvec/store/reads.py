@@ -13,6 +13,7 @@ from semvec.store.tables import (
     memories,
     pieces,
     remains,
+    secrets,
     sessions,
     snapshots,
 )
@@ -66,6 +67,7 @@ ARCHIVED = (
     .limit(1)
 )
 ARCHIVED_BY_HASH = ARCHIVED.where(memories.c.hash == bindparam("hash"))
+OPAQUE_KEY = select(secrets.c.value).where(secrets.c.name == "opaque")
 ARCHIVED_ALIKE = select(memories.c.id, memories.c.fold, memories.c.payload).where(
     memories.c.key == CONTENT, memories.c.archived_seq.is_not(None)
 )
@@ -147,3 +149,9 @@ def archived_by_folds(
 
 def ping(connection: Connection) -> None:
     connection.execute(select(1))
+
+
+def opaque_key(connection: Connection) -> bytes:
+    """What servers of this database hide numbers with."""
+    key: bytes = connection.execute(OPAQUE_KEY).scalar_one()
+    return key

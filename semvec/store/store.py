@@ -12,6 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from semvec.condition import Condition
 from semvec.errors import Unavailable
+from semvec.opaque import Opaque
+from semvec.request_task import uncancelled, writing
 from semvec.store import archive, audit, encoders, migrate, reads, repeats, revoked
 from semvec.store.audit import Entry, Filter, Link, Recorded
 from semvec.store.connect import connect
@@ -88,11 +90,19 @@ class Store:
         self._left_over.set()
         self._eraser: asyncio.Task[None] | None = None
         self._closing = False
+        self._opaque: Opaque | None = None
 
     @property
     def shared(self) -> bool:
         """Whether other servers may write the same database."""
         return self._database.shared
+
+    @property
+    def opaque(self) -> Opaque:
+        """Hides what is counted over all owners; RuntimeError before `open`."""
+        if self._opaque is None:
+            raise RuntimeError("the store has not been opened")
+        return self._opaque
 
     @property
     def engine(self) -> AsyncEngine:
@@ -113,6 +123,7 @@ class Store:
         self._release = await asyncio.to_thread(self._database.claim)
         try:
             await self._migrate()
+            self._opaque = Opaque(await read(self._database.reads, reads.opaque_key))
         except BaseException as error:
             await self.close()
             if isinstance(error, STORAGE_ERRORS):
@@ -173,11 +184,13 @@ class Store:
         """Commit what a unit has put off, and the answer to its request."""
         entries = unit.entries(*unit.parts) if unit.parts else ()
         whole = Together((*unit.parts, answer))
-        try:
-            written = await self._writer.submit(Write(whole, entries), large=_large(whole))
-        finally:
-            if _erases(whole):
-                self._left_over.set()
+        with writing() as ended:
+            try:
+                written = await self._writer.submit(Write(whole, entries), large=_large(whole))
+            finally:
+                if _erases(whole):
+                    self._left_over.set()
+            ended(took_effect(written))
         return cast(Made | Refused, written)
 
     async def did(self, *parts: Part) -> bool:
@@ -258,7 +271,7 @@ class Store:
     async def trail(self) -> AsyncIterator[Trail]:
         """The whole audit log as of one moment; hold it no longer than reading takes."""
         async with reading(self._database.consistent) as connection:
-            with refused_as("read"):
+            with refused_as("read"), uncancelled():
                 begins = await connection.run_sync(audit.chains)
             yield Trail(begins, connection)
 
@@ -340,11 +353,13 @@ class Store:
         if isinstance(effect, Unit):
             return effect.put_off(put)
         entries = () if effect is None else effect.entries(put)
-        try:
-            outcome = await self._writer.submit(Write(put, entries), large=_large(put))
-        finally:
-            if _erases(put):
-                self._left_over.set()
+        with writing() as ended:
+            try:
+                outcome = await self._writer.submit(Write(put, entries), large=_large(put))
+            finally:
+                if _erases(put):
+                    self._left_over.set()
+            ended(took_effect(outcome))
         if effect is not None and entries and took_effect(outcome):
             effect.recorded = entries[0]
         return outcome

@@ -327,3 +327,11 @@ probes = Table(
     ),  # a time, so that none comes twice
     Column("filler", LargeBinary, nullable=False),
 )
+
+secrets = Table(
+    "secrets",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+)
+"""What servers of one database keep from their clients."""

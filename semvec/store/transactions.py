@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from semvec.errors import Unavailable
+from semvec.request_task import uncancelled
 from semvec.store.errors import LogLost, Misplaced
 from semvec.store.failures import Failure, failure_of
 
@@ -77,8 +78,9 @@ async def read(engine: AsyncEngine, function: Callable[[Connection], T]) -> T:
 
 
 async def _read(engine: AsyncEngine, function: Callable[[Connection], T]) -> T:
-    async with engine.connect() as connection:
-        return await connection.run_sync(function)
+    with uncancelled():  # it would cost the pool a connection
+        async with engine.connect() as connection:
+            return await connection.run_sync(function)
 
 
 class Commits:

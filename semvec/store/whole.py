@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from semvec.request_task import uncancelled
 from semvec.store import reads
 from semvec.store.records import MemoryRow, Stored
 from semvec.store.transactions import refused_as
@@ -26,7 +27,7 @@ class Whole:
         """Archived memories by ascending id, in pages."""
         after, full = 0, True
         while full:
-            with refused_as("read"):
+            with refused_as("read"), uncancelled():
                 page = await self._connection.run_sync(
                     reads.archive, self.stored.head.key, after, PAGE
                 )

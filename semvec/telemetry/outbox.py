@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import TextIO
 
+from semvec.standard_streams import write_all
 from semvec.telemetry.lines import Answered, Format
 
 GATHER_S = 0.25
@@ -77,7 +78,6 @@ class Outbox(logging.Handler):
     def _write(self, entries: Sequence[str | logging.LogRecord]) -> None:
         try:
             lines = [one if isinstance(one, str) else self._format.record(one) for one in entries]
-            self._stream.write("\n".join((*lines, "")))
-            self._stream.flush()
+            write_all(self._stream, "\n".join((*lines, "")))
         except Exception:
             self.dropped += len(entries)

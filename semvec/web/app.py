@@ -59,9 +59,10 @@ def assemble(
     limiter = open_limiter(settings)
     telemetry = telemetry or open_telemetry(settings)
     places, draining = Places(telemetry), Draining()
+    doorman = Doorman(verifier, settings.allow_anonymous, service.trail.refused)
     around = edge(
         read_hop=hop_reader(settings.trusted_proxies),
-        doorman=Doorman(verifier, settings.allow_anonymous, service.trail.refused),
+        doorman=doorman,
         limiter=limiter,
         places=places,
         draining=draining,
@@ -76,7 +77,11 @@ def assemble(
     app[METRICS] = telemetry.metrics
     app[DOCUMENT] = describe(ENDPOINTS, PUBLIC)
     app[DRAINING] = draining
-    app[STREAMS] = Streams(settings.max_streams, settings.stream_heartbeat_s)
+    app[STREAMS] = Streams(
+        settings.max_streams,
+        settings.stream_heartbeat_s,
+        lambda request: doorman.still_admits(request.headers, places.of(request)),
+    )
     app.cleanup_ctx.append(_watched_loop)
     app.on_shutdown.append(_end_streams)
     app.on_shutdown.append(places.end)

@@ -1,13 +1,16 @@
 """Reading a request's body, no further than its limit."""
 
 import asyncio
+from codecs import BOM_UTF8
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Generic, TypeVar
 
-from aiohttp import StreamReader, web
+from aiohttp import StreamReader, hdrs, web
 
 from semvec.errors import Malformed, TooLarge, TooSlow
+from semvec.request_task import on_thread
+from semvec.web.coding import PIECE, Decoder, coding_of
 
 if TYPE_CHECKING:
     from hashlib import _Hash as Hash
@@ -37,20 +40,23 @@ class Upload(Generic[Body]):
     async def into(self, file: BinaryIO) -> None:
         """Write the body to a file. Raises what `read_body` does."""
         chunks, size = [], 0
-        async for chunk in _body_chunks(self.request, self.limit, self.deadline_s):
+        async for chunk in await self._content():
             chunks.append(chunk)
             size += len(chunk)
             if size >= WRITTEN_AT_ONCE:
-                await asyncio.to_thread(self._write, file, chunks)
+                await on_thread(self._write, file, chunks)
                 chunks, size = [], 0
-        await asyncio.to_thread(self._write, file, chunks)
+        await on_thread(self._write, file, chunks)
 
     async def digest(self) -> bytes:
         """Of the whole body, of which nobody else reads the rest. Raises what `read_body` does."""
         assert self.hash is not None
-        async for chunk in _body_chunks(self.request, self.limit, self.deadline_s):
+        async for chunk in await self._content():
             self.hash.update(chunk)
         return self.hash.digest()
+
+    async def _content(self) -> AsyncIterator[bytes]:
+        return _without_mark(await _chunks(self.request, self.limit, self.deadline_s))
 
     def _write(self, file: BinaryIO, chunks: list[bytes]) -> None:
         file.writelines(chunks)
@@ -60,22 +66,33 @@ class Upload(Generic[Body]):
 
 
 async def read_body(request: web.Request, limit: int, deadline_s: float) -> bytes:
-    """The whole body, decompressed. Raises TooLarge past `limit` bytes, Malformed if it breaks off,
+    """The whole body, decompressed. Raises TooLarge past `limit` bytes, compressed or not,
+    Malformed if it breaks off or does not decompress, UnsupportedCoding for an unknown coding, and
     TooSlow where it has been waited for longer than `deadline_s` and has not come steadily.
 
     A body that announces more is refused unread, and a client that waits for 100 Continue is told
     to go on only here, when everything that could refuse the request before has let it pass.
     """
-    return b"".join([chunk async for chunk in _body_chunks(request, limit, deadline_s)])
+    chunks = await _chunks(request, limit, deadline_s)
+    return b"".join([chunk async for chunk in chunks]).removeprefix(BOM_UTF8)
 
 
-async def _body_chunks(request: web.Request, limit: int, deadline_s: float) -> AsyncIterator[bytes]:
+async def _chunks(request: web.Request, limit: int, deadline_s: float) -> AsyncIterator[bytes]:
+    """What the body says, decompressed."""
+    coding = coding_of(request.headers.get(hdrs.CONTENT_ENCODING, ""))
     if (request.content_length or 0) > limit:
         raise _too_large(limit)
     if request.headers.get("Expect", "").lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0
-    content, size, waited = request.content, 0, 0.0
+    received = _received(request.content, limit, deadline_s)
+    if coding is None or not getattr(request.protocol, "leaves_codings", False):
+        return received
+    return _decoded(received, Decoder(coding), limit)
+
+
+async def _received(content: StreamReader, limit: int, deadline_s: float) -> AsyncIterator[bytes]:
+    size, waited = 0, 0.0
     clock = asyncio.get_running_loop().time
     try:
         while True:
@@ -90,6 +107,34 @@ async def _body_chunks(request: web.Request, limit: int, deadline_s: float) -> A
             yield chunk
     except (web.RequestPayloadError, ConnectionError) as error:
         raise Malformed("the body cannot be read to its end") from error
+
+
+async def _decoded(
+    chunks: AsyncIterator[bytes], decoder: Decoder, limit: int
+) -> AsyncIterator[bytes]:
+    """Lets others have the event loop after each piece: few bytes can make many."""
+    size = 0
+    async for chunk in chunks:
+        for piece in decoder.decoded(chunk):
+            size += len(piece)
+            if size > limit:
+                raise _too_large(limit)
+            yield piece
+            if len(piece) == PIECE:
+                await asyncio.sleep(0)
+    decoder.finish()
+
+
+async def _without_mark(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Leaves out a byte-order mark at the head."""
+    head: bytes = b""
+    async for chunk in chunks:
+        head += chunk
+        if not (len(head) < len(BOM_UTF8) and BOM_UTF8.startswith(head)):
+            break
+    yield head.removeprefix(BOM_UTF8)
+    async for chunk in chunks:
+        yield chunk
 
 
 async def _read_on(content: StreamReader, deadline_s: float, earned_s: float) -> bytes:

@@ -5,16 +5,20 @@ import logging
 from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
-from typing import Any, cast
+from typing import cast
 
 import orjson
 from aiohttp import StreamReader, web
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
+from aiohttp.streams import EMPTY_PAYLOAD
+from aiohttp.web_protocol import _ErrInfo
 
 from semvec.addresses import client_network
-from semvec.errors import TooSlow
+from semvec.errors import Malformed, SemvecError, TooLarge, TooSlow
 from semvec.web.body import SLOWEST
 from semvec.web.crowd import Crowd
+from semvec.web.kept import Kept
+from semvec.web.keys import TASK
 from semvec.web.middleware.request_id import HEADER, new_request_id
 from semvec.web.reply import json_response
 from semvec.web.schemas.errors import Error
@@ -22,8 +26,27 @@ from semvec.web.schemas.errors import Error
 STALLED_S = 30.0
 """How long a client may take none of an answer, once as much waits for it as a connection holds."""
 
-LINE_BYTES = 128 * 1024
-"""Of a request line: the longest `q` is 8,192 letters, each up to 12 bytes in an address."""
+HEAD_BYTES = 64 * 1024
+"""Of a request line and all header fields together, line ends included."""
+
+PARSED_EARLY = 1024
+"""Bytes of an unfinished head that the parser gets as they come, as far as they are no more."""
+
+PIECE = 16 * 1024
+"""Bytes of a body that are parsed at once; the head of the next request may begin in them."""
+
+FRAMING_BYTES = 64 * 1024
+FRAMING_PER_BYTE = 8
+"""Of a chunked body that are not content: sizes, extensions and trailers, in all and for each byte
+of content. A chunk of one byte takes five."""
+
+QUEUED_BYTES = 128 * 1024
+"""Of requests that wait for the one before them, past which a connection is not read on."""
+
+UNREAD_BYTES = 64 * 1024
+"""Of a body that waits for its reader; twice as much stops the connection."""
+
+HEAD_END = b"\r\n\r\n"
 
 log = logging.getLogger(__name__)
 
@@ -34,15 +57,26 @@ class Connection(web.RequestHandler):
     What could not be parsed is neither answered nor logged in its own words: it may hold a token. A
     connection is closed if it is one too many of its address, or if a request has not arrived
     `deadline_s` after its first byte, the first one after the connection was made, or if its client
-    takes nothing of a long answer.
+    takes nothing of a long answer. A head is bounded as a whole, and so is what a chunked body has
+    beside its content.
     """
+
+    leaves_codings = True
+    """Bodies are not decompressed here, so that their reader can tell what is wrong with one."""
 
     __slots__ = (
         "_begun",
         "_body",
+        "_body_received",
+        "_chunked",
         "_client",
         "_crowd",
         "_deadline_s",
+        "_head",
+        "_head_parsed",
+        "_head_refused",
+        "_last_bytes",
+        "_queued",
         "_received",
         "_stalled",
         "_timer",
@@ -56,7 +90,13 @@ class Connection(web.RequestHandler):
         deadline_s: float,
         crowd: Crowd,
     ) -> None:
-        super().__init__(manager, loop=loop, max_line_size=LINE_BYTES)
+        super().__init__(
+            manager,
+            loop=loop,
+            max_line_size=HEAD_BYTES,
+            read_bufsize=UNREAD_BYTES,
+            auto_decompress=False,
+        )
         self._deadline_s = deadline_s
         self._crowd = crowd
         self._client: str | None = None
@@ -65,6 +105,11 @@ class Connection(web.RequestHandler):
         self._begun = 0.0
         self._received = 0
         self._body: StreamReader | None = None
+        self._chunked, self._body_received = False, 0
+        self._head = Kept(HEAD_BYTES)
+        self._head_parsed, self._head_refused = 0, False
+        self._last_bytes = b""
+        self._queued = 0
 
     @classmethod
     def factory(
@@ -93,18 +138,104 @@ class Connection(web.RequestHandler):
         self._client = None
         self._unwatch()
         self._flow()
+        self._head.take()
+        request = self._current_request
         super().connection_lost(exc)
+        if isinstance(request, web.Request) and (task := request.get(TASK)) is not None:
+            task.abandon()
 
     def data_received(self, data: bytes) -> None:
+        if not data or self._upgraded or self._buffer_paused:
+            self._parse(data)
+            return
+        while data and not (self._close or self._force_close or self._head_refused):
+            if self._body is not None:
+                data = self._parse_some(data, PIECE)
+            elif self._head or self._head_parsed + len(data) > PARSED_EARLY:
+                data = self._large_head(data)
+            else:
+                data = self._parse_some(data, PARSED_EARLY)
+
+    def _parse_some(self, data: bytes, most: int) -> bytes:
+        """What is left."""
+        self._parse(data if len(data) <= most else data[:most])
+        return data[most:]
+
+    def _large_head(self, data: bytes) -> bytes:
+        """Parse a head that is whole by now, and keep one that is
+        not; what is left."""
+        end = (self._last_bytes + data).find(HEAD_END) + len(HEAD_END) - len(self._last_bytes)
+        whole = end >= len(HEAD_END) - len(self._last_bytes)
+        kept = len(self._head)
+        size = kept + (end if whole else len(data))
+        if self._head_parsed + size > HEAD_BYTES:
+            self._refuse_head()
+            return b""
+        if not whole:
+            self._head.add(data)
+            self._last_bytes = (self._last_bytes + data)[-3:]
+            self._watch(len(data))
+            return b""
+        if kept:
+            data = self._head.take() + data
+        return self._parse_some(data, size)
+
+    def _refuse_head(self) -> None:
+        """Answered in its turn, behind requests that came before it."""
+        self._head.take()
+        self._head_refused = True
+        self._unwatch()
+        error = LineTooLong(b"", HEAD_BYTES)
+        self._messages.append((_ErrInfo(431, error, error.message), EMPTY_PAYLOAD))
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _parse(self, data: bytes) -> None:
         seen = self._request_count
         super().data_received(data)
         if self._request_count > seen:
-            self._body = self._messages[-1][1]
+            self._begin_body()
+        elif self._body is not None:
+            self._body_received += len(data)
+        elif not self._buffer_paused:
+            self._head_parsed += len(data)
+            self._last_bytes = (self._last_bytes + data)[-3:]
+        self._bound_queue(len(data))
         if self._body is not None and self._body.is_eof():
             self._body = None
             self._unwatch()
         elif self._body is not None or data:
             self._watch(len(data))
+            self._check_framing()
+
+    def _begin_body(self) -> None:
+        message, body = self._messages[-1]
+        if self._body is not None and isinstance(message, _ErrInfo):
+            self._give_up_body(self._body, Malformed("the body is not chunked as it has to be"))
+        self._body = body
+        self._head_parsed, self._last_bytes = 0, b""
+        self._chunked, self._body_received = getattr(message, "chunked", False), 0
+
+    def _check_framing(self) -> None:
+        """While reading is paused, nobody knows how much of what came has been parsed."""
+        if self._body is None or not self._chunked or self._reading_paused:
+            return
+        content = self._body.total_bytes
+        if self._body_received > FRAMING_BYTES + (1 + FRAMING_PER_BYTE) * content:
+            detail = "the body has too much beside its content: chunk extensions or trailers"
+            self._give_up_body(self._body, TooLarge(detail))
+
+    def _bound_queue(self, size: int) -> None:
+        """Read no further where more than a request or two waits for the one before."""
+        if len(self._messages) < 2:
+            self._queued = 0
+        self._queued += size
+        if self._queued > QUEUED_BYTES and len(self._messages) > 1 and not self._buffer_paused:
+            self._pause_reading_for_buffer()
+
+    def _resume_reading_if_drained(self) -> None:
+        if self._queued <= QUEUED_BYTES or not self._messages:
+            super()._resume_reading_if_drained()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -135,16 +266,18 @@ class Connection(web.RequestHandler):
             self._timer = None
 
     def _judge(self) -> None:
-        """At the deadline. What flows has more time, and so has what waits for this server."""
+        """At the deadline. What waits for this server has more time, and a body that flows too."""
         self._timer = None
-        allowed = self._deadline_s + self._received / SLOWEST
+        earned = 0.0 if self._body is None else self._received / SLOWEST
+        allowed = self._deadline_s + earned
         left = self._begun + allowed - self._loop.time()
         if self._waits_for_us():
             self._watch(0)
         elif left > 0:
             self._timer = self._loop.call_later(left, self._judge)
         elif self._body is not None:
-            self._give_up_body(self._body)
+            late = TooSlow(f"the body took longer than {self._deadline_s:g} s")
+            self._give_up_body(self._body, late)
         else:
             self._give_up_head()
 
@@ -153,9 +286,9 @@ class Connection(web.RequestHandler):
             return True
         return self._body is None and (self._current_request is not None or bool(self._messages))
 
-    def _give_up_body(self, body: StreamReader) -> None:
+    def _give_up_body(self, body: StreamReader, error: SemvecError) -> None:
         if self._current_request is not None:
-            body.set_exception(TooSlow(f"the body took longer than {self._deadline_s:g} s"))
+            body.set_exception(error)
         body.feed_eof()
         self.close()
 
@@ -164,13 +297,6 @@ class Connection(web.RequestHandler):
             detail = f"the head took longer than {self._deadline_s:g} s"
             self.transport.write(_last_words(HTTPStatus.REQUEST_TIMEOUT, detail))
         self.force_close()
-
-    def log_exception(self, *args: Any, **kw: Any) -> None:
-        """What a client sends behind the answer to it may break off or be no gzip."""
-        if isinstance(kw.get("exc_info"), web.RequestPayloadError):
-            log.info("a body from %s broke off", self._client)
-        else:
-            super().log_exception(*args, **kw)
 
     def handle_error(
         self,
@@ -186,7 +312,9 @@ class Connection(web.RequestHandler):
             raise ConnectionError("an answer was already under way")
         request_id = new_request_id()
         if isinstance(exc, LineTooLong):
-            response = json_response(Error("request line or header too long", request_id), 431)
+            response = json_response(
+                Error("request line or header fields too long", request_id), 431
+            )
         else:
             response = json_response(Error("not a valid HTTP request", request_id), 400)
         response.headers[HEADER] = request_id

@@ -4,17 +4,23 @@ import asyncio
 
 from aiohttp import web
 
+from semvec.request_task import RequestTask
+
 LOOK_S = 0.01
 
 
 class Draining:
-    """`begun` says that the server is to stop; whoever answers a request keeps it in `answering`
-    meanwhile."""
+    """`begun` says that the server is to stop. `tasks` are those of the requests that are being
+    answered; what answers one adds it and takes it out."""
 
     def __init__(self) -> None:
         self.begun = False
-        self.answering = 0
+        self.tasks: set[RequestTask] = set()
         self._begin = asyncio.Event()
+
+    @property
+    def answering(self) -> int:
+        return len(self.tasks)
 
     def begin(self) -> None:
         self.begun = True
@@ -24,8 +30,13 @@ class Draining:
         await self._begin.wait()
 
     async def until_idle(self) -> None:
-        while self.answering:  # noqa: ASYNC110  # looked at, so that counting costs next to nothing
+        while self.tasks:  # noqa: ASYNC110  # looked at, so that counting costs next to nothing
             await asyncio.sleep(LOOK_S)
+
+    def stop(self) -> None:
+        """Have what is still being answered come to its end now."""
+        for task in [*self.tasks]:
+            task.stop()
 
 
 DRAINING = web.AppKey("draining", Draining)

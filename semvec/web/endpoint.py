@@ -5,6 +5,7 @@
 """
 
 import re
+from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -142,7 +143,7 @@ class Endpoint:
         try:
             with doing(effect):
                 return await self._response(call.request, await self.handle(call, **inputs))
-        except Exception as error:
+        except (Exception, CancelledError) as error:
             if effect.recorded is not None:
                 await call.service.trail.broke_off(effect.recorded, error)
             raise

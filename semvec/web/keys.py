@@ -7,6 +7,7 @@ from aiohttp import web
 from semvec.licensing.token import Caller
 from semvec.limits.bucket import Standing
 from semvec.limits.limiter import Limiter
+from semvec.request_task import RequestTask
 from semvec.service import Service
 from semvec.settings import Settings
 from semvec.telemetry.lines import Answered
@@ -36,6 +37,9 @@ class RequestContext(Answered, kw_only=True, gc=False):
 
 
 CONTEXT = web.RequestKey("context", RequestContext)
+
+TASK = web.RequestKey("task", RequestTask)
+"""There once a request has come as far as the edge."""
 
 TRACE = web.RequestKey("trace", str)
 """The id of the trace that a request is in, where there are traces."""

@@ -271,7 +271,7 @@ def _error_statuses(declared: Endpoint, public: bool) -> set[int]:
     if not public:
         statuses |= {401, 402, 429}
     if declared.body is not None:
-        statuses |= {400, 413, 422}
+        statuses |= {400, 413, 415, 422}
     if declared.streamed:
         statuses |= {400, 409, 503}
     if declared.keyed:

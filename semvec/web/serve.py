@@ -20,6 +20,7 @@ from semvec import __version__
 from semvec.errors import SemvecError, StartError
 from semvec.machine import keep_freed_memory
 from semvec.settings import Settings
+from semvec.standard_streams import announce, open_closed_streams
 from semvec.store.errors import StoreError
 from semvec.telemetry.loop import log_stray_exception
 from semvec.telemetry.opening import open_telemetry
@@ -40,13 +41,14 @@ LAST_WORDS_S = 0.5
 what aiohttp waits for, twice, after requests in flight have had their time."""
 
 HANDLER_TIMEOUT_S = 3.0
-"""How long requests in flight may take at the end."""
+"""How long requests in flight may take at the end; those that take longer are answered 503."""
 
 log = logging.getLogger(__name__)
 
 
 def serve(settings: Settings) -> None:
     """Serves until a signal says otherwise; raises StartError."""
+    open_closed_streams()
     outbox = Outbox(sys.stderr, format_for(settings, sys.stderr))
     log_to(outbox, settings.log_level)
     try:
@@ -56,7 +58,7 @@ def serve(settings: Settings) -> None:
 
 
 def _serve_and_log(settings: Settings, outbox: Outbox) -> None:
-    if settings.allow_anonymous and not _is_loopback(settings.host):
+    if settings.allow_anonymous and not all(map(_is_loopback, _hosts(settings.host))):
         log.warning(
             "ANYBODY who reaches %s may read and write: SEMVEC_ALLOW_ANONYMOUS is for development",
             settings.host,
@@ -97,26 +99,36 @@ async def _serve(settings: Settings, outbox: Outbox) -> None:
     try:
         with _told_in_short():
             await runner.setup()
-            listener = _listen(settings.host, settings.port)
+            listeners = _listen(settings.host, settings.port)
         assert runner.server
         connection = Connection.factory(runner.server, settings.request_deadline_s, crowd)
         if certificate:
             certificate.reload_on_hangup()
         tls = accepting(certificate, settings.request_deadline_s)
-        server = await loop.create_server(connection, sock=listener, backlog=BACKLOG, **tls)
+        servers = [
+            await loop.create_server(connection, sock=listener, backlog=BACKLOG, **tls)
+            for listener in listeners
+        ]
         gc.freeze()  # modules and the application are for life: collections need not walk them
-        print(f"semvec {__version__} listening on {_address(listener, tls)}", flush=True)
+        addresses = " and ".join(str(_address(listener, tls)) for listener in listeners)
+        announce(f"semvec {__version__} listening on {addresses}")
         await draining.until_begun()
         log.info("stopping")
         app[STREAMS].end()
         if settings.drain_delay_s:
             await asyncio.sleep(settings.drain_delay_s)
-        late = _accept_waiting(listener, connection, tls)
-        server.close()
+        late = [
+            task for listener in listeners for task in _accept_waiting(listener, connection, tls)
+        ]
+        for server in servers:
+            server.close()
         await asyncio.gather(*late)
         await asyncio.sleep(LAST_WORDS_S)
         with contextlib.suppress(TimeoutError):  # aiohttp's shutdown would drop what is still sent
             await asyncio.wait_for(draining.until_idle(), HANDLER_TIMEOUT_S)
+        draining.stop()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(draining.until_idle(), LAST_WORDS_S)
     finally:
         await runner.cleanup()
     log.info("stopped")
@@ -132,10 +144,25 @@ def _told_in_short() -> Iterator[None]:
         raise StartError(str(error)) from error
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int) -> list[socket.socket]:
+    """On each address; a port that the system chooses for the first is that of the others too."""
+    listeners: list[socket.socket] = []
+    for each in _hosts(host):
+        listener = _listen_on(each, listeners[0].getsockname()[1] if listeners else port)
+        listeners.append(listener)
+    return listeners
+
+
+def _hosts(host: str) -> list[str]:
+    return [each.strip().strip("[]") for each in host.split(",")]
+
+
+def _listen_on(host: str, port: int) -> socket.socket:
+    """`::` takes connections of both IP versions, where the system has both."""
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.create_server(address[:2], family=family)
+        both = host == "::" and socket.has_dualstack_ipv6()
+        listener = socket.create_server(address[:2], family=family, dualstack_ipv6=both)
     except OSError as error:
         reason = (error.strerror or str(error)).partition(" (while")[0]
         raise StartError(

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -30,6 +30,10 @@ LASTS_S = 900.0
 """After that a stream ends, and its client comes back with a token that is checked anew."""
 STALLED_S = 30.0
 """What a client may leave unread before it is given up."""
+CHECK_S = 0.5
+"""How often the token of an open stream is checked."""
+DISMISSED_S = 1.0
+"""How long a stream may take to end whose token is good no more, before its connection is cut."""
 HEARTBEAT = b":\n\n"
 
 
@@ -42,24 +46,37 @@ class Stream(Generic[Item]):
     feed: Feed[Item]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Line:
-    """One open stream."""
+    """One open stream; `timer` is when its token is checked next."""
 
     request: web.Request
     wake: asyncio.Event
+    timer: asyncio.TimerHandle | None = None
+    is_dismissed: bool = False
 
     @property
     def is_cut(self) -> bool:
         transport = self.request.transport
         return transport is None or transport.is_closing()
 
+    def cut(self) -> None:
+        """End the connection without the end of the stream, so that it does not look whole."""
+        if (transport := self.request.transport) is not None:
+            transport.abort()
+
 
 class Streams:
-    """The streams that are open."""
+    """The streams that are open; one ends when its request is not `admitted` any more."""
 
-    def __init__(self, most_per_subject: int, heartbeat_s: float) -> None:
+    def __init__(
+        self,
+        most_per_subject: int,
+        heartbeat_s: float,
+        admitted: Callable[[web.Request], bool] = lambda _: True,
+    ) -> None:
         self._most, self.heartbeat_s = most_per_subject, heartbeat_s
+        self._admitted = admitted
         self.ended = False
         self._open: defaultdict[str, set[Line]] = defaultdict(set)
 
@@ -72,12 +89,24 @@ class Streams:
             raise Conflict(f"{self._most} streams are open, the most there may be: close one")
         line = Line(request, asyncio.Event())
         self._open[subject].add(line)
+        self._check(line)
         try:
             yield line
         finally:
+            if line.timer is not None:
+                line.timer.cancel()
             self._open[subject].discard(line)
             if not self._open[subject]:
                 del self._open[subject]
+
+    def _check(self, line: Line) -> None:
+        later = asyncio.get_running_loop().call_later
+        if self._admitted(line.request):
+            line.timer = later(CHECK_S, self._check, line)
+            return
+        line.is_dismissed = True
+        line.wake.set()
+        line.timer = later(DISMISSED_S, line.cut)
 
     def end(self) -> None:
         """Have all streams come to their end, and no other begin."""
@@ -136,7 +165,7 @@ class Sending(Generic[Item]):
                 while content and await self._write(content):
                     content = await self._next()
         except Unavailable:
-            self._cut()
+            self._line.cut()
         except SemvecError:
             return  # the client comes back, and is told then
 
@@ -156,13 +185,10 @@ class Sending(Generic[Item]):
                     await self._line.wake.wait()
         return b""
 
-    def _cut(self) -> None:
-        """End the connection without the end of the stream, so that it does not look whole."""
-        if (transport := self._line.request.transport) is not None:
-            transport.abort()
-
     def _over(self) -> bool:
-        return self._streams.ended or self._now() >= self._over_at or self._line.is_cut
+        line = self._line
+        late = self._now() >= self._over_at
+        return self._streams.ended or late or line.is_dismissed or line.is_cut
 
     async def _write(self, content: bytes) -> bool:
         """False where the client does not read on, and is cut off."""
@@ -170,7 +196,7 @@ class Sending(Generic[Item]):
             async with asyncio.timeout(STALLED_S):
                 await self._response.write(content)
         except TimeoutError:
-            self._cut()
+            self._line.cut()
             return False
         self._sent_at = self._now()
         return True

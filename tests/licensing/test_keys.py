@@ -1,6 +1,6 @@
 import json
 import stat
-from base64 import urlsafe_b64encode
+from base64 import b64encode, urlsafe_b64encode
 from pathlib import Path
 
 import pytest
@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from semvec.licensing.keys import private_key, public_keys, write_key_pair
+from tests.licensing.test_curve import NOT_CANONICAL, SMALL_ORDER
 
 
 def jwk(key: Ed25519PrivateKey, **fields: str) -> dict[str, str]:
@@ -86,3 +87,22 @@ def test_private_key_has_to_be_an_ed25519_one(tmp_path: Path) -> None:
     _, public = write_key_pair(tmp_path)
     with pytest.raises(ValueError, match="not an unencrypted PEM private key"):
         private_key(public)
+
+
+@pytest.mark.parametrize("encoding", [*SMALL_ORDER.values(), *NOT_CANONICAL.values(), "02" * 32])
+@pytest.mark.parametrize("form", ["pem", "jwks"])
+def test_a_key_that_anybody_could_sign_for_is_refused(
+    tmp_path: Path, encoding: str, form: str
+) -> None:
+    raw = bytes.fromhex(encoding)
+    path = tmp_path / "key"
+    if form == "jwks":
+        x = urlsafe_b64encode(raw).rstrip(b"=").decode()
+        path.write_text(json.dumps({"keys": [{"kty": "OKP", "crv": "Ed25519", "x": x}]}))
+    else:
+        der = bytes.fromhex("302a300506032b6570032100") + raw
+        path.write_text(
+            f"-----BEGIN PUBLIC KEY-----\n{b64encode(der).decode()}\n-----END PUBLIC KEY-----\n"
+        )
+    with pytest.raises(ValueError, match=r"holds an Ed25519 key (of small order|that is not)"):
+        public_keys(str(path))

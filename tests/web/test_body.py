@@ -1,20 +1,47 @@
 import asyncio
+import codecs
 import gzip
+import zlib
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import cast
 
 import pytest
+from aiohttp import web
 
 from semvec.service import Service
 from semvec.settings import Settings
 from semvec.web.app import assemble
+from semvec.web.body import _without_mark
+from semvec.web.connection import Connection
+from semvec.web.crowd import Crowd
 from tests.web.conftest import Client, RecordingService, Serve
 
 START = b"POST /v1/run HTTP/1.1\r\nHost: localhost\r\n"
 MESSAGE = b'{"message": "Hello"}'
 
 
-async def exchange(client: Client, *parts: bytes) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Address:
+    host: str
+    port: int
+
+
+@pytest.fixture
+async def served(settings: Settings, service: RecordingService) -> AsyncIterator[Address]:
+    """The application behind connections as `semvec serve` makes them."""
+    app = assemble(settings, cast(Service, service), None)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    assert runner.server
+    connection = Connection.factory(runner.server, 5.0, Crowd(100))
+    server = await asyncio.get_running_loop().create_server(connection, "127.0.0.1", 0)
+    yield Address(*server.sockets[0].getsockname())
+    server.close()
+    await runner.cleanup()
+
+
+async def exchange(client: Client | Address, *parts: bytes) -> bytes:
     """All that comes back for `parts` until the server closes or says no more for a moment."""
     reader, writer = await asyncio.open_connection(client.host, client.port)
     for part in parts:
@@ -113,3 +140,121 @@ async def test_under_another_server_too_a_body_has_its_deadline(
         assert answer.startswith(b"HTTP/1.1 408 "), answer
         assert b"the body took longer than 0.2 s" in answer
     assert not service.calls
+
+
+def refused(answer: bytes) -> tuple[bytes, bytes]:
+    """The status, and what is told."""
+    return answer[9:12], answer.partition(b'"detail":"')[2].partition(b'"')[0]
+
+
+def post(body: bytes, coding: bytes) -> bytes:
+    head = START + b"Connection: close\r\nContent-Encoding: %b\r\nContent-Length: %d\r\n\r\n"
+    return head % (coding, len(body)) + body
+
+
+PACKED = gzip.compress(MESSAGE)
+
+
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [
+        (b"identity", MESSAGE),
+        (b"gzip", PACKED),
+        (b"GZIP", PACKED),
+        (b"x-gzip", PACKED),
+        (b"gzip, identity", PACKED),
+        (b"gzip", gzip.compress(MESSAGE[:7]) + gzip.compress(MESSAGE[7:])),
+        (b"deflate", zlib.compress(MESSAGE)),
+        (b"deflate", zlib.compress(MESSAGE)[2:-4]),
+        (b"", MESSAGE),
+    ],
+)
+async def test_a_body_is_read_in_the_codings_that_are_accepted(
+    served: Address, service: RecordingService, coding: bytes, body: bytes
+) -> None:
+    answer = await exchange(served, post(body, coding))
+    assert answer.startswith(b"HTTP/1.1 200 "), answer
+    assert service.last_call["message"] == "Hello"
+
+
+@pytest.mark.parametrize("coding", [b"br", b"zstd", b"foo", b"gzip, gzip", b"compress", b"\xff"])
+async def test_an_unknown_coding_is_refused_with_those_that_are_accepted(
+    served: Address, coding: bytes
+) -> None:
+    answer = await exchange(served, post(MESSAGE, coding))
+    status, told = refused(answer)
+    assert (status, told[:21]) == (b"415", b"Content-Encoding may ")
+    assert b"\r\nAccept-Encoding: gzip, deflate\r\n" in answer
+
+
+@pytest.mark.parametrize(
+    ("coding", "body", "told"),
+    [
+        (b"gzip", PACKED[:-8], b"the body ends before its gzip data does"),
+        (b"gzip", PACKED[:-12], b"the body ends before its gzip data does"),
+        (b"gzip", PACKED[:-1], b"the body ends before its gzip data does"),
+        (
+            b"gzip",
+            PACKED[:-6] + bytes([PACKED[-6] ^ 1]) + PACKED[-5:],
+            b"the body is not valid gzip: incorrect data check",
+        ),
+        (
+            b"gzip",
+            PACKED[:-2] + bytes([PACKED[-2] ^ 1]) + PACKED[-1:],
+            b"the body is not valid gzip: incorrect length check",
+        ),
+        (b"gzip", MESSAGE, b"the body is not valid gzip: incorrect header check"),
+        (b"gzip", PACKED + b"rest", b"the body is not valid gzip: incorrect header check"),
+        (b"deflate", zlib.compress(MESSAGE)[:-1], b"the body ends before its deflate data does"),
+        (
+            b"deflate",
+            zlib.compress(MESSAGE) + b"rest",
+            b"the body goes on behind its deflate data",
+        ),
+    ],
+)
+async def test_broken_compression_is_refused_with_what_is_wrong(
+    served: Address, coding: bytes, body: bytes, told: bytes
+) -> None:
+    assert refused(await exchange(served, post(body, coding))) == (b"400", told)
+
+
+async def test_decompression_ends_at_the_limit(served: Address, settings: Settings) -> None:
+    """Of what comes out, and of what goes in where nothing comes out."""
+    bomb = gzip.compress(bytes(10 * settings.max_body_bytes))
+    assert (await exchange(served, post(bomb, b"gzip"))).startswith(b"HTTP/1.1 413 ")
+    empty = gzip.compress(b"") * (settings.max_body_bytes // 20 + 1)
+    answer = await exchange(served, START + b"Content-Encoding: gzip\r\n", in_chunk(empty))
+    assert answer.startswith(b"HTTP/1.1 413 ")
+
+
+def in_chunk(body: bytes) -> bytes:
+    return b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3, 4])
+async def test_a_byte_order_mark_is_skipped(
+    served: Address, service: RecordingService, parts: int
+) -> None:
+    body = codecs.BOM_UTF8 + MESSAGE
+    head = START + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
+    cut = [body[:1], body[1:2], body[2:3], body[3:]][: parts - 1]
+    answer = await exchange(served, head, *cut, body[len(b"".join(cut)) :])
+    assert answer.startswith(b"HTTP/1.1 200 "), answer
+    assert service.last_call["message"] == "Hello"
+
+
+async def test_an_import_with_a_byte_order_mark_is_read_without_it() -> None:
+    async def chunks(*parts: bytes) -> AsyncIterator[bytes]:
+        for part in parts:
+            yield part
+
+    for parts, content in {
+        (b"\xef\xbb\xbf{}",): b"{}",
+        (b"\xef", b"\xbb", b"\xbf{", b"}"): b"{}",
+        (b"\xef\xbb",): b"\xef\xbb",
+        (b"\xef", b"{}"): b"\xef{}",
+        (b"{", b"\xef\xbb\xbf}"): b"{\xef\xbb\xbf}",
+        (): b"",
+    }.items():
+        assert b"".join([chunk async for chunk in _without_mark(chunks(*parts))]) == content

@@ -121,28 +121,114 @@ async def test_what_cannot_be_parsed_is_answered_but_never_quoted(
     assert "unreadable request from 127.0.0.1" in caplog.text
 
 
-async def test_a_body_that_breaks_behind_its_answer_is_no_fault_of_the_servers(
-    address: Address, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("path", [b"/", b"/absent"])
+async def test_a_body_with_broken_chunks_is_answered_at_once_and_never_logged_as_a_fault(
+    address: Address, path: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Else a stranger could fill the log with tracebacks."""
-    broken = b"Content-Encoding: gzip\r\nContent-Length: 6\r\n\r\n"
-    with caplog.at_level(logging.INFO):
-        reader, writer = await asyncio.open_connection(*address)
-        writer.write(b"POST /absent HTTP/1.1\r\nHost: a\r\n" + broken)
-        head, _ = await answer_to(reader)
-        writer.write(b"secret")
-        assert await reader.read() == b""
-        writer.close()
-    assert head.startswith(b"HTTP/1.1 404 "), head
+    head = b"POST %b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" % path
+    answers = await heard(address, head + b"3\r\nabc\r\n", b"secret\r\n")
+    assert answers.startswith(b"HTTP/1.1 400 " if path == b"/" else b"HTTP/1.1 404 ")
     assert "Traceback" not in caplog.text
-    assert "a body from 127.0.0.1 broke off" in caplog.text
 
 
-async def test_the_longest_query_fits_into_an_address(address: Address) -> None:
-    """8,192 letters of four bytes each."""
+async def test_a_compressed_body_that_nobody_reads_is_passed_over(
+    address: Address, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = b"Content-Encoding: gzip\r\nContent-Length: 6\r\n\r\nsecret"
     reader, writer = await asyncio.open_connection(*address)
-    writer.write(b"GET /absent?q=" + b"%F0%9F%A6%8A" * 8192 + b" HTTP/1.0\r\n\r\n")
-    assert (await reader.read()).startswith(b"HTTP/1.0 404 ")
+    writer.write(b"POST /absent HTTP/1.1\r\nHost: a\r\n" + broken + GET)
+    assert (await answer_to(reader))[0].startswith(b"HTTP/1.1 404 ")
+    assert (await answer_to(reader))[0].startswith(b"HTTP/1.1 200 ")
+    writer.close()
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "size", "status"), [(8, 8_000, 404), (9, 8_000, 431), (120, 530, 404)]
+)
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_promise_27_a_head_is_bounded_as_a_sum(
+    address: Address, fields: int, size: int, status: int, at_once: bool
+) -> None:
+    """Each of its lines would do; 64 KiB is what they may be together."""
+    lines = [b"X-%d: %b\r\n" % (number, b"a" * size) for number in range(fields)]
+    head = b"GET /absent HTTP/1.0\r\n" + b"".join(lines) + b"\r\n"
+    parts = [head] if at_once else [head[:4000], *lines_of(head[4000:])]
+    assert (await heard(address, *parts)).startswith(b"HTTP/1.0 %d " % status)
+
+
+def lines_of(content: bytes) -> list[bytes]:
+    """Pieces that end in the midst of what ends a head, too."""
+    return [content[:20_000], content[20_000:-2], content[-2:]]
+
+
+async def test_the_end_of_a_large_head_may_come_bit_by_bit(address: Address) -> None:
+    head = b"GET /absent HTTP/1.0\r\nX: " + b"a" * 6000
+    for pause in range(1, 4):
+        end = b"\r\n\r\n"
+        assert (await heard(address, head, end[:pause], end[pause:])).startswith(b"HTTP/1.0 404 ")
+
+
+async def test_a_head_too_large_is_refused_behind_the_answer_to_the_request_before(
+    address: Address,
+) -> None:
+    large = b"GET / HTTP/1.1\r\nHost: a\r\n" + (b"X: " + b"a" * 8000 + b"\r\n") * 9
+    answers = await heard(address, GET + large)
+    first, second = answers.split(b"HTTP/1.")[1:]
+    assert first.startswith(b"1 200 ")
+    assert second.startswith(b"0 431 ")
+
+
+async def test_a_head_that_flows_has_no_more_time_than_others(address: Address) -> None:
+    """A body that comes at this pace would be waited for."""
+    reader, writer = await asyncio.open_connection(*address)
+    writer.write(b"GET / HTTP/1.1\r\nHost: a\r\nX: ")
+    said = b""
+    for _ in range(60):
+        with contextlib.suppress(TimeoutError):
+            said = await asyncio.wait_for(reader.read(65536), DEADLINE_S / 10)
+            break
+        writer.write(b"a" * 900 + b"\r\nX: ")
+    writer.close()
+    assert said.startswith(b"HTTP/1.1 408 ")
+
+
+CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [
+        [b"1;" + b"e" * 30_000 + b"\r\na\r\n"] * 3,
+        [b"1;", *[b"e" * 10_000] * 7],
+        [b"0\r\n", *[b"T%d: " % number + b"a" * 8000 + b"\r\n" for number in range(9)]],
+    ],
+)
+async def test_what_a_chunked_body_has_beside_its_content_is_bounded(
+    address: Address, framing: list[bytes]
+) -> None:
+    head, _, body = (await heard(address, CHUNKED, *framing)).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 413 "), head
+    assert b"beside its content" in body
+
+
+async def test_a_body_in_chunks_of_one_byte_is_read(address: Address) -> None:
+    reader, writer = await asyncio.open_connection(*address)
+    writer.write(CHUNKED + b"1\r\na\r\n" * 100_000 + b"0\r\n\r\n")
+    _, body = await answer_to(reader)
+    assert body == b"100000"
+    writer.close()
+
+
+async def test_requests_that_wait_behind_another_are_all_answered_and_read_by_and_by(
+    address: Address,
+) -> None:
+    large = GET.replace(b"Host", b"X: " + b"a" * 8000 + b"\r\nHost").replace(b"slow", b"absent")
+    reader, writer = await asyncio.open_connection(*address)
+    writer.write(GET + large * 100)
+    for status in [b"200", *[b"404"] * 100]:
+        assert (await answer_to(reader))[0].startswith(b"HTTP/1.1 " + status)
     writer.close()
 
 

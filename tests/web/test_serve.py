@@ -1,16 +1,21 @@
+import asyncio
 import json
+import os
 import signal
 import socket
 import subprocess
+import sys
 import time
+from contextlib import suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from semvec import __version__
 from semvec.licensing.keys import private_key, write_key_pair
 from semvec.licensing.token import Claims, sign
-from tests.servers import command, environment, serving
+from tests.servers import Client, Refused, command, environment, serving
 
 EXIT_WITHIN_S = 10
 
@@ -124,6 +129,103 @@ async def test_anonymous_mode_beyond_loopback_is_warned_of(
 ) -> None:
     async with serving(sqlite_url, tmp_path, "--host", host) as server:
         assert ("ANYBODY" in server.log.read_text()) is warned
+
+
+@pytest.mark.parametrize(
+    ("host", "reached", "missed"),
+    [
+        ("::", ["127.0.0.1", "::1"], []),
+        ("0.0.0.0", ["127.0.0.1"], ["::1"]),
+        ("::1", ["::1"], ["127.0.0.1"]),
+        ("127.0.0.1, [::1]", ["127.0.0.1", "::1"], ["127.0.0.2"]),
+    ],
+)
+async def test_it_listens_on_the_addresses_that_are_named(
+    sqlite_url: str, tmp_path: Path, host: str, reached: list[str], missed: list[str]
+) -> None:
+    """One port for all; an IPv4 client is known by its IPv4 address on either stack."""
+    async with serving(sqlite_url, tmp_path, "--host", host) as server:
+        port = urlsplit(server.url).port
+        for address in reached:
+            reader, writer = await asyncio.open_connection(address, port)
+            writer.write(b"GET /v1/session/ HTTP/1.0\r\nHost: a\r\n\r\n")
+            assert (await reader.read()).startswith(b"HTTP/1.0 200 ")
+            writer.close()
+        for address in missed:
+            with pytest.raises(ConnectionRefusedError):
+                await asyncio.open_connection(address, port)
+        server.process.send_signal(signal.SIGTERM)
+        assert await server.exit_status(EXIT_WITHIN_S) == 0
+        lines = [json.loads(line) for line in server.log.read_text().splitlines()]
+    clients = [line["client"] for line in lines if line.get("endpoint") == "/v1/session"]
+    assert clients == reached
+
+
+STREAMS = {
+    "closed": ">&- 2>&-",
+    "all closed": "<&- >&- 2>&-",
+    "full": ">/dev/full 2>/dev/full",
+}
+
+
+@pytest.mark.parametrize("redirected", STREAMS.values(), ids=STREAMS)
+async def test_standard_streams_that_take_nothing_do_not_matter(
+    sqlite_url: str, tmp_path: Path, redirected: str
+) -> None:
+    port = free_port()
+    line = f'exec "$0" "$@" {redirected}'
+    command = ("sh", "-c", line, sys.executable, "-m", "semvec", "serve", "--host", "127.0.0.1")
+    process = await asyncio.create_subprocess_exec(
+        *command, "--port", str(port), env=environment(sqlite_url, {}), cwd=tmp_path
+    )
+    await serves_and_stops(process, port)
+
+
+async def test_a_pipe_that_nobody_reads_does_not_matter(sqlite_url: str) -> None:
+    """Both standard streams go into one that is full."""
+    port = free_port()
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with suppress(BlockingIOError):
+        while os.write(writing, bytes(4096)):
+            pass
+    os.set_blocking(writing, True)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "semvec", "serve", "--host", "127.0.0.1", "--port", str(port)),
+        env=environment(sqlite_url, {}),
+        stdout=writing,
+        stderr=writing,
+    )
+    await serves_and_stops(process, port)
+    os.close(reading)
+    os.close(writing)
+
+
+async def serves_and_stops(process: asyncio.subprocess.Process, port: int) -> None:
+    client = Client(f"http://127.0.0.1:{port}")
+    async with asyncio.timeout(60):
+        while not await has_made_a_session(client):  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+    for _ in range(20):
+        assert (await client.get("/v1/session/")).status == 200
+    await client.close()
+    process.send_signal(signal.SIGTERM)
+    async with asyncio.timeout(EXIT_WITHIN_S):
+        assert await process.wait() == 0
+
+
+async def has_made_a_session(client: Client) -> bool:
+    try:
+        answer = await client.post("/v1/session/create", session_id="s", dimension=2)
+    except Refused:
+        return False
+    return answer.status == 200
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+    return port
 
 
 @pytest.fixture

@@ -107,6 +107,38 @@ async def test_a_client_that_comes_back_gets_what_it_missed() -> None:
         ]
 
 
+async def test_a_stream_ends_whose_request_would_be_refused_by_now() -> None:
+    board, refused = Board(), set[str]()
+
+    def admitted(request: web.Request) -> bool:
+        return request.headers["X-Name"] not in refused
+
+    async with serving(board, Streams(4, 15.0, admitted)) as client:
+        one, other = (
+            await follow(client, **{"X-Name": "1"}),
+            await follow(client, **{"X-Name": "2"}),
+        )
+        refused.add("1")
+        async with asyncio.timeout(3):
+            assert await one.content.read() == b""
+        board.add("a")
+        assert await heard(other) == 'event: note\nid: 1\ndata: "a"\n\n'
+
+
+async def test_a_stream_that_is_not_read_ends_too_when_its_request_would_be_refused() -> None:
+    board, refused = Board(), set[str]()
+    streams = Streams(4, 15.0, lambda _: not refused)
+    async with serving(board, streams) as client:
+        await follow(client)
+        for _ in range(40):  # more than any buffer takes
+            board.add("a" * 1_000_000)
+        await asyncio.sleep(0.2)
+        refused.add("all")
+        async with asyncio.timeout(5):
+            while streams._open:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+
+
 @pytest.mark.parametrize("sent", ["x", "-1", "1.5", "9" * 19, "٣"])
 async def test_an_id_that_was_never_given_is_refused(sent: str) -> None:
     async with serving(Board(), Streams(4, 15.0)) as client:

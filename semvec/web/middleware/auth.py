@@ -68,6 +68,16 @@ class Doorman:
             self._on_refusal(context.client)
             raise
 
+    def still_admits(self, headers: MultiMapping[str], place: Place) -> bool:
+        """Whether a request that was admitted would be so now."""
+        if self._verifier is None:
+            return True
+        try:
+            self._caller(headers, place, self._verifier)
+        except (Unauthorized, LicenseExpired):
+            return False
+        return True
+
     def is_put_to_work(self, headers: MultiMapping[str], place: Place) -> bool:
         """Whether it takes the check of a signature or a password to tell who asks, where a
         request was not recognised."""

@@ -4,6 +4,7 @@ One layer of few calls, because of what they cost: around a handler that leaves 
 caches cold, each takes half a microsecond and more, whatever is done in it.
 """
 
+import asyncio
 import time
 
 from aiohttp import web
@@ -11,11 +12,12 @@ from aiohttp.typedefs import Handler, Middleware
 from multidict import MultiMapping
 
 from semvec.addresses import client_network
-from semvec.errors import LicenseExpired, TooManyRequests, Unauthorized
+from semvec.errors import LicenseExpired, TooManyRequests, Unauthorized, Unavailable
 from semvec.limits.bucket import Standing
 from semvec.limits.limiter import Limiter
+from semvec.request_task import REQUEST_TASK, RequestTask
 from semvec.web.draining import Draining
-from semvec.web.keys import CONTEXT, TRACE, RequestContext
+from semvec.web.keys import CONTEXT, TASK, TRACE, RequestContext
 from semvec.web.middleware.auth import Doorman
 from semvec.web.middleware.client import ReadHop, client_address
 from semvec.web.middleware.errors import error_response
@@ -25,6 +27,8 @@ from semvec.web.middleware.places import Places
 from semvec.web.middleware.request_id import request_id_of
 
 REFUSED_LOGINS = (Unauthorized, LicenseExpired)
+STOPPED_S = 5
+"""When a client that a stopping server turned away may find another one."""
 ANSWERS = (web.HTTPSuccessful, web.HTTPRedirection)
 """Raised like errors, and none."""
 
@@ -51,7 +55,9 @@ def edge(
         if traced:
             context.trace = request[TRACE]
         status = CUT
-        draining.answering += 1
+        task = request[TASK] = RequestTask()
+        REQUEST_TASK.set(task)
+        draining.tasks.add(task)
         try:
             try:
                 if not doorman.recognises(headers, context):
@@ -67,6 +73,10 @@ def edge(
                 status = answer.status
                 mark(answer, context)
                 raise
+            except asyncio.CancelledError:
+                if not task.stopping:
+                    raise
+                response = error_response(cut_short(task), request)
             except Exception as error:
                 response = error_response(await judged(error, context, limiter), request)
             status = response.status
@@ -75,7 +85,8 @@ def edge(
                 response.force_close()
             return response
         finally:
-            draining.answering -= 1
+            draining.tasks.discard(task)
+            task.end()
             places.note(context, status, time.perf_counter() - began)
 
     async def ask(headers: MultiMapping[str], context: RequestContext) -> None:
@@ -87,6 +98,16 @@ def edge(
         doorman.admit(headers, context)
 
     return passed
+
+
+def cut_short(task: RequestTask) -> Unavailable:
+    """What a request is told that the server's end has cancelled."""
+    task.uncancel()
+    if task.has_written:
+        return Unavailable(
+            "the server is stopping: a part of this request may have taken effect", STOPPED_S
+        )
+    return Unavailable("the server is stopping: nothing was changed, try again", STOPPED_S)
 
 
 async def judged(error: Exception, context: RequestContext, limiter: Limiter | None) -> Exception:

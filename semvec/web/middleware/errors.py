@@ -14,7 +14,9 @@ from semvec.errors import (
     TooSlow,
     Unauthorized,
     Unavailable,
+    UnsupportedCoding,
 )
+from semvec.web.coding import ACCEPTED
 from semvec.web.keys import CONTEXT
 from semvec.web.middleware.auth import challenges
 from semvec.web.reply import json_response
@@ -58,6 +60,8 @@ def _domain_error(error: SemvecError, request: web.Request) -> web.Response:
             response.headers["Retry-After"] = str(error.retry_after)
         case TooLarge() | TooSlow():
             response.force_close()
+        case UnsupportedCoding():
+            response.headers["Accept-Encoding"] = ", ".join(ACCEPTED)
     return response
 
 

@@ -86,7 +86,7 @@ RegionId = Annotated[Text, Field(description="The region.")]
 NewId = Annotated[str, Field(max_length=128, pattern=r"^[A-Za-z0-9_-]+$")]
 """An id that the caller may choose."""
 
-CURSOR = "^[A-Za-f][A-Za-z0-9_-]{9}[AEIMQUYcgkosw048]$"
+CURSOR = "^([A-Za-f][A-Za-z0-9_-]{9}[AEIMQUYcgkosw048]|[A-Za-z0-9_-]{21}[AQgw])$"
 Cursor = Annotated[Text, WithJsonSchema({"type": "string", "pattern": CURSOR})]
 """Not checked here: what no server gave is a malformed request, not an invalid field."""
 

@@ -1,0 +1,43 @@
+"""Ed25519 points: which encodings are points that may stand as a public key (RFC 8032, 5.1)."""
+
+P = 2**255 - 19
+D = -121665 * pow(121666, -1, P) % P
+SIGN = 1 << 255
+ROOT_OF_MINUS_ONE = pow(2, (P - 1) // 4, P)
+COFACTOR = 8
+
+Point = tuple[int, int]
+IDENTITY: Point = (0, 1)
+
+
+def decode(encoding: bytes) -> Point:
+    """Raises ValueError for an encoding that is not canonical, and where there is no such point."""
+    number = int.from_bytes(encoding, "little")
+    y, is_odd = number % SIGN, number >= SIGN
+    if len(encoding) != 32 or y >= P:
+        raise ValueError("not the canonical encoding of a point")
+    x = _root((y * y - 1) * pow(D * y * y + 1, -1, P) % P)
+    if x is None or (x == 0 and is_odd):
+        raise ValueError("not a point of the curve")
+    return (P - x if x % 2 != is_odd else x), y
+
+
+def has_small_order(point: Point) -> bool:
+    """Whether eight times the point is the identity; there are eight such points."""
+    for _ in range(COFACTOR.bit_length() - 1):
+        point = _doubled(point)
+    return point == IDENTITY
+
+
+def _root(square: int) -> int | None:
+    root = pow(square, (P + 3) // 8, P)
+    for candidate in (root, root * ROOT_OF_MINUS_ONE % P):
+        if candidate * candidate % P == square:
+            return candidate
+    return None
+
+
+def _doubled(point: Point) -> Point:
+    x, y = point
+    product = D * x * x * y * y
+    return 2 * x * y * pow(1 + product, -1, P) % P, (y * y + x * x) * pow(1 - product, -1, P) % P

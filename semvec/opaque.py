@@ -1,0 +1,58 @@
+"""Numbers that a database counts for all its tenants, in forms that tell nothing of the others."""
+
+import base64
+from contextlib import suppress
+from hashlib import sha256
+
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import ECB
+
+from semvec.errors import Malformed
+
+KEY_BYTES = 32
+BLOCK = 16
+NUMBER_BITS = 52
+"""Of what `number` gives: integers that every JSON parser takes as they are."""
+HALF_BITS = NUMBER_BITS // 2
+HALF = (1 << HALF_BITS) - 1
+ROUNDS = 6
+
+
+class Opaque:
+    """Works with one key for each database, so that all its servers agree, also after a restart."""
+
+    def __init__(self, key: bytes) -> None:
+        cipher = Cipher(AES(key), ECB())  # single blocks, each authenticated
+        self._encrypt, self._decrypt = cipher.encryptor(), cipher.decryptor()
+
+    def cursor(self, position: int, list: str, owner: str) -> str:
+        """Of one of the owner's lists; it is good for no other."""
+        block = self._encrypt.update(position.to_bytes(8, "big") + _tag(list, owner))
+        return base64.urlsafe_b64encode(block).decode().rstrip("=")
+
+    def position(self, cursor: str, list: str, owner: str) -> int:
+        """Raises Malformed for what `cursor` never gave for this list."""
+        with suppress(ValueError):
+            block = base64.urlsafe_b64decode(f"{cursor}==")
+            if len(block) == BLOCK:
+                plain = self._decrypt.update(block)
+                position = int.from_bytes(plain[:8], "big")
+                if plain[8:] == _tag(list, owner) and self.cursor(position, list, owner) == cursor:
+                    return position
+        raise Malformed("cursor is not one that this server gave for this list")
+
+    def number(self, number: int) -> int:
+        """Another number for each below 2**52, without any order: a Feistel network."""
+        left, right = number >> HALF_BITS, number & HALF
+        for place in range(ROUNDS):
+            left, right = right, left ^ self._mixed(place, right)
+        return left << HALF_BITS | right
+
+    def _mixed(self, place: int, half: int) -> int:
+        block = bytes([0xFF, place]) + half.to_bytes(BLOCK - 2, "big")
+        return int.from_bytes(self._encrypt.update(block), "big") & HALF
+
+
+def _tag(list: str, owner: str) -> bytes:
+    return sha256(f"{list}\0{owner}".encode()).digest()[:8]

@@ -1,0 +1,61 @@
+"""The codings that a body may arrive in: `Content-Encoding`, RFC 9110, section 8.4."""
+
+import zlib
+from collections.abc import Iterator
+
+from semvec.errors import Malformed, UnsupportedCoding
+
+ACCEPTED = ("gzip", "deflate")
+ALIASES = {"x-gzip": "gzip"}
+PIECE = 64 * 1024
+"""Most bytes that one step makes of a compressed body."""
+GZIP, ZLIB, RAW = 16 + zlib.MAX_WBITS, zlib.MAX_WBITS, -zlib.MAX_WBITS
+
+
+def coding_of(header: str) -> str | None:
+    """The coding that a `Content-Encoding` names; None for a body as it is.
+
+    Raises UnsupportedCoding for any other, and for more than one.
+    """
+    named = [name.strip().lower() for name in header.split(",")]
+    codings = [ALIASES.get(name, name) for name in named if name not in ("", "identity")]
+    if not codings:
+        return None
+    if len(codings) > 1 or codings[0] not in ACCEPTED:
+        raise UnsupportedCoding(
+            f"Content-Encoding may be {', '.join(ACCEPTED)} or identity, and one of them only"
+        )
+    return codings[0]
+
+
+class Decoder:
+    """Decompresses a body in steps, and checks its checksum and its end."""
+
+    def __init__(self, coding: str) -> None:
+        self._coding = coding
+        self._stream: zlib._Decompress | None = None
+
+    def decoded(self, data: bytes) -> Iterator[bytes]:
+        """What follows from the next bytes, in pieces of bounded size. Raises Malformed."""
+        try:
+            while data:
+                if self._stream is None or (self._stream.eof and self._coding == "gzip"):
+                    self._stream = zlib.decompressobj(self._format(data))
+                yield self._stream.decompress(data, PIECE)
+                data = self._stream.unconsumed_tail or self._stream.unused_data
+                if self._stream.eof and self._coding != "gzip" and data:
+                    raise Malformed("the body goes on behind its deflate data")
+        except zlib.error as error:
+            reason = str(error).partition(": ")[2] or str(error)
+            raise Malformed(f"the body is not valid {self._coding}: {reason}") from None
+
+    def finish(self) -> None:
+        """Raises Malformed where the compressed data has not come to its end."""
+        if self._stream is not None and not self._stream.eof:
+            raise Malformed(f"the body ends before its {self._coding} data does")
+
+    def _format(self, data: bytes) -> int:
+        """Some clients send raw deflate data, without the zlib header that the RFC asks for."""
+        if self._coding == "gzip":
+            return GZIP
+        return ZLIB if data[0] & 0x0F == zlib.DEFLATED else RAW
