@@ -106,6 +106,12 @@ class TooManyRequests(SemvecError):
         self.retry_after = retry_after
 
 
+class Overloaded(TooManyRequests):
+    """Too much work of all callers together waits; nothing has failed."""
+
+    status = 503
+
+
 class NotConfigured(SemvecError):
     """The operator has not set what this needs."""
 

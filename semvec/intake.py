@@ -1,11 +1,11 @@
 """What clients send, as sessions take it: texts with unit vectors, profiles of new sessions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import NotRequired, TypedDict
 
-from semvec.embed.protocol import Embedder
+from semvec.embed.protocol import Embedder, TextRefused
 from semvec.errors import Invalid
 from semvec.session.events import PolicyVector, Profile
 from semvec.session.turn import Said
@@ -44,9 +44,42 @@ class NewSession:
     long_term_memories: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class EncoderNames:
+    """What sessions call the encoder whose vectors they hold.
+
+    `name` is for new sessions; `all` are the names under which others hold vectors of it too.
+    """
+
+    name: str
+    all: frozenset[str]
+
+
 class Intake:
     def __init__(self, embedder: Embedder | None, long_term: int, span: Span = nullcontext) -> None:
         self._embedder, self._long_term, self._span = embedder, long_term, span
+        self._recognised: EncoderNames | None = None
+
+    def recognise(self, names: EncoderNames) -> None:
+        """Tells under which names sessions hold vectors of the embedder."""
+        self._recognised = names
+
+    def same_vectors(self, one: Profile, other: Profile) -> bool:
+        """Whether two sessions hold vectors of one kind."""
+        return (one.dimension, self._canonical(one.model)) == (
+            other.dimension,
+            self._canonical(other.model),
+        )
+
+    def _canonical(self, model: str | None) -> str | None:
+        names = self._names
+        return names.name if names is not None and model in names.all else model
+
+    @property
+    def _names(self) -> EncoderNames | None:
+        if self._recognised is not None or self._embedder is None:
+            return self._recognised
+        return EncoderNames(self._embedder.model_name, frozenset({self._embedder.model_name}))
 
     @property
     def embeds(self) -> bool:
@@ -54,7 +87,7 @@ class Intake:
 
     def profile(self, wanted: NewSession) -> Profile:
         """What a new session is made with; the embedder's model unless the dimension is another."""
-        loaded, dimension = self._embedder, wanted.dimension
+        loaded, names, dimension = self._embedder, self._names, wanted.dimension
         if dimension is None:
             if loaded is None:
                 raise Invalid.field(
@@ -63,8 +96,8 @@ class Intake:
                 )
             dimension = loaded.dimension
         ours = loaded is not None and loaded.dimension == dimension
-        model = loaded.model_name if loaded is not None and ours else None
-        if wanted.model_name is not None and wanted.model_name != model:
+        model = names.name if names is not None and ours else None
+        if wanted.model_name is not None and self._canonical(wanted.model_name) != model:
             raise Invalid.field(
                 "model_name", f"model_name is {wanted.model_name!r}, loaded is {model!r}"
             )
@@ -95,10 +128,12 @@ class Intake:
 
     def encodes(self, profile: Profile) -> bool:
         """Whether the embedder gives vectors such as the session holds."""
-        loaded = self._embedder
-        return loaded is not None and (loaded.model_name, loaded.dimension) == (
-            profile.model,
-            profile.dimension,
+        loaded, names = self._embedder, self._names
+        return (
+            loaded is not None
+            and names is not None
+            and loaded.dimension == profile.dimension
+            and profile.model in names.all
         )
 
     async def said(self, profile: Profile, texts: Sequence[Text]) -> list[Said]:
@@ -112,7 +147,7 @@ class Intake:
             if each.embedding is not None
         }
         encoded = {each.field: each.words for each in texts if each.field not in given}
-        encodings = await self._encode(profile, list(encoded.values())) if encoded else []
+        encodings = await self._encode(profile, encoded) if encoded else []
         found = dict(zip(encoded, encodings, strict=True))
         found |= {field: Encoding(vector) for field, vector in given.items()}
         return [
@@ -125,14 +160,19 @@ class Intake:
         vector = unit_vector(embedding, profile.dimension, "embedding")
         if not self.encodes(profile) or not profile.token_dimension:
             return Said(text, vector)
-        (encoding,) = await self._encode(profile, [text])
+        (encoding,) = await self._encode(profile, {"text": text})
         return Said(text, vector, encoding.tokens)
 
-    async def _encode(self, profile: Profile, words: list[str]) -> list[Encoding]:
-        """Without token vectors where the session does not hold such as the embedder gives."""
+    async def _encode(self, profile: Profile, words: Mapping[str, str]) -> list[Encoding]:
+        """Of texts by field, without token vectors where the session does not hold such as the
+        embedder gives; raises Invalid for a text that cannot be encoded."""
         assert self._embedder is not None
-        with self._span("encode"):
-            encodings = await self._embedder.encode(words)
+        try:
+            with self._span("encode"):
+                encodings = await self._embedder.encode(list(words.values()))
+        except TextRefused as error:
+            field = list(words)[error.place]
+            raise Invalid.field(field, f"{field} cannot be encoded: {error.detail}") from error
         if self._embedder.token_dimension == profile.token_dimension:
             return encodings
         return [Encoding(each.vector) for each in encodings]
@@ -145,7 +185,7 @@ class Intake:
         if not self.encodes(profile):
             raise Invalid.field(
                 field,
-                f"{field} is text; the embedder {self._embedder.model_name} gives "
+                f"{field} is text; the embedder {self._names.name if self._names else ''} gives "
                 f"{self._embedder.dimension} numbers, this session holds "
                 f"{profile.dimension} of {profile.model or 'its client'}: {wants}",
             )

@@ -192,7 +192,7 @@ class Settings(BaseModel):
     embedder: Embedder = Field(
         default="local",
         repr=False,
-        description="local, none, or the URL of an OpenAI-compatible or TEI endpoint",
+        description="local, none, or the URL of an OpenAI-compatible, TEI or Ollama endpoint",
     )
     embed_model: Text | None = Field(
         default=None,

@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from semvec.errors import Invalid
-from semvec.intake import LARGEST_DIMENSION, Intake, NewSession, Policy, Text
+from semvec.intake import LARGEST_DIMENSION, EncoderNames, Intake, NewSession, Policy, Text
 from semvec.session.events import Profile
 from semvec.tokens import tokens_of
 from semvec.vectors import Encoding, unit_vector, unpacked
@@ -26,7 +26,8 @@ class Letters:
     async def encode(self, texts: Sequence[str]) -> list[Encoding]:
         self.calls.append(list(texts))
         counts = [[text.count(letter) for letter in "abcd"] for text in texts]
-        vectors = [unit_vector(each, self.dimension, "text") for each in counts]
+        shown = [each if any(each) else [1] * self.dimension for each in counts]
+        vectors = [unit_vector(each, self.dimension, "text") for each in shown]
         return [
             Encoding(x, tokens_of(x[None], [text])) for x, text in zip(vectors, texts, strict=True)
         ]
@@ -160,3 +161,22 @@ async def test_an_injected_text_takes_the_vector_that_comes_with_it() -> None:
     with pytest.raises(Invalid, match="embedding has 2 numbers") as refused:
         await intake.injected(profile(intake), "aaa", [1, 0])
     assert fields(refused.value) == ["embedding"]
+
+
+def test_an_encoder_is_known_by_all_its_names() -> None:
+    intake = Intake(Letters(), 7)
+    intake.recognise(EncoderNames("host-a", frozenset({"host-a", "host-b"})))
+    made = profile(intake)
+    assert made.model == "host-a"
+    assert profile(intake, model="host-b") == made
+    assert intake.encodes(replace(made, model="host-b"))
+    assert intake.same_vectors(made, replace(made, model="host-b"))
+    for other in (
+        replace(made, model="letters"),
+        replace(made, model=None),
+        replace(made, dimension=5),
+    ):
+        assert not intake.encodes(other)
+        assert not intake.same_vectors(made, other)
+    with pytest.raises(Invalid, match="model_name is 'letters', loaded is 'host-a'"):
+        profile(intake, model="letters")

@@ -7,16 +7,17 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from queue import Empty, SimpleQueue
 
 from semvec.embed.directory import ModelDirectory
 from semvec.embed.encoded import Encoded, Encoder, Pace, join
+from semvec.embed.lanes import Lanes
 from semvec.embed.model import Model
 from semvec.embed.on_device import DeviceModel
 from semvec.embed.target import Target
-from semvec.embed.windows import Window
-from semvec.errors import Unavailable
+from semvec.embed.windows import SLICE, Cutting, Window
+from semvec.errors import Overloaded, Unavailable
 from semvec.telemetry.protocol import SILENT, Batches
 from semvec.tokens import projection
 from semvec.vectors import Encoding
@@ -47,18 +48,31 @@ class _Text:
     def cost(self) -> int:
         return TEXT_COST + len(self.text)
 
+    @property
+    def is_long(self) -> bool:
+        """Whether it is cut, and encoded, in more than one turn."""
+        return len(self.text) > SLICE
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Piece:
-    """Windows of a text, from its `first`-th; None until the text has been cut."""
+    """Windows of a text, from its `first`-th; None until the text has been cut.
+
+    `cutting` is how far a long text has been cut.
+    """
 
     text: _Text
     windows: Sequence[Window] | None = None
     first: int = 0
+    cutting: Cutting | None = None
 
     @property
     def cost(self) -> int:
-        return self.text.cost if self.windows is None else TURN_COST
+        return TURN_COST if self.is_long else self.text.cost
+
+    @property
+    def is_long(self) -> bool:
+        return self.text.is_long or self.windows is not None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,6 +85,7 @@ class _Task:
 
 
 _Outcome = tuple[_Text, Encoding | Exception]
+"""What fails in a forward pass is Unavailable."""
 
 
 class LocalEmbedder:
@@ -97,12 +112,12 @@ class LocalEmbedder:
         self._sums = sums
         self._telemetry = telemetry
         self._count = threads or _cores()
-        self._queue: SimpleQueue[_Piece | None] = SimpleQueue()
+        self._queue: Lanes[_Piece] = Lanes()
         self._counting = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._model: Encoder | None = None
         self._open: set[_Text] = set()
-        self._pending = 0
+        self._pending = {False: 0, True: 0}  # cost of short texts, and of long ones
         self._drained = asyncio.Event()
         self._closed = False
 
@@ -136,27 +151,30 @@ class LocalEmbedder:
             self._threads.append(thread)
 
     async def encode(self, texts: Sequence[str]) -> list[Encoding]:
-        """One encoding per text, in order; Unavailable if too much waits or it is not running."""
+        """One encoding per text, in order; Overloaded if too much waits, Unavailable if it fails or
+        is not running."""
         if self._closed or self._model is None or not self._threads:
             raise Unavailable("the embedder is not running")
         loop = asyncio.get_running_loop()
         jobs = [_Text(text, loop.create_future()) for text in texts]
-        cost = sum(job.cost for job in jobs)
-        if self._pending and self._pending + cost > self._model.pace.pending_characters:
-            raise Unavailable("the embedder has too many texts waiting")
-        self._pending += cost
+        self._admit(jobs, self._model.pace.pending_characters)
         self._open.update(jobs)
+        for job in jobs:
+            job.done.add_done_callback(partial(self._given_up, job))
         for job in sorted(jobs, key=lambda job: job.cost):
             self._queue.put(_Piece(job))
-        return await asyncio.gather(*(job.done for job in jobs))
+        try:
+            return await asyncio.gather(*(job.done for job in jobs))
+        finally:
+            for job in jobs:
+                job.done.cancel()  # what is left of them where one has failed
 
     async def close(self) -> None:
         """Finishes what waits, refuses what comes, and ends the threads."""
         self._closed = True
         if self._open:
             await self._drained.wait()
-        for _ in self._threads:
-            self._queue.put(None)
+        self._queue.close()
         for thread in self._threads:
             await asyncio.to_thread(thread.join)
         self._threads.clear()
@@ -172,21 +190,39 @@ class LocalEmbedder:
                 log.warning("%s is encoded on the CPU: %s", self._model_name, error)
         return Model.of(model)
 
+    def _admit(self, jobs: Sequence[_Text], most: int) -> None:
+        """Raises Overloaded if too much waits; waiting long texts keep no short one out."""
+        costs = {
+            long: sum(job.cost for job in jobs if job.is_long is long) for long in (False, True)
+        }
+        for long, cost in costs.items():
+            if cost and self._pending[long] and self._pending[long] + cost > most:
+                raise Overloaded("the embedder has too many texts waiting", 1)
+        for long, cost in costs.items():
+            self._pending[long] += cost
+
+    def _given_up(self, text: _Text, done: asyncio.Future[Encoding]) -> None:
+        """On the event loop: a text whose request has left no longer counts as waiting."""
+        if done.cancelled():
+            self._close_one(text)
+
+    def _close_one(self, text: _Text) -> None:
+        if text in self._open:
+            self._open.remove(text)
+            self._pending[text.is_long] -= text.cost
+        if self._closed and not self._open:
+            self._drained.set()
+
     def _finish(self, outcomes: Sequence[_Outcome]) -> None:
         """On the event loop: answers the waiters."""
         for text, outcome in outcomes:
-            if text not in self._open:
-                continue
-            self._open.remove(text)
-            self._pending -= text.cost
+            self._close_one(text)
             if text.done.done():
                 continue
             if isinstance(outcome, Encoding):
                 text.done.set_result(outcome)
             else:
                 text.done.set_exception(outcome)
-        if self._closed and not self._open:
-            self._drained.set()
 
     def _end(
         self, batch: Sequence[_Task], outcomes: Sequence[_Outcome], began: float, took: float
@@ -200,8 +236,8 @@ class LocalEmbedder:
             self._telemetry.done(len(batch), began - since, took)
 
     def _work(self, model: Encoder, loop: asyncio.AbstractEventLoop) -> None:
-        """One thread's life, until it takes None from the queue."""
-        while (first := self._queue.get()) is not None:
+        """One thread's life, until the queue is closed and empty."""
+        while (first := self._queue.take()) is not None:
             tasks: list[_Task] = []
             pieces = self._take(first, model.pace.turn_characters)
             cuts = _cut(model, pieces)
@@ -211,6 +247,9 @@ class LocalEmbedder:
                 except Exception as error:
                     loop.call_soon_threadsafe(self._finish, [(piece.text, error)])
             for batch in _batches(tasks, model.pace):
+                batch = [task for task in batch if not task.text.done.done()]
+                if not batch:
+                    continue
                 began = time.monotonic()
                 outcomes = self._encode(model, batch)
                 took = time.monotonic() - began
@@ -218,25 +257,27 @@ class LocalEmbedder:
 
     def _take(self, first: _Piece, most: int) -> list[_Piece]:
         """This thread's share of what waits."""
-        share = 1 + self._queue.qsize() // self._count
+        share = 1 + self._queue.waiting_like(first) // self._count
         taken, cost = [first], first.cost
         while len(taken) < share and cost < most:
-            try:
-                piece = self._queue.get_nowait()
-            except Empty:
-                break
+            piece = self._queue.more_like(first)
             if piece is None:
-                self._queue.put(None)  # another thread's end
                 break
             taken.append(piece)
             cost += piece.cost
         return taken
 
     def _turn(self, model: Encoder, piece: _Piece, windows: Sequence[Window] | None) -> list[_Task]:
-        """The next of a text's `windows`; the rest goes back to the end of the queue."""
+        """The next of a text's `windows`; the rest goes back to the end of the queue, and so does a
+        long text that has been cut so far."""
         text = piece.text
         if text.done.done():
-            raise Unavailable("nobody waits for this text any more")
+            raise Unavailable("the request for this text has been given up")
+        if windows is None and text.is_long:
+            cutting = piece.cutting or Cutting(model.windows, text.text)
+            if (windows := cutting.go_on()) is None:
+                self._queue.put(_Piece(text, cutting=cutting))
+                return []
         if windows is None:
             windows = model.windows.cut(text.text)
         if piece.windows is None:
@@ -259,8 +300,13 @@ class LocalEmbedder:
                     if len(task.text.parts) == task.text.count:
                         complete.append(task.text)
             return [(text, join([text.parts[i] for i in range(text.count)])) for text in complete]
-        except Exception as error:
+        except Unavailable as error:
             return [(task.text, error) for task in batch]
+        except Exception as error:
+            if len(batch) > 1:  # it may be one text's doing
+                return [each for task in batch for each in self._encode(model, [task])]
+            failed = Unavailable("the encoder failed", reason=f"{type(error).__name__}: {error}")
+            return [(batch[0].text, failed)]
 
 
 def _cores() -> int:
@@ -273,7 +319,11 @@ def _cores() -> int:
 def _cut(model: Encoder, pieces: Sequence[_Piece]) -> dict[_Piece, Sequence[Window]]:
     """The windows of each piece; where one cannot be cut, of those alone that have been before."""
     cuts = {piece: piece.windows for piece in pieces if piece.windows is not None}
-    fresh = [piece for piece in pieces if piece not in cuts and not piece.text.done.done()]
+    fresh = [
+        piece
+        for piece in pieces
+        if piece not in cuts and not piece.text.is_long and not piece.text.done.done()
+    ]
     try:
         return cuts | dict(
             zip(fresh, model.windows.cut_all([piece.text.text for piece in fresh]), strict=True)

@@ -3,11 +3,28 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from semvec.errors import SemvecError
 from semvec.vectors import Encoding
 
 
+class TextRefused(SemvecError):
+    """The embedder works, and cannot encode the text at `place` of those that it was given.
+
+    `detail` says why and what to do, in words for the client; it quotes nothing.
+    """
+
+    status = 422
+
+    def __init__(self, place: int, detail: str) -> None:
+        super().__init__(detail)
+        self.place = place
+
+
 class Embedder(Protocol):
-    """Turns texts into vectors; safe to call from many requests at once."""
+    """Turns texts into vectors; safe to call from many requests at once.
+
+    A cancelled call gives up its own texts and no others.
+    """
 
     @property
     def model_name(self) -> str: ...
@@ -23,6 +40,10 @@ class Embedder(Protocol):
         """Load and check the model; raises OSError or ValueError that name the cause."""
 
     async def encode(self, texts: Sequence[str]) -> list[Encoding]:
-        """One encoding per text, in order; raises Unavailable when the embedder cannot answer."""
+        """One encoding per text, in order.
+
+        Raises Unavailable when the embedder fails, and two errors that say nothing against it:
+        TextRefused when one of the texts cannot be encoded, Overloaded when too much waits.
+        """
 
     async def close(self) -> None: ...

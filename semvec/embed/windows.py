@@ -12,10 +12,14 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Encoding, Tokenizer
 
+from semvec.embed.cutting import slices
+
 OVERLAP = 32
 """Tokens that two neighbouring windows share at least; each answers for the half nearer to it."""
 TOKENS_KEPT = 2048
 """Most token vectors of one text; of a longer one every second, third, … is kept."""
+SLICE = 8_192
+"""Characters of a text that are turned into tokens in one step."""
 LONGEST_WORD = 128
 """Characters of a word past which its tokens stand for themselves."""
 
@@ -71,8 +75,16 @@ class Windows:
         encodings = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
         return [self._cut(text, each) for text, each in zip(texts, encodings, strict=True)]
 
+    def tokens(self, text: str) -> tuple[list[int], list[str]]:
+        """The ids of a text's tokens, and the word that each is part of."""
+        (encoding,) = self._tokenizer.encode_batch([text], add_special_tokens=False)
+        return encoding.ids, words_of_tokens(text, encoding)
+
     def _cut(self, text: str, encoding: Encoding) -> list[Window]:
-        ids, words = encoding.ids, words_of_tokens(text, encoding)
+        return self.of_tokens(encoding.ids, words_of_tokens(text, encoding))
+
+    def of_tokens(self, ids: Sequence[int], words: Sequence[str]) -> list[Window]:
+        """The windows of a text with these tokens."""
         last = max(0, len(ids) - self._room)
         starts = [*range(0, last, self._room - OVERLAP), last]
         seams = [(start + self._room + after) // 2 for start, after in pairwise(starts)]
@@ -87,6 +99,26 @@ class Windows:
             whole = np.array([*self._before, *inner, *self._after], np.int64)
             windows.append(Window(whole, own, tuple(words[kept.start : kept.stop : every])))
         return windows
+
+
+class Cutting:
+    """One long text on its way to windows, in steps of some milliseconds."""
+
+    def __init__(self, windows: Windows, text: str) -> None:
+        self._windows = windows
+        self._parts = slices(text, SLICE)
+        self._ids: list[int] = []
+        self._words: list[str] = []
+
+    def go_on(self) -> list[Window] | None:
+        """Take one more step; the windows, once it was the last one."""
+        part = next(self._parts, None)
+        if part is None:
+            return self._windows.of_tokens(self._ids, self._words)
+        ids, words = self._windows.tokens(part)
+        self._ids += ids
+        self._words += words
+        return None
 
 
 def words_of_tokens(text: str, encoding: Encoding) -> list[str]:

@@ -27,6 +27,7 @@ from semvec.service.clusters import Clusters
 from semvec.service.control import Control
 from semvec.service.conversation import Conversation
 from semvec.service.drifts import Drifts
+from semvec.service.encoders import EncoderRecords
 from semvec.service.feeds import Bells
 from semvec.service.gathering import Gathering
 from semvec.service.literals import LiteralCache
@@ -73,7 +74,8 @@ class Service:
     ) -> None:
         self.database, self._embedder, self._settings = store, embedder, settings
         self.clock = clock
-        intake = Intake(embedder, settings.long_term_memories, span)
+        self._intake = intake = Intake(embedder, settings.long_term_memories, span)
+        self._encoders = EncoderRecords(store, clock)
         self._scans = Scans(SILENT if metrics is None else metrics.kernels)
         self._open_device = open_device
         self._hot = HotSessions(
@@ -105,7 +107,7 @@ class Service:
         self.control = Control(self._hot, intake)
         self.literals = LiteralCache(self._hot)
         aside = Aside(store)
-        self.transfers = Transfers(aside, store, self._hot, clock, settings.max_body_bytes)
+        self.transfers = Transfers(aside, store, self._hot, intake, clock, settings.max_body_bytes)
         self.verification = Verification(aside, self._hot)
         self.network = Network(store, self._hot)
         self.users = Users(store, clock)
@@ -146,6 +148,8 @@ class Service:
             await self._embedder.start(Target(again))
         elif self._embedder is not None:
             await self._embedder.start()
+        if self._embedder is not None:
+            self._intake.recognise(await self._encoders.recognise(self._embedder))
 
     async def close(self) -> None:
         """Commit, snapshot, close embedder and storage."""

@@ -35,7 +35,10 @@ class Sessions:
         name = owner, session_id
         while not await self._hot.add(name, Created(self._clock(), profile)):
             with contextlib.suppress(NotFound):  # deleted since
-                return existing(await self._hot.get(name), profile)
+                hot = await self._hot.get(name)
+                if not self._intake.same_vectors(hot.session.profile, profile):
+                    raise another_kind(hot, profile)
+                return answers.Created(session_id, created=False)
         return answers.Created(session_id, created=True)
 
     async def made(self, owner: str, profile: Profile) -> Hot:
@@ -85,13 +88,10 @@ class Sessions:
         )
 
 
-def existing(hot: Hot, profile: Profile) -> answers.Created:
-    """The answer where a session is there; raises Conflict if it is of another kind."""
+def another_kind(hot: Hot, profile: Profile) -> Conflict:
     session_id, have = hot.name[1], hot.session.profile
-    if (have.dimension, have.model) != (profile.dimension, profile.model):
-        raise Conflict(
-            f"session {session_id!r} exists with dimension {have.dimension} and "
-            f"{have.model or 'vectors of its client'}; asked for were {profile.dimension} and "
-            f"{profile.model or 'vectors of a client'}"
-        )
-    return answers.Created(session_id, created=False)
+    return Conflict(
+        f"session {session_id!r} exists with dimension {have.dimension} and "
+        f"{have.model or 'vectors of its client'}; asked for were {profile.dimension} and "
+        f"{profile.model or 'vectors of a client'}"
+    )

@@ -12,6 +12,7 @@ from semvec.clock import Clock
 from semvec.document import DocumentReader, DocumentWriter
 from semvec.errors import Conflict, SemvecError, Unavailable
 from semvec.hot import Hot, HotSessions, session_not_found
+from semvec.intake import Intake
 from semvec.persistence import archived_row, memory_row, rebuilt, seen
 from semvec.service.aside import Aside
 from semvec.service.files import room_needed
@@ -35,8 +36,15 @@ VECTORS = 12_000
 
 class Transfers:
     def __init__(
-        self, aside: Aside, store: Store, hot: HotSessions, clock: Clock, max_body_bytes: int
+        self,
+        aside: Aside,
+        store: Store,
+        hot: HotSessions,
+        intake: Intake,
+        clock: Clock,
+        max_body_bytes: int,
     ) -> None:
+        self._intake = intake
         self._aside, self._store, self._hot, self._clock = aside, store, hot, clock
         self._max_body_bytes = max_body_bytes
 
@@ -78,7 +86,7 @@ class Transfers:
             largest = TEXTS * self._max_body_bytes + VECTORS * have.dimension
             reader = DocumentReader(file, largest)
             core = await self._aside.run_through(reader.check())
-            if (core.profile.dimension, core.profile.model) != (have.dimension, have.model):
+            if not self._intake.same_vectors(core.profile, have):
                 raise another_kind(core.profile, have)
             image = await self._aside.run_through(reader.image(core))
             session = await self._aside.run(session_of, image)

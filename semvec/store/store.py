@@ -10,10 +10,11 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from semvec.errors import Unavailable
-from semvec.store import archive, audit, migrate, reads, repeats, revoked
+from semvec.store import archive, audit, encoders, migrate, reads, repeats, revoked
 from semvec.store.audit import Entry, Filter, Link, Recorded
 from semvec.store.connect import connect
 from semvec.store.effect import EFFECT, Put, Unit
+from semvec.store.encoders import EncoderRow
 from semvec.store.errors import StoreError
 from semvec.store.records import (
     Append,
@@ -303,6 +304,12 @@ class Store:
     async def revoked(self, known: int) -> frozenset[str] | None:
         """The ids of all revoked tokens; None where they are as many as `known`."""
         return await self._read(revoked.changed, known)
+
+    async def add_encoders(self, *rows: EncoderRow) -> None:
+        """Keep under which names encoders are known; names that are taken stay as they are."""
+        with refused_as("commit"):
+            async with self._database.writes.begin() as connection:
+                await connection.run_sync(encoders.add, rows)
 
     async def ping(self) -> None:
         await self._read(reads.ping)

@@ -309,3 +309,12 @@ revoked_tokens = Table(
     Column("jti", Text, primary_key=True),
     Column("revoked_at", Double, nullable=False),
 )
+
+encoders = Table(
+    "encoders",
+    metadata,
+    Column("name", Text, primary_key=True),  # what sessions call it
+    Column("dimension", Integer, nullable=False),
+    Column("probes", LargeBinary, nullable=False),  # its vectors of fixed sentences, float32
+    Column("seen_at", Double, nullable=False),  # when it was first met under this name
+)

@@ -12,7 +12,7 @@ from semvec.embed.local import LocalEmbedder
 from semvec.embed.model import PACE, Model
 from semvec.embed.packaged import DIRECTORY
 from semvec.embed.windows import Window
-from semvec.errors import Unavailable
+from semvec.errors import Overloaded, Unavailable
 from tests.embed.models import write_model
 
 LONG = "a boat sails " * 2_000
@@ -115,13 +115,46 @@ async def test_a_cancelled_request_is_not_encoded(
     assert sum(map(len, batches)) < 100
 
 
+async def test_what_was_given_up_counts_no_longer(embedder: LocalEmbedder) -> None:
+    """One request's texts leave, those of others in the same passes stay."""
+    stays = [asyncio.create_task(embedder.encode([f"the cat {n}"])) for n in range(20)]
+    leaves = asyncio.create_task(embedder.encode([LONG, *["the boat"] * 20]))
+    await asyncio.sleep(0)
+    leaves.cancel()
+    await asyncio.wait([leaves])
+    assert sum(embedder._pending.values()) == sum(text.cost for text in embedder._open)
+    assert all("cat" in text.text for text in embedder._open)
+    assert len(await asyncio.gather(*stays)) == 20
+    assert not embedder._open
+
+
+async def test_many_long_texts_do_not_hold_up_a_short_one(
+    embedder: LocalEmbedder, batches: list[list[Window]]
+) -> None:
+    """Promise 27: as few passes come between as with a single one."""
+    long = [asyncio.create_task(embedder.encode([f"{n} {LONG}"])) for n in range(16)]
+    while len(batches) < 20:  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
+    for _ in range(5):
+        before = len(batches)
+        await embedder.encode(["the cat"])
+        assert len(batches) - before <= 8
+    assert not any(each.done() for each in long)
+    for each in long:
+        each.cancel()
+    await asyncio.wait(long)
+
+
 async def test_too_much_waiting_is_refused(embedder: LocalEmbedder) -> None:
     huge = "a" * PACE.pending_characters
     first = asyncio.create_task(embedder.encode([huge]))
     await asyncio.sleep(0)
-    with pytest.raises(Unavailable, match="too many texts waiting"):
-        await embedder.encode(["the boat"])
-    await first
+    with pytest.raises(Overloaded, match="too many texts waiting"):
+        await embedder.encode([LONG])
+    assert len(await embedder.encode(["the boat"])) == 1  # long texts keep no short one out
+    first.cancel()
+    await asyncio.wait([first])
+    assert len(await embedder.encode([LONG])) == 1  # what was given up waits no longer
     assert len(await embedder.encode(["the boat"])) == 1
 
 
@@ -150,8 +183,13 @@ async def test_a_failing_pass_fails_its_texts_alone(
         return run(model, windows)
 
     monkeypatch.setattr(Model, "run", broken)
-    with pytest.raises(RuntimeError, match="out of memory"):
-        await embedder.encode([LONG])
+    failing = embedder.encode([LONG])
+    innocent = [embedder.encode(["the cat"]) for _ in range(8)]  # some share a pass with it
+    failed, *answers = await asyncio.gather(failing, *innocent, return_exceptions=True)
+    assert isinstance(failed, Unavailable)
+    assert "out of memory" in str(failed)
+    assert "out of memory" not in failed.detail
+    assert not any(isinstance(each, BaseException) for each in answers)
     with pytest.raises(TypeError):
         await embedder.encode(["lone \ud800 surrogate"])
     assert len(await embedder.encode(["the cat"])) == 1

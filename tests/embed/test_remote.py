@@ -1,78 +1,32 @@
 import asyncio
 import itertools
-import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer, unused_port
+from aiohttp.test_utils import unused_port
 
-from semvec.embed.remote import BATCH_TEXTS, Patience, RemoteEmbedder
+from semvec.embed.remote import BATCH_TEXTS, RemoteEmbedder
 from semvec.errors import Unavailable
-
-QUICK = Patience(timeout=0.5, attempts=3, pause=0.01, longest_pause=0.05)
-Answer = Callable[[list[str]], web.StreamResponse | Awaitable[web.StreamResponse]]
-
-
-def vector(text: str) -> list[float]:
-    return [1.0, float(len(text)), -2.5]
-
-
-def openai(texts: list[str]) -> web.Response:
-    data = [{"index": i, "embedding": vector(text)} for i, text in enumerate(texts)]
-    return web.json_response({"object": "list", "data": data[::-1], "usage": {}})
-
-
-def tei(texts: list[str]) -> web.Response:
-    return web.json_response([vector(text) for text in texts])
-
-
-def raw(text: str, status: int = 200, **headers: str) -> Answer:
-    return lambda _: web.Response(text=text, status=status, headers=headers)
-
-
-def numbered(*rows: object) -> Answer:
-    data = [{"index": i, "embedding": row} for i, row in enumerate(rows)]
-    return raw(json.dumps({"data": data}))
-
-
-class Endpoint:
-    """A server on a port that answers as told: `script` first, then `usual`."""
-
-    def __init__(self) -> None:
-        self.usual: Answer = openai
-        self.script: list[Answer] = []
-        self.requests: list[tuple[str, dict[str, Any], str | None]] = []
-        application = web.Application()
-        application.router.add_post("/{path:.*}", self._answer)
-        self._server = TestServer(application)
-
-    async def _answer(self, request: web.Request) -> web.StreamResponse:
-        body = await request.json()
-        self.requests.append((request.path_qs, body, request.headers.get("Authorization")))
-        answer = self.script.pop(0) if self.script else self.usual
-        response = answer(body.get("input") or body["inputs"])
-        return response if isinstance(response, web.StreamResponse) else await response
-
-    async def start(self) -> None:
-        await self._server.start_server()
-
-    async def stop(self) -> None:
-        await self._server.close()
-
-    def url(self, path: str = "") -> str:
-        return str(self._server.make_url("/")) + path
+from tests.embed.endpoints import (
+    QUICK,
+    Answer,
+    Endpoint,
+    numbered,
+    raw,
+    running_endpoint,
+    tei,
+    vector,
+)
 
 
 @pytest.fixture
 async def endpoint() -> AsyncIterator[Endpoint]:
-    endpoint = Endpoint()
-    await endpoint.start()
-    yield endpoint
-    await endpoint.stop()
+    async with running_endpoint() as endpoint:
+        yield endpoint
 
 
 @pytest.fixture
@@ -112,7 +66,7 @@ async def test_a_tei_endpoint_is_asked_in_its_own_words(endpoint: Endpoint) -> N
     assert embedder.model_name == "127.0.0.1"
     path, body, authorization = endpoint.requests[-1]
     assert (path, authorization) == ("/embed", None)
-    assert body == {"inputs": ["one", "three"], "truncate": True}
+    assert body == {"inputs": ["one", "three"], "truncate": False}
     np.testing.assert_allclose([e.vector for e in encodings], units(["one", "three"]), rtol=1e-6)
 
 
@@ -174,7 +128,7 @@ async def test_tries_are_bounded(endpoint: Endpoint, embedder: RemoteEmbedder) -
     endpoint.usual = raw("", 500)
     with pytest.raises(Unavailable, match="answered 500"):
         await embedder.encode(["one"])
-    assert len(endpoint.requests) == QUICK.attempts
+    assert len(endpoint.requests) == QUICK.attempts + 1  # the last is a probe: is it the text?
 
 
 async def test_all_tries_together_are_bounded(endpoint: Endpoint) -> None:
@@ -244,8 +198,12 @@ async def test_a_start_without_an_endpoint_names_it() -> None:
 
 
 async def test_the_dimension_is_the_one_seen_at_the_start(endpoint: Endpoint) -> None:
-    lengths = itertools.chain([5], itertools.repeat(6))
-    endpoint.usual = lambda _: web.json_response([[1.0] * next(lengths)])
+    lengths = itertools.chain([5, 5, 5], itertools.repeat(6))
+
+    def longer(texts: list[str]) -> web.Response:
+        return web.json_response([[1.0] * length for length in [next(lengths)] for _ in texts])
+
+    endpoint.usual = longer
     embedder = RemoteEmbedder(endpoint.url("embed"), patience=QUICK)
     await embedder.start()
     assert embedder.dimension == 5

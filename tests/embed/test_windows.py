@@ -6,7 +6,15 @@ from tokenizers import Tokenizer
 from tokenizers.models import BPE
 
 from semvec.embed.packaged import DIRECTORY
-from semvec.embed.windows import LONGEST_WORD, OVERLAP, TOKENS_KEPT, Window, Windows
+from semvec.embed.windows import (
+    LONGEST_WORD,
+    OVERLAP,
+    SLICE,
+    TOKENS_KEPT,
+    Cutting,
+    Window,
+    Windows,
+)
 from tests.embed.models import wordpiece_tokenizer
 
 BOAT = 6
@@ -107,3 +115,23 @@ def test_texts_are_cut_together_as_each_alone() -> None:
         assert [each.own for each in alone] == [each.own for each in among]
         assert [each.words for each in alone] == [each.words for each in among]
         assert [each.ids.tolist() for each in alone] == [each.ids.tolist() for each in among]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The ferry to the island leaves at seven, doesn't it? " * 800,
+        "漢字かな交じり文。\n" * 2_000,
+        "x" * SLICE + " end",
+    ],
+)
+def test_a_text_cut_in_steps_has_the_windows_of_one_cut_at_once(text: str) -> None:
+    windows = Windows.load(DIRECTORY / "tokenizer.json", 256, 30522)
+    cutting, steps = Cutting(windows, text), 0
+    while (found := cutting.go_on()) is None:
+        steps += 1
+    assert steps == -(-len(text) // SLICE)
+    whole = windows.cut(text)
+    assert [window.ids.tolist() for window in found] == [window.ids.tolist() for window in whole]
+    assert [window.own for window in found] == [window.own for window in whole]
+    assert [window.words for window in found] == [window.words for window in whole]
