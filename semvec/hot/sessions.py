@@ -40,7 +40,7 @@ from semvec.session.plan import Plan
 from semvec.session.session import Session
 from semvec.session.steering import Mean, moved
 from semvec.session.turn import decide_turn, plan_turn
-from semvec.store import Kind, Part, Replace, Store, unit_at_work
+from semvec.store import Append, Head, Kind, Part, Replace, Store, line_after, unit_at_work
 from semvec.telemetry.protocol import SILENT, Reason, SessionLife, Span
 from semvec.vectors import Vector
 
@@ -112,14 +112,14 @@ class HotSessions:
         )
         if head is None:
             return False
-        self.units.take_in(Hot(name, head.key, session, self._clock(), kind=kind))
+        self.units.take_in(Hot(name, head.key, session, self._clock(), kind=kind, line=head.line))
         return True
 
     async def get(self, name: Name) -> Hot:
         """The session as committed by now, by whichever process. Raises NotFound."""
         while True:
             hot = await self._resident(name)
-            if not self._store.shared or hot.unit is not None or await self._is_current(hot):
+            if hot.unit is not None or self._unchanged(hot) or await self._is_current(hot):
                 return hot
 
     async def settled(self, hot: Hot) -> Hot:
@@ -200,10 +200,11 @@ class HotSessions:
         if (loading := self._loading.get(name)) is not None:
             await asyncio.wait([loading])
 
-    def apply(self, hot: Hot, event: Next) -> None:
-        """An event that is committed, or will be with the unit at work."""
+    def apply(self, hot: Hot, event: Next, append: Append) -> None:
+        """An event that is committed by `append`, or will be with the unit at work."""
         hot.unit = unit_at_work()
         hot.session.apply(event)
+        hot.line = append.next_line
         hot.settle(event)
         tell(event, self._telemetry)
         if hot.unit is None:
@@ -213,7 +214,7 @@ class HotSessions:
         """See to what is due after an event."""
         self.residents.resize(hot)
         if hot.overdue:
-            self._start(self._snapshot(hot))
+            self._start(self._snapshot_or_drop(hot))
         if self._consolidating.wanted(hot):
             self._start(self._consolidating.run(hot))
 
@@ -274,27 +275,44 @@ class HotSessions:
         if (hot := self.residents.peek(name)) is not None and hot.key == key:
             self.residents.drop(hot)
 
+    def _unchanged(self, hot: Hot) -> bool:
+        """Whether nobody can have changed the database since the copy was compared with it: only
+        over a new connection can it be another one, where this process alone writes."""
+        return not self._store.shared and hot.checked == self._store.connected
+
     async def _is_current(self, hot: Hot) -> bool:
         """Bring the copy up to what other processes committed; False where it had to be dropped."""
+        connected = self._store.connected
         head = await self._store.head(*hot.name)
         if head is None or head.key != hot.key:
             self.residents.drop(hot)
-        elif not hot.ahead and head.seq > hot.session.seq:
+        elif not hot.ahead and not shows(hot, head):
             async with self.units.locked(hot):
-                if hot.live and head.seq > hot.session.seq:
-                    await self._catch_up(hot)
+                if hot.live:
+                    await self._compare(hot)
+        hot.checked = connected
         return hot.live and not hot.ahead
 
+    async def _compare(self, hot: Hot) -> None:
+        """With the head, while nobody here changes the copy."""
+        head = await self._store.head(*hot.name)
+        if head is None or head.key != hot.key or not shows(hot, head):
+            await self._catch_up(hot)
+
     async def _catch_up(self, hot: Hot) -> None:
-        """Apply what others committed; drop the copy where the journal no longer says."""
-        events = await self._store.tail(hot.key, hot.session.seq)
+        """Apply what others committed; drop the copy where the journal no longer says, or where the
+        copy shows events that the database does not have."""
+        tail = await self._store.tail(hot.key, hot.session.seq)
+        line = line_after(hot.line, (payload for _, payload in tail.events))
         complete = False
         try:
-            complete = bool(events) and replay(hot.session, events)
+            if tail.events and line == tail.line:
+                complete = replay(hot.session, tail.events)
         finally:
             if not complete:
                 self.residents.drop(hot)
         if complete:
+            hot.line = line
             hot.settle()
             self.residents.resize(hot)
 
@@ -318,13 +336,13 @@ class HotSessions:
 
     async def _commit(self, hot: Hot, event: Next, *parts: Part) -> bool:
         """Make `event` the session's next one; False where another process was faster."""
-        append = append_of(hot.key, hot.session, event)
+        append = append_of(hot.key, hot.session, hot.line, event)
         try:
             with self._span("commit"):
                 committed = await self._store.append(append, *parts)
             if not committed:
                 return False
-            self.apply(hot, event)
+            self.apply(hot, event, append)
         except BaseException:
             self.residents.drop(hot)
             raise
@@ -337,13 +355,24 @@ class HotSessions:
         known = await self._store.archived_by_folds(hot.key, folds)
         return [decode_memory(payload) for payload in known]
 
-    async def _snapshot(self, hot: Hot) -> None:
-        """Save the session as it is now; a failure leaves the journal as it was."""
+    async def _snapshot_or_drop(self, hot: Hot) -> None:
+        """Save the session; where the database refuses, it is not the one that the copy shows, or
+        has not got the rows that the copy counts on."""
+        if await self._snapshot(hot):
+            return
+        async with hot.lock:
+            self.residents.drop(hot)
+
+    async def _snapshot(self, hot: Hot) -> bool:
+        """Save the session as it is now; a failure leaves the journal as it was. False where the
+        snapshot comes too late, or does not follow from what the database has."""
         if hot.ahead:
-            return  # nobody knows yet whether it will be so; the unit's end asks again
-        hot.saving, saved, done = True, saved_with(hot.session), False
+            return True  # nobody knows yet whether it will be so; the unit's end asks again
+        hot.saving, saved, done, refused = True, saved_with(hot.session), False, False
         try:
-            done = await self._store.save_snapshot(snapshot_of(hot.key, hot.session, hot.saved))
+            taken = snapshot_of(hot.key, hot.session, hot.line, hot.saved)
+            done = await self._store.save_snapshot(taken)
+            refused = not done
             if done:
                 hot.saved = saved
         except SemvecError as error:
@@ -353,6 +382,7 @@ class HotSessions:
         finally:
             hot.saving = False
             self._telemetry.snapshot(done)
+        return not refused
 
     async def _evict(self, hot: Hot, reason: Reason) -> None:
         async with hot.lock:
@@ -375,6 +405,11 @@ class HotSessions:
         task = aside(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+
+
+def shows(hot: Hot, head: Head) -> bool:
+    """Whether the copy is the session as of this head."""
+    return (hot.session.seq, hot.line) == (head.seq, head.line)
 
 
 def session_not_found(session_id: str) -> NotFound:

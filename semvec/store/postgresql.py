@@ -35,8 +35,14 @@ LIBPQ_ONLY = (
 async def _open(dsn: str, connect_s: float) -> Any:
     import asyncpg
 
+    from semvec.store.careful import CarefulConnection
+
     connection = await asyncpg.connect(
-        dsn, timeout=connect_s, command_timeout=COMMAND_S, server_settings=SERVER_SETTINGS
+        dsn,
+        timeout=connect_s,
+        command_timeout=COMMAND_S,
+        server_settings=SERVER_SETTINGS,
+        connection_class=CarefulConnection,
     )
     try:
         if await connection.fetchval("SHOW synchronous_commit") == "off":
@@ -93,6 +99,8 @@ def database(url: URL, *, shared: bool) -> Database:
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         ),
         writes=engine.execution_options(isolation_level="READ COMMITTED"),
+        confirming=engine.execution_options(isolation_level="REPEATABLE READ"),
+        trace="SELECT pg_logical_emit_message(true, 'semvec', '')",
         shared=shared,
         find=_nothing,
         claim=lambda: _nothing,

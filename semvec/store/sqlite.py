@@ -279,6 +279,8 @@ def database(url: URL, *, shared: bool) -> Database:
         reads=engine,
         consistent=engine.execution_options(sqlite_begin="DEFERRED"),
         writes=engine.execution_options(sqlite_begin="IMMEDIATE"),
+        confirming=engine.execution_options(sqlite_begin="IMMEDIATE"),
+        trace="UPDATE alembic_version SET version_num = version_num",
         shared=shared,
         find=partial(_find, path),
         claim=partial(_claim, path, shared),

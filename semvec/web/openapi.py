@@ -10,7 +10,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 from semvec import __version__
 from semvec.web.endpoint import Endpoint
 from semvec.web.idempotency import HEADER, REPLAYED
-from semvec.web.schemas.errors import Error, ValidationError
+from semvec.web.schemas.errors import Error, Undone, ValidationError
 from semvec.web.stream import EVENT_STREAM, LAST_EVENT_ID
 
 Schema = dict[str, Any]
@@ -18,6 +18,7 @@ Bodies = dict[tuple[Any, JsonSchemaMode], Schema]
 
 COMPONENTS = "#/components/schemas/{model}"
 ERROR = {"$ref": COMPONENTS.format(model=Error.__name__)}
+UNDONE = {"$ref": COMPONENTS.format(model=Undone.__name__)}
 VALIDATION_ERROR = {"$ref": COMPONENTS.format(model=ValidationError.__name__)}
 PAGING_HEADERS: Schema = {
     "Link": {"description": "the next page", "schema": {"type": "string"}},
@@ -99,6 +100,7 @@ def _schemas(endpoints: Sequence[Endpoint]) -> tuple[Bodies, Schema]:
     """Schemas of bodies by endpoint and mode, and the components they refer to."""
     inputs: list[tuple[Any, JsonSchemaMode, TypeAdapter[Any]]] = [
         (Error, "serialization", TypeAdapter(Error)),
+        (Undone, "serialization", TypeAdapter(Undone)),
         (ValidationError, "serialization", TypeAdapter(ValidationError)),
     ]
     for declared in endpoints:
@@ -185,6 +187,8 @@ def _responses(declared: Endpoint, body: Schema, public: bool) -> Schema:
     contents = dict.fromkeys(_error_statuses(declared, public), _json(ERROR))
     if 422 in contents:
         contents[422] = _json(VALIDATION_ERROR)
+    if declared.changes:
+        contents[503] = _json(UNDONE)
     for status in declared.statuses:
         contents[status] = {kind: {"schema": body} for kind in declared.media}
     responses: Schema = {

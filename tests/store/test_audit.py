@@ -10,6 +10,7 @@ from semvec.audit.verify import link_of, printed
 from semvec.errors import Unavailable
 from semvec.store import Append, Effect, Entry, Filter, Receipt, Recorded, Store, doing
 from tests.store.faults import Fault, Faults
+from tests.store.lines import append as appended
 
 RECEIPT = Receipt(5.5, "ada", "run", "session", "s", 200, "r1", "192.0.2.7")
 
@@ -44,7 +45,7 @@ async def test_a_write_takes_its_row_along_once(store: Store) -> None:
     with doing(effect):
         head = await store.create("ada", "s", 1.0, b"created")
         assert head is not None
-        assert await store.append(Append(head.key, 1, (b"event",), 2.0, 1, 1))
+        assert await appended(store, Append(head.key, 1, (b"event",), 2.0, 1, 1))
     _, row = await rows(store)
     assert row.entry == RECEIPT.entry(None) == effect.recorded
     assert (await verified(store)).intact
@@ -56,10 +57,10 @@ async def test_a_write_that_comes_too_late_leaves_no_row(store: Store) -> None:
     effect = Effect(RECEIPT)
     with doing(effect):
         assert await store.create("ada", "s", 1.0, b"created") is None
-        assert not await store.append(Append(head.key, 7, (b"event",), 2.0, 1, 1))
+        assert not await appended(store, Append(head.key, 7, (b"event",), 2.0, 1, 1))
         assert not await store.delete(head.key + 1)
         assert await rows(store) == []
-        assert await store.append(Append(head.key, 1, (b"event",), 2.0, 1, 1))
+        assert await appended(store, Append(head.key, 1, (b"event",), 2.0, 1, 1))
     assert len(await rows(store)) == 2
 
 

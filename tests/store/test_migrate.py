@@ -21,6 +21,7 @@ from semvec.store import Append, ArchivedRow, MemoryRow, Store, StoreError, migr
 from semvec.store.tables import metadata
 from semvec.vectors import Vector, codes, packed
 from tests.session.conversations import unit
+from tests.store.lines import append as appended
 
 
 async def test_migrations_make_the_declared_schema(store: Store) -> None:
@@ -77,7 +78,7 @@ async def test_promise_4_memories_with_float32_vectors_open_as_codes(database_ur
     head = await store.create("o", "s", 0.0, encode_event(Turn(0.0)))
     assert head is not None
     events = (returning, encode_event(recent))
-    assert await store.append(Append(head.key, 1, events, 0.0, 0, 0, tuple(rows)))
+    assert await appended(store, Append(head.key, 1, events, 0.0, 0, 0, tuple(rows)))
     async with store.engine.begin() as connection:
         newest = await connection.scalar(text("SELECT version_num FROM alembic_version"))
         await connection.execute(text("UPDATE alembic_version SET version_num = '0003'"))
@@ -91,7 +92,7 @@ async def test_promise_4_memories_with_float32_vectors_open_as_codes(database_ur
     await store.open()
     found = await store.archived_by_folds(head.key, [record.fold for record in records])
     assert [decode_memory(payload) for payload in found] == records
-    tail = [decode_event(payload) for _, payload in await store.tail(head.key, 1)]
+    tail = [decode_event(payload) for _, payload in (await store.tail(head.key, 1)).events]
     assert tail == [Turn(1.0, returned=recent.returned), recent]
     await store.close()
 
