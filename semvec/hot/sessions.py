@@ -289,14 +289,17 @@ class HotSessions:
         elif not hot.ahead and not shows(hot, head):
             async with self.units.locked(hot):
                 if hot.live:
-                    await self._compare(hot)
+                    await self._follow(hot, head)
         hot.checked = connected
         return hot.live and not hot.ahead
 
-    async def _compare(self, hot: Hot) -> None:
-        """With the head, while nobody here changes the copy."""
-        head = await self._store.head(*hot.name)
-        if head is None or head.key != hot.key or not shows(hot, head):
+    async def _follow(self, hot: Hot, head: Head) -> None:
+        """Catch up with a head, while nobody here changes the copy. It may be older than what the
+        copy has come to since it was read: then the head as it is by now tells."""
+        now: Head | None = head
+        if head.seq < hot.session.seq:
+            now = await self._store.head(*hot.name)
+        if now is None or now.key != hot.key or not shows(hot, now):
             await self._catch_up(hot)
 
     async def _catch_up(self, hot: Hot) -> None:

@@ -42,7 +42,7 @@ class CarefulConnection(asyncpg.Connection):  # type: ignore[misc]
 
         def heard(_: object, message: asyncpg.PostgresLogMessage) -> None:
             if message.severity_en == "WARNING":
-                warnings.append(str(message))
+                warnings.append(str(message.message))
 
         self.add_log_listener(heard)
         try:

@@ -3,7 +3,7 @@
 import asyncio
 import gc
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -440,7 +440,9 @@ async def test_where_one_process_writes_a_copy_is_compared_over_a_new_connection
         await learn(sessions, "kept")
         async with lost(store):
             await learn(sessions, "lost")
-            await store.engine.dispose()
+        async with AsyncExitStack() as stack:
+            for _ in range(4):
+                await stack.enter_async_context(store.engine.connect())
         assert await known(sessions) == ["kept"]
 
 
