@@ -2,6 +2,7 @@
 
 import asyncio
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 
@@ -193,3 +194,21 @@ async def test_after_a_failure_a_new_chain_begins(filled: Store) -> None:
     await filled.record(entry(10))
     assert [(row.chain, row.seq) for row in (await rows(filled))[-2:]] == [(2, 1), (2, 2)]
     assert (await verified(filled)).intact
+
+
+async def test_a_chain_does_not_go_on_over_a_new_connection(postgres_url: str) -> None:
+    """The database may be an older one there, which lacks the chain's last rows."""
+    store = Store(postgres_url)
+    await store.open()
+    await store.record(entry(1))
+    admin = await asyncpg.connect(postgres_url)
+    await admin.execute("DELETE FROM audit_log WHERE seq = 2")
+    await admin.fetch(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    await admin.close()
+    await store.record(entry(2))
+    assert [(row.chain, row.seq) for row in await rows(store)] == [(1, 1), (2, 1), (2, 2)]
+    assert not (await verified(store)).faults
+    await store.close()

@@ -7,7 +7,16 @@ import pytest
 from sqlalchemy import event, select
 from sqlalchemy.sql import func
 
-from semvec.store import Append, ArchivedRow, Head, MemoryRow, PieceRow, Snapshot, Store
+from semvec.store import (
+    Append,
+    ArchivedRow,
+    Head,
+    MemoryRow,
+    PieceRow,
+    Snapshot,
+    Store,
+    line_after,
+)
 from semvec.store.tables import metadata
 from tests.store.lines import append as appended
 from tests.store.lines import in_line, line_at, save_snapshot
@@ -37,7 +46,8 @@ async def rows(store: Store) -> dict[str, int]:
 
 async def test_a_new_session_starts_at_its_first_event(store: Store) -> None:
     head = await session(store)
-    assert head == Head(head.key, "o", "s", 1, 1.5, 1.5, 0, 0)
+    line = line_after(None, (b"created",))
+    assert head == Head(head.key, "o", "s", 1, 1.5, 1.5, 0, 0, line=line)
     assert await store.head("o", "s") == head
     assert (await store.tail(head.key, 0)).events == ((1, b"created"),)
 
@@ -60,7 +70,8 @@ async def test_two_owners_may_use_one_id(store: Store) -> None:
 async def test_an_append_moves_the_head(store: Store) -> None:
     head = await session(store)
     assert await appended(store, append(head.key, 1, b"two", b"three"))
-    assert await store.head("o", "s") == Head(head.key, "o", "s", 3, 1.5, 2.5, 3, 4)
+    line = line_after(head.line, (b"two", b"three"))
+    assert await store.head("o", "s") == Head(head.key, "o", "s", 3, 1.5, 2.5, 3, 4, line=line)
     assert (await store.tail(head.key, 1)).events == ((2, b"two"), (3, b"three"))
 
 
@@ -68,7 +79,8 @@ async def test_an_append_on_a_moved_head_writes_nothing(store: Store) -> None:
     head = await session(store)
     assert await appended(store, append(head.key, 1, b"first"))
     before = await rows(store)
-    late = append(head.key, 1, b"late", archived=(ArchivedRow(memory(1), ("word",)),))
+    archived = (ArchivedRow(memory(1), ("word",)),)
+    (late,) = in_line(head, append(head.key, 1, b"late", archived=archived))
     assert not await store.append(late)
     assert not await appended(store, append(head.key, 7, b"early"))
     assert not await appended(store, append(head.key + 1, 1, b"nobody's"))
@@ -219,11 +231,12 @@ async def test_loading_has_what_was_hot_at_the_snapshot_or_came_back(store: Stor
 async def test_archived_and_returned_in_one_batch(store: Store) -> None:
     head = await session(store)
     one, two = (ArchivedRow(memory(n), ("word",)) for n in (1, 2))
-    batch = [
+    batch = in_line(
+        head,
         append(head.key, 1, archived=(one, two)),
         append(head.key, 2, returned=(1, 2)),
         append(head.key, 3, archived=(two,)),
-    ]
+    )
     assert all(await asyncio.gather(*map(store.append, batch)))
     assert await store.archived_by_hash(head.key, "hash1") is None
     assert await store.archived_by_hash(head.key, "hash2") == b"payload2"

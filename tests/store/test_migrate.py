@@ -17,7 +17,7 @@ from semvec.session.events import (
     encode_event,
     encode_memory,
 )
-from semvec.store import Append, ArchivedRow, MemoryRow, Store, StoreError, migrate
+from semvec.store import Append, ArchivedRow, MemoryRow, Store, StoreError, line_after, migrate
 from semvec.store.tables import metadata
 from semvec.vectors import Vector, codes, packed
 from tests.session.conversations import unit
@@ -49,6 +49,36 @@ async def test_a_newer_database_is_refused(database_url: str) -> None:
     await store.close()
     with pytest.raises(StoreError, match=r"newer semvec \(its schema is 9999, this"):
         await Store(database_url).open()
+
+
+async def test_a_session_of_release_1_0_gets_its_line_with_its_next_event(
+    database_url: str,
+) -> None:
+    store = Store(database_url)
+    async with store.engine.begin() as connection:
+        await connection.run_sync(migrate.upgrade, await asyncio.to_thread(migrate.read), "0008")
+        await connection.execute(
+            text(
+                "INSERT INTO sessions (owner, session_id, seq, snapshot_seq, created_at,"
+                " last_used_at, interaction_count, total_memories, kind)"
+                " VALUES ('o', 's', 1, 0, 1.5, 1.5, 0, 0, 0)"
+            )
+        )
+        await connection.execute(
+            text("INSERT INTO events (key, seq, payload) VALUES (1, 1, :payload)"),
+            {"payload": b"created"},
+        )
+    await store.open()
+    head = await store.head("o", "s")
+    assert head is not None
+    assert (head.seq, head.line) == (1, None)
+    following = Append(head.key, 1, (b"two",), 2.0, 1, 1)
+    assert await store.append(following)
+    stored = await store.load("o", "s")
+    assert stored is not None
+    assert stored.head.line == following.next_line == line_after(None, (b"two",))
+    assert stored.events == ((1, b"created"), (2, b"two"))
+    await store.close()
 
 
 async def test_servers_may_start_at_once(database_url: str) -> None:

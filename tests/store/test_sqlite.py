@@ -14,7 +14,7 @@ from semvec.errors import Unavailable
 from semvec.store import Append, Snapshot, Store, StoreError
 from semvec.store.sqlite import SqliteConnection
 from tests.store.lines import append as appended
-from tests.store.lines import save_snapshot
+from tests.store.lines import in_line, save_snapshot
 
 
 async def test_a_second_server_is_refused(sqlite_url: str) -> None:
@@ -95,7 +95,7 @@ async def test_an_append_crosses_to_its_thread_four_times(
         return await cross(connection, call)  # type: ignore[no-untyped-call]
 
     monkeypatch.setattr(SqliteConnection, "_execute", counted)
-    assert await appended(store, Append(head.key, 1, (b"event",), 0.0, 0, 0))
+    assert await store.append(*in_line(head, Append(head.key, 1, (b"event",), 0.0, 0, 0)))
     assert len(crossings) == 4  # heads with BEGIN, head update, event insert, COMMIT
     await store.close()
 
