@@ -21,16 +21,16 @@ def receipt(number: int) -> Receipt:
     return Receipt(time.time(), "acme", "run", "session", f"s{number}", 200, "0f" * 8, "192.0.2.7")
 
 
-async def append(store: Store, key: int, seq: int, number: int) -> None:
-    assert await store.append(Append(key, seq, (EVENT,), 0.0, seq, seq))
+async def append(store: Store, appended: Append, number: int) -> None:
+    assert await store.append(appended)
 
 
-async def recorded(store: Store, key: int, seq: int, number: int) -> None:
+async def recorded(store: Store, appended: Append, number: int) -> None:
     with doing(Effect(receipt(number))):
-        await append(store, key, seq, number)
+        await append(store, appended, number)
 
 
-Write = Callable[[Store, int, int, int], Awaitable[None]]
+Write = Callable[[Store, Append, int], Awaitable[None]]
 
 
 async def cpu(store: Store, name: str, write: Write, writes: int, clients: int) -> float:
@@ -40,8 +40,11 @@ async def cpu(store: Store, name: str, write: Write, writes: int, clients: int) 
     async def client(number: int) -> None:
         head = heads[number]
         assert head is not None
+        line = head.line
         for seq in range(1, writes // clients + 1):
-            await write(store, head.key, seq, number)
+            appended = Append(head.key, seq, (EVENT,), 0.0, seq, seq, line=line)
+            await write(store, appended, number)
+            line = appended.next_line
 
     before = time.process_time()
     await asyncio.gather(*map(client, range(clients)))

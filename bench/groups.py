@@ -164,16 +164,17 @@ async def appending(store: Store, mean: bytes | None) -> float:
     made = [await store.create("o", f"{mean is None}{n}", 0.0, b"") for n in range(AT_ONCE)]
     heads = [head for head in made if head is not None]
     event = bytes(3000)
+    lines = [head.line for head in heads]
     start = time.process_time()
     for number in range(APPENDS // AT_ONCE):
-        await asyncio.gather(
-            *(
-                store.append(
-                    Append(each.key, 1 + number, (event,), 0.0, 1, 1, dimension=384, mean=mean)
-                )
-                for each in heads
+        appends = [
+            Append(
+                *(each.key, 1 + number, (event,), 0.0, 1, 1), dimension=384, mean=mean, line=line
             )
-        )
+            for each, line in zip(heads, lines, strict=True)
+        ]
+        await asyncio.gather(*map(store.append, appends))
+        lines = [each.next_line for each in appends]
     took = time.process_time() - start
     for head in heads:
         await store.delete(head.key)

@@ -45,11 +45,13 @@ async def with_store(store: Store, clients: int, until: float) -> list[float]:
             "bench", f"{clients}-{number}-{os.urandom(4).hex()}", 0.0, PAYLOAD
         )
         assert head is not None
-        took = []
+        took, line = list[float](), head.line
         for seq in count(1):
             if (start := time.perf_counter()) >= until:
                 break
-            assert await store.append(Append(head.key, seq, (PAYLOAD,), start, seq, seq))
+            appended = Append(head.key, seq, (PAYLOAD,), start, seq, seq, line=line)
+            assert await store.append(appended)
+            line = appended.next_line
             took.append(time.perf_counter() - start)
         return took
 

@@ -1,7 +1,7 @@
 """What went wrong in the caller's terms, with the status that tells it, or in the operator's."""
 
 from collections.abc import Sequence
-from typing import ClassVar, TypedDict
+from typing import ClassVar, Literal, TypedDict
 
 LONGEST = 1000
 """Characters of what a caller is told; it may quote something as large as a body."""
@@ -129,17 +129,29 @@ class NotConfigured(SemvecError):
     status = 503
 
 
+Outcome = Literal["unknown", "not_written"]
+"""What is known of a change that was refused: "not_written" only where that is sure."""
+
+
 class Unavailable(SemvecError):
     """The server cannot do this now; the same request may succeed later.
 
-    `reason` is for the log and `str` alone: drivers name hosts, files and statements.
+    `reason` is for the log and `str` alone: drivers name hosts, files and statements. `outcome` is
+    None where no change was asked for, or it is not decided here.
     """
 
     status = 503
 
-    def __init__(self, detail: str, retry_after: int = 1, *, reason: str = "") -> None:
+    def __init__(
+        self,
+        detail: str,
+        retry_after: int = 1,
+        *,
+        reason: str = "",
+        outcome: Outcome | None = None,
+    ) -> None:
         super().__init__(detail)
-        self.retry_after, self.reason = retry_after, reason
+        self.retry_after, self.reason, self.outcome = retry_after, reason, outcome
 
     def __str__(self) -> str:
         return f"{self.detail}: {self.reason}" if self.reason else self.detail

@@ -63,10 +63,10 @@ Next = Turn | Consolidated | Moved | Advised
 """What happens to a session that is there."""
 
 
-def append_of(key: int, session: Session, event: Next) -> Append:
-    """The write that makes `event`, decided on `session`, its next one."""
+def append_of(key: int, session: Session, line: bytes | None, event: Next) -> Append:
+    """The write that makes `event`, decided on `session` as of `line`, its next one."""
     if isinstance(event, Turn):
-        return _turn_append(key, session, event)
+        return _turn_append(key, session, line, event)
     return Append(
         key=key,
         seq=session.seq,
@@ -74,6 +74,7 @@ def append_of(key: int, session: Session, event: Next) -> Append:
         used_at=session.used_at,
         interaction_count=session.state.interaction_count + isinstance(event, Advised),
         total_memories=session.total_memories,
+        line=line,
         **seen(session, event),
     )
 
@@ -119,10 +120,11 @@ def moved_append(place: Place, event: Moved) -> Append:
         mean=mean_bytes(pulled(mean, unpacked(event.toward), event.share)),
         phase=place.phase,
         drift_phase=place.drift_phase,
+        line=place.line,
     )
 
 
-def _turn_append(key: int, session: Session, turn: Turn) -> Append:
+def _turn_append(key: int, session: Session, line: bytes | None, turn: Turn) -> Append:
     gone = [move.memory_id for move in turn.moves if move.tier is Tier.ARCHIVE]
     fresh = sum(not learnt.reinforces for learnt in turn.learnt)
     updates = sum(learnt.update is not None for learnt in turn.learnt)
@@ -135,11 +137,14 @@ def _turn_append(key: int, session: Session, turn: Turn) -> Append:
         total_memories=session.total_memories + fresh,
         archived=tuple(archived_row(accessed(session.memories.record(i), turn)) for i in gone),
         returned=tuple(record.id for record in turn.returned),
+        line=line,
         **seen(session, turn),
     )
 
 
-def snapshot_of(key: int, session: Session, saved: Saved) -> Callable[[], Snapshot]:
+def snapshot_of(
+    key: int, session: Session, line: bytes | None, saved: Saved
+) -> Callable[[], Snapshot]:
     """A snapshot as of now, with the rows that it needs beside what is `saved`; these are encoded
     when the result is called, on any thread."""
     young = tuple(session.memories.records_after(saved.memory_id))
@@ -157,6 +162,8 @@ def snapshot_of(key: int, session: Session, saved: Saved) -> Callable[[], Snapsh
             memories=tuple(map(memory_row, young)),
             pieces=tuple(PieceRow(piece.id, encode_piece(piece)) for piece in added),
             dropped=dropped,
+            line=line,
+            base=saved.seq,
         )
 
     return encoded

@@ -55,7 +55,7 @@ def test_without_a_snapshot_a_session_is_restored_as_created() -> None:
 
 def test_a_session_is_restored_as_of_its_snapshot() -> None:
     live, _ = journalled(9)
-    taken = snapshot_of(7, live, NOTHING_SAVED)()
+    taken = snapshot_of(7, live, b"line", NOTHING_SAVED)()
     memories = {row.id: row.payload for row in taken.memories}
     turn = play(live, message=said("one more question"), response=said("one more answer"))
     later = ((live.seq, encode_event(turn)),)
@@ -69,7 +69,7 @@ def test_a_session_is_restored_as_of_its_snapshot() -> None:
 def test_a_snapshot_brings_the_memories_that_have_no_row() -> None:
     live, _ = journalled(9)
     saved = Saved(1, 5, NOTHING_SAVED.pieces, 1)
-    assert [row.id for row in snapshot_of(7, live, saved)().memories] == [6, 7, 8]
+    assert [row.id for row in snapshot_of(7, live, b"line", saved)().memories] == [6, 7, 8]
 
 
 def test_an_append_says_what_the_session_will_count_and_archive() -> None:
@@ -78,7 +78,7 @@ def test_an_append_says_what_the_session_will_count_and_archive() -> None:
     play(session, response=said("what waits has its answer"))
     for remark in ("a remark about zebras", "A remark about zebras!"):
         turn = decided(session, now=session.used_at + 1.0, response=said(remark))
-        append, seq = append_of(7, session, turn), session.seq
+        append, seq = append_of(7, session, b"line", turn), session.seq
         session.apply(turn)
         assert (append.seq, append.last_seq, append.used_at) == (seq, session.seq, turn.at)
         assert append.total_memories == session.total_memories
@@ -98,6 +98,6 @@ def test_the_archive_keeps_the_accesses_of_the_event_that_fills_it() -> None:
         response=said("one more"),
         accessed=[Access(each, 5, 5e8) for each in session.memories.tier_ids[Tier.LONG_TERM]],
     )
-    (archived,) = append_of(7, session, turn).archived
+    (archived,) = append_of(7, session, b"line", turn).archived
     record = decode_memory(archived.row.payload)
     assert (record.access_count, record.last_access) == (5, 5e8)

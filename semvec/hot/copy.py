@@ -24,13 +24,16 @@ RETURNS = 32
 class Hot:
     """A session in memory, and what has happened to it that the journal need not know yet.
 
+    `line` is that of its last event. `checked` is the number of the newest connection to the
+    database when the copy was last compared with its head.
+
     A `unit` that has changed it has it to itself until that is committed; where that comes to
     nothing, for good. `holder` is the unit, if it is one, that has the lock.
     """
 
     __slots__ = (
-        *("_session", "holder", "key", "kind", "leaving", "live", "lock", "name", "nbytes"),
-        *("returned", "saved", "saving", "touched", "unit", "used", "used_at"),
+        *("_session", "checked", "holder", "key", "kind", "leaving", "line", "live", "lock"),
+        *("name", "nbytes", "returned", "saved", "saving", "touched", "unit", "used", "used_at"),
     )
 
     def __init__(
@@ -41,8 +44,11 @@ class Hot:
         now: float,
         saved: Saved = NOTHING_SAVED,
         kind: int = Kind.PLAIN,
+        line: bytes | None = None,
     ) -> None:
         self.name, self.key, self.kind, self._session = name, key, Kind(kind), session
+        self.line = line
+        self.checked = 0
         self.unit: Unit | None = None
         self.holder: Unit | None = None
         self.lock = asyncio.Lock()
@@ -120,4 +126,4 @@ class Hot:
 def rebuild(name: Name, stored: Stored, now: float, planes: Planes | None = None) -> Hot:
     """A hot copy out of storage."""
     session, saved = rebuilt(stored, planes)
-    return Hot(name, stored.head.key, session, now, saved, stored.head.kind)
+    return Hot(name, stored.head.key, session, now, saved, stored.head.kind, stored.head.line)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import nullcontext, suppress
 from contextvars import Context
 from functools import partial
@@ -45,7 +45,7 @@ from semvec.session.plan import Plan
 from semvec.session.session import Session
 from semvec.session.steering import Mean, moved
 from semvec.session.turn import decide_turn, plan_turn
-from semvec.store import Kind, Part, Replace, Store, unit_at_work
+from semvec.store import Append, Head, Kind, Part, Replace, Store, line_after, unit_at_work
 from semvec.telemetry.protocol import SILENT, Reason, SessionLife, Span
 from semvec.texts import PIECE
 from semvec.vectors import Vector
@@ -122,14 +122,14 @@ class HotSessions:
         )
         if head is None:
             return False
-        self.units.take_in(Hot(name, head.key, session, self._clock(), kind=kind))
+        self.units.take_in(Hot(name, head.key, session, self._clock(), kind=kind, line=head.line))
         return True
 
     async def get(self, name: Name) -> Hot:
         """The session as committed by now, by whichever process. Raises NotFound."""
         while True:
             hot = await self._resident(name)
-            if not self._store.shared or hot.unit is not None or await self._is_current(hot):
+            if hot.unit is not None or self._unchanged(hot) or await self._is_current(hot):
                 return hot
 
     async def settled(self, hot: Hot) -> Hot:
@@ -210,10 +210,11 @@ class HotSessions:
         if name in self._loading:
             self._outdated.add(name)
 
-    def apply(self, hot: Hot, event: Next) -> None:
-        """An event that is committed, or will be with the unit at work."""
+    def apply(self, hot: Hot, event: Next, append: Append) -> None:
+        """An event that is committed by `append`, or will be with the unit at work."""
         hot.unit = unit_at_work()
         hot.session.apply(event)
+        hot.line = append.next_line
         hot.settle(event)
         tell(event, self._telemetry)
         if hot.unit is None:
@@ -223,7 +224,7 @@ class HotSessions:
         """See to what is due after an event."""
         self.residents.resize(hot)
         if hot.overdue:
-            self._start(self._snapshot(hot))
+            self._start(self._snapshot_or_drop(hot))
         if self._consolidating.wanted(hot):
             self._start(self._consolidating.run(hot))
 
@@ -306,31 +307,48 @@ class HotSessions:
         if (hot := self.residents.peek(name)) is not None and hot.key == key:
             self.residents.drop(hot)
 
+    def _unchanged(self, hot: Hot) -> bool:
+        """Whether nobody can have changed the database since the copy was compared with it: only
+        over a new connection can it be another one, where this process alone writes."""
+        return not self._store.shared and hot.checked == self._store.connected
+
     async def _is_current(self, hot: Hot) -> bool:
         """Bring the copy up to what other processes committed; False where it had to be dropped."""
+        connected = self._store.connected
         head = await self._store.head(*hot.name)
         if head is None or head.key != hot.key:
             self.residents.drop(hot)
-        elif not hot.ahead and head.seq > hot.session.seq:
+        elif not hot.ahead and not shows(hot, head):
             async with self.units.locked(hot):
-                if hot.live and head.seq > hot.session.seq:
-                    await self._catch_up(hot)
+                if hot.live:
+                    await self._follow(hot, head)
+        hot.checked = connected
         return hot.live and not hot.ahead
 
+    async def _follow(self, hot: Hot, head: Head) -> None:
+        """Catch up with a head, while nobody here changes the copy. It may be older than what the
+        copy has come to since it was read: then the head as it is by now tells."""
+        now: Head | None = head
+        if head.seq < hot.session.seq:
+            now = await self._store.head(*hot.name)
+        if now is None or now.key != hot.key or not shows(hot, now):
+            await self._catch_up(hot)
+
     async def _catch_up(self, hot: Hot) -> None:
-        """Apply what others committed; drop the copy where the journal no longer says."""
-        events = await self._store.tail(hot.key, hot.session.seq)
+        """Apply what others committed; drop the copy where the journal no longer says, or where the
+        copy shows events that the database does not have."""
+        tail = await self._store.tail(hot.key, hot.session.seq)
+        line = line_after(hot.line, (payload for _, payload in tail.events))
         complete = False
         try:
-            with reading_rows(hot.name[1], hot.key):
-                for event in events:
-                    await self._prepare_stored(hot.session, event)
-                    if not (complete := replay(hot.session, (event,))):
-                        break
+            if tail.events and line == tail.line:
+                with reading_rows(hot.name[1], hot.key):
+                    complete = await self._replay(hot.session, tail.events)
         finally:
             if not complete:
                 self.residents.drop(hot)
         if complete:
+            hot.line = line
             hot.settle()
             self.residents.resize(hot)
 
@@ -356,14 +374,14 @@ class HotSessions:
 
     async def _commit(self, hot: Hot, event: Next, *parts: Part) -> bool:
         """Make `event` the session's next one; False where another process was faster."""
-        append = append_of(hot.key, hot.session, event)
+        append = append_of(hot.key, hot.session, hot.line, event)
         await self._prepare(hot.session, event)
         try:
             with self._span("commit"):
                 committed = await self._store.append(append, *parts)
             if not committed:
                 return False
-            self.apply(hot, event)
+            self.apply(hot, event, append)
         except BaseException:
             self.residents.drop(hot)
             raise
@@ -373,6 +391,14 @@ class HotSessions:
         """Have long texts that the event brings or takes away cut into terms off the loop."""
         if texts := long(indexed(session, event)):
             await self._off_loop.run(prepare, texts)
+
+    async def _replay(self, session: Session, events: Sequence[tuple[int, bytes]]) -> bool:
+        """`replay` of events that another process committed."""
+        for event in events:
+            await self._prepare_stored(session, event)
+            if not replay(session, (event,)):
+                return False
+        return True
 
     async def _prepare_stored(self, session: Session, event: tuple[int, bytes]) -> None:
         """The same of an event that another process committed, if it follows and may be long."""
@@ -394,14 +420,24 @@ class HotSessions:
             records = [decode_memory(payload) for payload in known]
         return [each for each in records if fold_of(each.fold, each.text) in folds]
 
-    async def _snapshot(self, hot: Hot) -> None:
-        """Save the session as it is now; a failure leaves the journal as it was."""
+    async def _snapshot_or_drop(self, hot: Hot) -> None:
+        """Save the session; where the database refuses, it is not the one that the copy shows, or
+        has not got the rows that the copy counts on."""
+        if await self._snapshot(hot):
+            return
+        async with hot.lock:
+            self.residents.drop(hot)
+
+    async def _snapshot(self, hot: Hot) -> bool:
+        """Save the session as it is now; a failure leaves the journal as it was. False where the
+        snapshot comes too late, or does not follow from what the database has."""
         if hot.ahead:
-            return  # nobody knows yet whether it will be so; the unit's end asks again
-        hot.saving, saved, done = True, saved_with(hot.session), False
+            return True  # nobody knows yet whether it will be so; the unit's end asks again
+        hot.saving, saved, done, refused = True, saved_with(hot.session), False, False
         try:
-            encoded = snapshot_of(hot.key, hot.session, hot.saved)
+            encoded = snapshot_of(hot.key, hot.session, hot.line, hot.saved)
             done = await self._store.save_snapshot(await asyncio.to_thread(encoded))
+            refused = not done
             if done:
                 hot.saved = saved
         except SemvecError as error:
@@ -411,6 +447,7 @@ class HotSessions:
         finally:
             hot.saving = False
             self._telemetry.snapshot(done)
+        return not refused
 
     async def _evict(self, hot: Hot, reason: Reason) -> None:
         async with hot.lock:
@@ -433,6 +470,11 @@ class HotSessions:
         task = aside(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+
+
+def shows(hot: Hot, head: Head) -> bool:
+    """Whether the copy is the session as of this head."""
+    return (hot.session.seq, hot.line) == (head.seq, head.line)
 
 
 def session_not_found(session_id: str) -> NotFound:

@@ -58,7 +58,7 @@ class Steering:
         if write.hot is None or write.event is None:
             return
         if done:
-            self._hot.apply(write.hot, write.event)
+            self._hot.apply(write.hot, write.event, write.append)
         else:
             self._hot.residents.drop(write.hot)
 
@@ -77,5 +77,5 @@ def _write(each: Steered, hot: Hot | None) -> Write | None:
     """None where the session would have to be in memory, and is not."""
     if hot is not None and hot.live and hot.key == each.key:
         event = each.decide(hot.session)
-        return Write(each.name, append_of(hot.key, hot.session, event), hot, event)
+        return Write(each.name, append_of(hot.key, hot.session, hot.line, event), hot, event)
     return None if each.blind is None else Write(each.name, each.blind, None, None)

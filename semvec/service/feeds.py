@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from semvec.errors import Unavailable
+
 Item = TypeVar("Item")
 Read = Callable[[int], Awaitable[Sequence[tuple[int, Item]]]]
 """What comes after a number, in order, each with its own number; maybe not all of it at once."""
@@ -36,6 +38,13 @@ class Bells:
             self._waiting[topic].discard(wake)
             if not self._waiting[topic]:
                 del self._waiting[topic]
+
+
+def check_reaches(newest: int, last: int) -> None:
+    """Raises Unavailable where a list ends before a number that it has had: its database is an
+    older one now. Whoever follows it has to come back, and goes on from where the list ends."""
+    if newest < last:
+        raise Unavailable("the list has become shorter")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -42,7 +42,7 @@ class Moving:
         name = place.owner, place.session_id
         if place.mean is None or place.seq - place.snapshot_seq > LONGEST:
             hot = await self._hot.get(name)
-            blind = append_of(hot.key, hot.session, decide(hot.session))
+            blind = append_of(hot.key, hot.session, hot.line, decide(hot.session))
             return Steered(name, place.key, decide, blind if hot.key == place.key else None)
         event = moved(place.interaction_count, direction, share, at)
         return Steered(name, place.key, decide, moved_append(place, event))

@@ -11,7 +11,7 @@ from semvec.groups.observer import AnomalyType
 from semvec.hot import HotSessions
 from semvec.intake import Intake, NewSession
 from semvec.paging import LARGEST, Page, page_of, position_of
-from semvec.service.feeds import Bells, Feed
+from semvec.service.feeds import Bells, Feed, check_reaches
 from semvec.service.sampling import observer_not_found
 from semvec.session.events import Created, Profile
 from semvec.store import Kind, Store
@@ -126,6 +126,9 @@ class Observer:
 
         async def read(last: int) -> list[tuple[int, answers.Anomaly]]:
             rows = await self._store.look(anomalies_after, found.key, STREAMED, last)
+            if not rows:
+                there = await self._observer(owner)
+                check_reaches(there.last_anomaly, last)
             return [(row.number, anomaly(row)) for row in rows]
 
         start = found.last_anomaly if after is None else after

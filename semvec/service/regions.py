@@ -12,7 +12,7 @@ from semvec.hot import HotSessions
 from semvec.intake import Intake, NewSession
 from semvec.paging import Page, page_of, position_of
 from semvec.service.clusters import ATTEMPTS, changing, cluster_not_found, taken
-from semvec.service.feeds import Bells, Feed
+from semvec.service.feeds import Bells, Feed, check_reaches
 from semvec.service.realigning import Realigning
 from semvec.session.events import Created
 from semvec.store import Kind, Store
@@ -162,8 +162,11 @@ class Regions:
 
         async def read(last: int) -> list[tuple[int, answers.DriftEvent]]:
             rows = await self._store.look(events_after, found.key, AT_ONCE, last)
-            if not rows and await self._store.look(region_by_key, found.key) is None:
-                raise region_not_found(region_id)
+            if not rows:
+                there = await self._store.look(region_by_key, found.key)
+                if there is None or (there.owner, there.region_id) != (owner, region_id):
+                    raise region_not_found(region_id)
+                check_reaches(there.last_event, last)
             return [(row.number, drift_event(region_id, row)) for row in rows]
 
         last = found.last_event if after is None else min(after, found.last_event)

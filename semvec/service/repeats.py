@@ -62,6 +62,9 @@ class Repeats:
         self._running.add(asked.scope)
         try:
             return await self._known(asked) or await self._carried_out(asked)
+        except Unavailable as error:
+            error.outcome = error.outcome or "not_written"
+            raise
         finally:
             self._running.discard(asked.scope)
 
@@ -93,6 +96,13 @@ class Repeats:
 
     async def _attempt(self, asked: Asked, unit: Unit) -> Answer | Part:
         """The answer; or what another process has been faster with, and nothing is done."""
+        try:
+            return await self._done(asked, unit)
+        except Unavailable as error:
+            error.outcome = unit.outcome(error)
+            raise
+
+    async def _done(self, asked: Asked, unit: Unit) -> Answer | Part:
         written: Made | Refused | None = None
         try:
             with doing(unit):
@@ -100,6 +110,7 @@ class Repeats:
             if answer.status >= REFUSED:
                 return answer
             written = await self._store.end(unit, await self._repeat(asked, unit, answer))
+            unit.doubtful = not isinstance(written, Refused)
         finally:
             await unit.end(None if isinstance(written, Refused) else written)
         if isinstance(written, Refused):

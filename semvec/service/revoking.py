@@ -6,9 +6,11 @@ import logging
 
 from semvec.errors import Unavailable
 from semvec.licensing.revocations import Revocations
-from semvec.store import Store
+from semvec.store import Listed, Store
 
 REFRESH_S = 1.0
+NAMED = 100
+"""Lost tokens that the log names."""
 
 log = logging.getLogger(__name__)
 
@@ -16,12 +18,15 @@ log = logging.getLogger(__name__)
 class RevocationWatch:
     """Reads the list at the start and every second from then on, beside all requests.
 
-    While storage does not answer, what was revoked before still is.
+    While storage does not answer, what was revoked before still is. So it is where the list has
+    lost it, which only grows as long as the database is the same: until this process ends.
     """
 
     def __init__(self, store: Store) -> None:
         self.revoked = Revocations()
         self._store = store
+        self._listed: Listed | None = None
+        self._revoked: frozenset[str] = frozenset()
         self._watching: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -47,7 +52,16 @@ class RevocationWatch:
                 answered = False
 
     async def _refresh(self) -> None:
-        ids = await self._store.revoked(len(self.revoked.ids))
-        if ids is not None:
-            log.info("%d tokens are revoked", len(ids))
-            self.revoked.replace(ids)
+        listed = await self._store.revoked(self._listed)
+        if listed is None:
+            return
+        if lost := self._revoked - listed.ids:
+            log.warning(
+                "the database no longer lists %d revoked tokens: they stay revoked until this "
+                "server ends; revoke them again: %s",
+                len(lost),
+                ", ".join(sorted(lost)[:NAMED]),
+            )
+        self._listed, self._revoked = listed, self._revoked | listed.ids
+        log.info("%d tokens are revoked", len(self._revoked))
+        self.revoked.replace(self._revoked)

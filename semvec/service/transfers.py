@@ -109,7 +109,7 @@ class Transfers:
             while (rows := await self._aside.run(next, pages, None)) is not None:
                 if not await self._store.stage(content, self._clock(), rows):
                     raise Unavailable("the import took so long that it was given up; try again")
-            hot = await self._hot.settled(hot)
+            hot = await self._hot.get(hot.name)
             session.created_at, session.used_at = hot.session.created_at, self._clock()
             await self._hot.replace(
                 hot.name,

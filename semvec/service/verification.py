@@ -75,7 +75,7 @@ class Verification:
             probes = list(unit_vectors(test_embeddings, dimension, "test_embeddings"))
             async with hot.lock:
                 whole = await reading.enter_async_context(self._aside.whole(name))
-                if hot.live and whole.shows(hot.key, hot.session.seq):
+                if hot.live and whole.shows(hot.key, hot.session.seq, hot.line):
                     return probes, await on_thread(look, hot.session, probes), whole
             await reading.aclose()
         raise Unavailable("too many writers on this session at once")

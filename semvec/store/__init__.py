@@ -3,6 +3,7 @@
 from semvec.store.audit import Entry, Filter, Link, Recorded
 from semvec.store.effect import Effect, Receipt, Unit, doing, unit_at_work
 from semvec.store.errors import StoreError
+from semvec.store.line import line_after
 from semvec.store.records import (
     Append,
     ArchivedRow,
@@ -24,6 +25,7 @@ from semvec.store.records import (
     Stored,
 )
 from semvec.store.repeats import Kept, Repeat
+from semvec.store.revoked import Listed
 from semvec.store.store import Store
 from semvec.store.whole import Whole
 
@@ -41,6 +43,7 @@ __all__ = [
     "Kept",
     "Kind",
     "Link",
+    "Listed",
     "Made",
     "MemoryRow",
     "Part",
@@ -59,5 +62,6 @@ __all__ = [
     "Unit",
     "Whole",
     "doing",
+    "line_after",
     "unit_at_work",
 ]

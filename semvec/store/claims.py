@@ -79,6 +79,7 @@ def _new_session(create: Create) -> dict[str, Any]:
         "interaction_count": 0,
         "total_memories": 0,
         "kind": create.kind,
+        "line": create.line,
         "dimension": create.dimension,
         "mean": create.mean,
         "phase": create.phase,
@@ -90,6 +91,7 @@ def _times_and_kind(create: Create) -> dict[str, Any]:
     return {
         "made_at": create.created_at,
         "is_of": create.kind,
+        "first_line": create.line,
         "dim": create.dimension,
         "state": create.mean,
         "phase_now": create.phase,

@@ -8,10 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """One database and three ways to speak to it, over one pool of connections.
+    """One database and four ways to speak to it, over one pool of connections.
 
     `reads` runs each statement by itself; `consistent` runs all statements of a transaction on
-    one state of the database; `writes` commits.
+    one state of the database; `writes` commits. `confirming` reads one state of the database and
+    then commits `trace`, a statement that changes nothing but has to be made durable.
     """
 
     name: str
@@ -20,6 +21,8 @@ class Database:
     reads: AsyncEngine
     consistent: AsyncEngine
     writes: AsyncEngine
+    confirming: AsyncEngine
+    trace: str
     shared: bool
     find: Callable[[], None]
     """Blocking: raises StoreError where the database would have to be made first."""

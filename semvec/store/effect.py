@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import overload
 
+from semvec.errors import Outcome, Unavailable
 from semvec.store.audit import Entry
 from semvec.store.records import (
     Append,
@@ -64,13 +65,21 @@ class Receipt:
 
 
 class Effect:
-    """A request's; `recorded` is the row that a write of it has taken along."""
+    """A request's; `recorded` is the row that a write of it has taken along, `doubtful` whether
+    something of it is written, or may be."""
 
-    __slots__ = ("receipt", "recorded")
+    __slots__ = ("doubtful", "receipt", "recorded")
 
     def __init__(self, receipt: Receipt) -> None:
         self.receipt = receipt
         self.recorded: Entry | None = None
+        self.doubtful = False
+
+    def outcome(self, error: Unavailable) -> Outcome:
+        """What is known of all that the request asked for, once this has ended it."""
+        if self.doubtful or self.recorded is not None:
+            return "unknown"
+        return error.outcome or "not_written"
 
     def entries(self, *parts: Put | Part) -> tuple[Entry, ...]:
         """What the write of these has to take along."""
@@ -156,7 +165,9 @@ class Unit(Effect):
         self._created += 1
         at = create.created_at
         names = create.owner, create.session_id
-        return Head(-self._created, *names, 1, at, at, 0, 0, create.kind, create.dimension)
+        return Head(
+            -self._created, *names, 1, at, at, 0, 0, create.kind, create.dimension, create.line
+        )
 
 
 EFFECT: ContextVar[Effect | None] = ContextVar("effect", default=None)

@@ -6,7 +6,12 @@ class StoreError(Exception):
 
 
 class Misplaced(OSError):
-    """The file of a SQLite database is not the one at its path; the text names no path."""
+    """The file of a SQLite database is not the one at its path; the text names no path.
+
+    `may_be_written` is False where that was seen before the commit.
+    """
+
+    may_be_written = True
 
 
 class LogLost(Misplaced):

@@ -90,6 +90,7 @@ PLACE = (
     sessions.c.mean,
     sessions.c.phase,
     sessions.c.drift_phase,
+    sessions.c.line,
 )
 PLACES: Select[Any] = (
     select(*PLACE)

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from semvec.store import audit, repeats, staging, statements
 from semvec.store.claims import Claims
 from semvec.store.erasure import erase, erase_heads
+from semvec.store.line import line_after
 from semvec.store.probe import Probe
 from semvec.store.records import (
     Append,
@@ -37,11 +38,16 @@ from semvec.store.statements import CONFLICTING
 
 @dataclass(slots=True)
 class Standing:
-    """A head while a batch is being decided; `content` is the key that the session's rows have."""
+    """A head while a batch is being decided; `content` is the key that the session's rows have.
+
+    `stored` is its seq in the database.
+    """
 
     seq: int
     snapshot_seq: int
     content: int
+    line: bytes | None
+    stored: int
 
 
 Standings = dict[int, Standing]
@@ -78,7 +84,7 @@ def write(connection: Connection, operations: Sequence[Operation]) -> list[Outco
             case Append():
                 outcomes.append(_append(changes, standings, operation))
             case Snapshot():
-                outcomes.append(_snapshot(changes, standings, operation))
+                outcomes.append(_snapshot(connection, changes, standings, operation))
             case Replace():
                 outcomes.append(_replace(connection, changes, standings, operation))
             case Delete():
@@ -130,7 +136,7 @@ def _together(
             return Refused(part)
         if isinstance(part, Create):
             created += 1
-            ahead[-created] = Standing(1, 0, 0)
+            ahead[-created] = _new(0, part.line)
     made: list[Head] = []
     for part in parts:
         match part:
@@ -154,9 +160,9 @@ def _placed(append: Append, made: Sequence[Head], standings: Standings) -> Appen
     """With the key of its session, where the same operation has made that."""
     if append.key > 0:
         return append
-    key = made[-append.key - 1].key
-    standings.setdefault(key, Standing(1, 0, key))
-    return replace(append, key=key)
+    head = made[-append.key - 1]
+    standings.setdefault(head.key, _new(head.key, head.line))
+    return replace(append, key=head.key)
 
 
 def _stands(
@@ -178,8 +184,7 @@ def _stands(
         case Replace():
             if part.key not in ahead or not staging.waits(connection, part.content):
                 return False
-            seq = ahead[part.key].seq + 1
-            ahead[part.key] = Standing(seq, seq, part.content)
+            ahead[part.key] = _replaced(ahead[part.key], part)
             return True
         case Delete():
             return ahead.pop(part.key, None) is not None
@@ -197,7 +202,8 @@ def _take(changes: Changes, claims: Claims, create: Create) -> Head:
     changes.events.append({"key": key, "seq": 1, "payload": create.event})
     at = create.created_at
     return Head(
-        key, create.owner, create.session_id, 1, at, at, 0, 0, create.kind, create.dimension
+        *(key, create.owner, create.session_id, 1, at, at, 0, 0),
+        *(create.kind, create.dimension, create.line),
     )
 
 
@@ -205,16 +211,32 @@ def _lock(connection: Connection, keys: set[int]) -> Standings:
     if not keys:
         return {}
     heads = connection.execute(statements.LOCK_HEADS, {"keys": sorted(keys)})
-    return {key: Standing(*standing) for key, *standing in heads}
+    return {
+        key: Standing(seq, snapshot_seq, content, line, seq)
+        for key, seq, snapshot_seq, content, line in heads
+    }
+
+
+def _new(content: int, line: bytes | None) -> Standing:
+    """Where a session stands that the same batch creates."""
+    return Standing(1, 0, content, line, 1)
+
+
+def _replaced(standing: Standing, replace: Replace) -> Standing:
+    """Where a session stands after an import."""
+    seq = standing.seq + 1
+    line = replace.line_from(standing.line)
+    return Standing(seq, seq, replace.content, line, seq)
 
 
 def _append(changes: Changes, standings: Standings, append: Append) -> bool:
     key = append.key
     standing = standings.get(key)
-    if standing is None or standing.seq != append.seq:
+    if standing is None or (standing.seq, standing.line) != (append.seq, append.line):
         return False
     standing.seq, content = append.last_seq, standing.content
-    changes.heads.append(_moved_head(append, append.seq, append.last_seq))
+    standing.line = append.next_line
+    changes.heads.append(_moved_head(append, append.seq, append.last_seq, append.next_line))
     for seq, payload in enumerate(append.events, append.seq + 1):
         changes.events.append({"key": content, "seq": seq, "payload": payload})
     for memory in append.returned:
@@ -227,11 +249,12 @@ def _append(changes: Changes, standings: Standings, append: Append) -> bool:
     return True
 
 
-def _moved_head(operation: Append | Replace, old: int, new: int) -> Row:
+def _moved_head(operation: Append | Replace, old: int, new: int, line: bytes | None) -> Row:
     return {
         "at": operation.key,
         "old": old,
         "new": new,
+        "next_line": line,
         "used_at": operation.used_at,
         "interactions": operation.interaction_count,
         "memories": operation.total_memories,
@@ -242,13 +265,42 @@ def _moved_head(operation: Append | Replace, old: int, new: int) -> Row:
     }
 
 
-def _snapshot(changes: Changes, standings: Standings, snapshot: Snapshot) -> bool:
+def _snapshot(
+    connection: Connection, changes: Changes, standings: Standings, snapshot: Snapshot
+) -> bool:
     standing = standings.get(snapshot.key)
-    if standing is None or not standing.snapshot_seq <= snapshot.seq <= standing.seq:
+    if standing is None:
+        return False
+    if not snapshot.base <= standing.snapshot_seq <= snapshot.seq <= standing.seq:
+        return False
+    if not _on_line(connection, changes, standing, snapshot):
         return False
     standing.snapshot_seq = snapshot.seq
     changes.snapshots.append((standing.content, snapshot))
     return True
+
+
+def _on_line(
+    connection: Connection, changes: Changes, standing: Standing, snapshot: Snapshot
+) -> bool:
+    """Whether the events that the snapshot shows are those that have led to the head."""
+    if (snapshot.seq, snapshot.line) == (standing.seq, standing.line):
+        return True
+    seq = standing.stored
+    later: list[bytes] = []
+    if snapshot.seq < seq:
+        between = {"of": standing.content, "after": snapshot.seq, "last": seq}
+        later += connection.scalars(statements.EVENTS_BETWEEN, between)
+    later += [
+        event["payload"]
+        for event in changes.events
+        if event["key"] == standing.content and event["seq"] > max(seq, snapshot.seq)
+    ]
+    if len(later) != standing.seq - snapshot.seq:
+        return False
+    if standing.line is None:  # no release that keeps lines has changed the session
+        return snapshot.line is None
+    return line_after(snapshot.line, later) == standing.line
 
 
 def _replace(
@@ -257,12 +309,13 @@ def _replace(
     standing = standings.get(replace.key)
     if standing is None or not staging.adopt(connection, replace.content):
         return False
-    seq = standing.seq + 1
-    changes.heads.append(_moved_head(replace, standing.seq, seq))
+    after = _replaced(standing, replace)
+    changes.heads.append(_moved_head(replace, standing.seq, after.seq, after.line))
     changes.erased.append(standing.content)
     changes.adopted.append({"at": replace.key, "new": replace.content})
-    standings[replace.key] = Standing(seq, seq, replace.content)
-    changes.snapshots.append((replace.content, Snapshot(replace.key, seq, replace.snapshot, ())))
+    standings[replace.key] = after
+    imported = Snapshot(replace.key, after.seq, replace.snapshot, ())
+    changes.snapshots.append((replace.content, imported))
     return True
 
 

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 import asyncpg
 
+from semvec.store.careful import CarefulConnection
 from semvec.urls.database import PostgresUrl
 
 DEFAULT_PORT = 5432
@@ -31,20 +32,25 @@ class Pooled(Exception):
     """There is a pooler between that does not keep parameters for a session."""
 
 
-class Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
+class Connection(CarefulConnection):
     """A connection whose transactions commit durably, whatever the session is set to."""
 
     opening = ""
     """What each transaction begins with."""
     synchronous_commit = "on"
 
-    async def execute(self, query: str, *args: Any, **more: Any) -> str:
+    async def execute(
+        self,
+        query: str,
+        *args: Any,
+        timeout: float | None = None,  # noqa: ASYNC109 as the driver has it
+    ) -> str:
         """Run a statement; what sets parameters goes along with the BEGIN of a transaction."""
         if query.startswith("BEGIN"):
             query = f"{query.rstrip('; ')}; {self.opening}"
             if "READ ONLY" not in query:
                 query += f"SET LOCAL synchronous_commit TO {self.synchronous_commit};"
-        return str(await super().execute(query, *args, **more))
+        return await super().execute(query, *args, timeout=timeout)
 
 
 class Route:

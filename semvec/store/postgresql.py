@@ -102,6 +102,8 @@ def database(url: PostgresUrl, *, shared: bool) -> Database:
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         ),
         writes=engine.execution_options(isolation_level="READ COMMITTED"),
+        confirming=engine.execution_options(isolation_level="REPEATABLE READ"),
+        trace="SELECT pg_logical_emit_message(true, 'semvec', '')",
         shared=shared,
         find=_nothing,
         claim=lambda: _nothing,

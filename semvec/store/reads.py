@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, func, select, union_all
 
-from semvec.store.records import Head, Kind, MemoryRow, Stored
+from semvec.store.records import Head, Kind, MemoryRow, Stored, Tail
 from semvec.store.tables import (
     content_key,
     events,
@@ -29,6 +29,7 @@ HEAD: Select[Any] = select(
     sessions.c.total_memories,
     sessions.c.kind,
     sessions.c.dimension,
+    sessions.c.line,
 )
 HEAD_BY_ID = HEAD.where(
     sessions.c.owner == bindparam("owner"), sessions.c.session_id == bindparam("session_id")
@@ -50,8 +51,9 @@ COUNT = (
 CONTENT = select(content_key).where(sessions.c.key == bindparam("key")).scalar_subquery()
 SNAPSHOT = select(snapshots.c.seq, snapshots.c.payload).where(snapshots.c.key == CONTENT)
 EVENTS = (
-    select(events.c.seq, events.c.payload)
-    .where(events.c.key == CONTENT, events.c.seq > bindparam("after"))
+    select(events.c.seq, events.c.payload, sessions.c.line)
+    .join(sessions, content_key == events.c.key)
+    .where(sessions.c.key == bindparam("key"), events.c.seq > bindparam("after"))
     .order_by(events.c.seq)
 )
 MEMORIES = select(memories.c.id, memories.c.payload).where(memories.c.key == CONTENT)
@@ -113,12 +115,14 @@ def load(connection: Connection, owner: str, session_id: str) -> Stored | None:
     after = {"key": found.key, "after": snapshot[0] if snapshot else 0}
     hot = {row.id: row.payload for row in connection.execute(HOT, after)}
     added = {row.id: row.payload for row in connection.execute(PIECES, {"key": found.key})}
-    return Stored(found, snapshot, hot, tail(connection, found.key, after["after"]), added)
+    newer = tail(connection, found.key, after["after"])
+    return Stored(found, snapshot, hot, newer.events, added)
 
 
-def tail(connection: Connection, key: int, after: int) -> tuple[tuple[int, bytes], ...]:
-    rows = connection.execute(EVENTS, {"key": key, "after": after})
-    return tuple((row.seq, row.payload) for row in rows)
+def tail(connection: Connection, key: int, after: int) -> Tail:
+    rows = connection.execute(EVENTS, {"key": key, "after": after}).all()
+    line = rows[0].line if rows else None
+    return Tail(line, tuple((row.seq, row.payload) for row in rows))
 
 
 def archive(connection: Connection, key: int, after: int, limit: int) -> list[MemoryRow]:

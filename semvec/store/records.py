@@ -7,6 +7,7 @@ from enum import IntEnum
 
 from sqlalchemy import Connection
 
+from semvec.store.line import line_after
 from semvec.store.probe import Probe
 
 
@@ -22,7 +23,8 @@ class Kind(IntEnum):
 class Head:
     """Where a session stands: `seq` is its last committed event; `key` is never used again.
 
-    `dimension` is None where an earlier release wrote the session's last event.
+    `line` tells which events have led there. It and `dimension` are None where an earlier release
+    wrote the session's last event.
     """
 
     key: int
@@ -35,6 +37,7 @@ class Head:
     total_memories: int
     kind: int = Kind.PLAIN
     dimension: int | None = None
+    line: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ class Place:
     mean: bytes | None
     phase: str | None
     drift_phase: str | None
+    line: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +104,14 @@ class Create:
     def name(self) -> tuple[str, ...]:
         return "sessions", self.owner, self.session_id
 
+    @property
+    def line(self) -> bytes | None:
+        return line_after(None, (self.event,))
+
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """Events decided on head `seq`; they become seq + 1, seq + 2, and so on.
+    """Events decided on head `seq` with its `line`; they become seq + 1, seq + 2, and so on.
 
     The memories in `returned` leave the archive before those in `archived` enter it. `mean`
     is the state after the events, as in Create, and both phases are those after them.
@@ -121,6 +129,11 @@ class Append:
     mean: bytes | None = None
     phase: str | None = None
     drift_phase: str | None = None
+    line: bytes | None = None
+    next_line: bytes | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "next_line", line_after(self.line, self.events))
 
     @property
     def last_seq(self) -> int:
@@ -129,8 +142,9 @@ class Append:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A session as of `seq`; `memories` are its hot ones that have no row yet, `pieces` those
-    without one. The pieces in `dropped` are there no more."""
+    """A session as of `seq` on its `line`; `memories` are its hot ones that have no row yet,
+    `pieces` those without one. The pieces in `dropped` are there no more. The rows of all others
+    were written with the snapshot as of `base`, or one before it; 0 for none."""
 
     key: int
     seq: int
@@ -138,6 +152,8 @@ class Snapshot:
     memories: tuple[MemoryRow, ...]
     pieces: tuple[PieceRow, ...] = ()
     dropped: tuple[int, ...] = ()
+    line: bytes | None = None
+    base: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +163,10 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """The start of an import."""
+    """The start of an import, whose rows lie under minus `number` until a session takes them."""
 
     at: float
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +204,11 @@ class Replace:
     mean: bytes | None = None
     phase: str | None = None
     drift_phase: str | None = None
+
+    def line_from(self, line: bytes | None) -> bytes | None:
+        """The line that an import leads to, from that of the head before it."""
+        which = f"{self.content} {self.used_at!r}".encode()
+        return line_after(line, (self.snapshot, which))
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,6 +339,15 @@ Operation = Create | Append | Snapshot | Replace | Delete | Together | Import | 
 Outcome = Head | int | bool | Made | Refused | None
 """Of a Create the new head, or None where it exists; of a Together what it made, or what refused
 it; of a Begin the number that what is staged lies under; of the others whether it took effect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """The newest events of a session as (seq, payload), and its head's `line`, all as of one
+    moment; without any events the line is None."""
+
+    line: bytes | None
+    events: tuple[tuple[int, bytes], ...]
 
 
 @dataclass(frozen=True, slots=True)

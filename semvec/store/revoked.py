@@ -6,6 +6,7 @@ no session depends on this table. SQLite lets the one or the other write, each f
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 from sqlalchemy import Connection, func, select
@@ -24,7 +25,9 @@ ADD = {
     "sqlite": sqlite.insert(revoked_tokens).on_conflict_do_nothing(),
     "postgresql": postgresql.insert(revoked_tokens).on_conflict_do_nothing(),
 }
-COUNT = select(func.count()).select_from(revoked_tokens)
+SUMS = select(
+    func.count(), func.max(revoked_tokens.c.revoked_at), func.sum(revoked_tokens.c.revoked_at)
+)
 ALL = select(revoked_tokens.c.jti, revoked_tokens.c.revoked_at).order_by(
     revoked_tokens.c.revoked_at, revoked_tokens.c.jti
 )
@@ -49,11 +52,21 @@ def everything(connection: Connection) -> list[tuple[str, float]]:
     return [(jti, at) for jti, at in connection.execute(ALL)]
 
 
-def changed(connection: Connection, known: int) -> frozenset[str] | None:
-    """All ids of the list, which only grows; None where it is as long as what is known."""
-    if connection.execute(COUNT).scalar_one() == known:
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """All ids of the list. The `sums` tell it from another, of an older database as well."""
+
+    ids: frozenset[str]
+    sums: tuple[int, float | None, float | None]
+
+
+def changed(connection: Connection, known: Listed | None) -> Listed | None:
+    """The list; None where it is what is known."""
+    count, newest, total = connection.execute(SUMS).one()
+    sums = count, newest, total
+    if known is not None and known.sums == sums:
         return None
-    return frozenset(jti for jti, _ in everything(connection))
+    return Listed(frozenset(jti for jti, _ in everything(connection)), sums)
 
 
 async def _run(database: Database, function: Callable[[Connection], T]) -> T:

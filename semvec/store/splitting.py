@@ -80,7 +80,8 @@ class Splitting(Generic[Op, Result]):
     ) -> Sequence[Result | Exception]:
         """Outcomes and errors: what becomes of one part is nothing to the other."""
         if self._clock() >= until:
-            late = Unavailable("storage cannot commit", reason="others of the batch took too long")
+            reason = "others of the batch took too long"
+            late = Unavailable("storage cannot commit", reason=reason, outcome="not_written")
             return [late] * len(operations)
         try:
             return await self._parts(operations, until, hurried=hurried)

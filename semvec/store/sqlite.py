@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from semvec.store.database import Database
-from semvec.store.errors import StoreError
+from semvec.store.errors import Misplaced, StoreError
 from semvec.store.sqlite_file import SqliteFile
 from semvec.store.sqlite_lock import claim
 
@@ -168,8 +168,10 @@ def _commit(connection: sqlite3.Connection, deferred: Deferred, file: SqliteFile
     that a restart would find."""
     try:
         file.check()
-    except OSError:
+    except OSError as error:
         connection.rollback()  # the connection is kept
+        if isinstance(error, Misplaced):
+            error.may_be_written = False
         raise
     deferred.run(connection)
     connection.commit()
@@ -262,6 +264,8 @@ def database(url: URL, *, shared: bool, read_only: bool = False) -> Database:
         reads=engine,
         consistent=engine.execution_options(sqlite_begin="DEFERRED"),
         writes=engine.execution_options(sqlite_begin="IMMEDIATE"),
+        confirming=engine.execution_options(sqlite_begin="IMMEDIATE"),
+        trace="UPDATE alembic_version SET version_num = version_num",
         shared=shared,
         find=partial(_find, file),
         claim=partial(claim, file, shared),

@@ -17,8 +17,9 @@ from semvec.store.rows import memory_row, piece_row, run, term_rows
 
 def carry_out(connection: Connection, operation: Import) -> int | bool:
     match operation:
-        case Begin(at):
-            number: int = connection.execute(statements.BEGIN_IMPORT, {"at": at}).scalar_one()
+        case Begin(at, number):
+            begin = statements.BEGIN_IMPORT[connection.dialect.name]
+            connection.execute(begin, {"number": number, "at": at})
             return -number
         case Stage():
             return _stage(connection, operation)

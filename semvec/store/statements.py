@@ -15,6 +15,7 @@ from sqlalchemy import (
     insert,
     or_,
     select,
+    text,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -79,7 +80,7 @@ CONFLICTING: Mapping[str, Conflicting] = MappingProxyType(
 )
 
 LOCK_HEADS = (
-    select(sessions.c.key, sessions.c.seq, sessions.c.snapshot_seq, content_key)
+    select(sessions.c.key, sessions.c.seq, sessions.c.snapshot_seq, content_key, sessions.c.line)
     .where(sessions.c.key.in_(bindparam("keys", expanding=True)))
     .order_by(sessions.c.key)
     .with_for_update()
@@ -89,6 +90,7 @@ MOVE_HEAD = (
     .where(sessions.c.key == bindparam("at"), sessions.c.seq == bindparam("old"))
     .values(
         seq=bindparam("new"),
+        line=bindparam("next_line"),
         last_used_at=bindparam("used_at"),
         interaction_count=bindparam("interactions"),
         total_memories=bindparam("memories"),
@@ -105,6 +107,7 @@ RENEW_HEAD = (
         created_at=bindparam("made_at"),
         last_used_at=bindparam("made_at"),
         kind=bindparam("is_of"),
+        line=bindparam("first_line"),
         dimension=bindparam("dim"),
         mean=bindparam("state"),
         phase=bindparam("phase_now"),
@@ -112,6 +115,15 @@ RENEW_HEAD = (
     )
 )
 ADD_EVENT = insert(events)
+EVENTS_BETWEEN = (
+    select(events.c.payload)
+    .where(
+        events.c.key == bindparam("of"),
+        events.c.seq > bindparam("after"),
+        events.c.seq <= bindparam("last"),
+    )
+    .order_by(events.c.seq)
+)
 RETURN_MEMORY = (
     update(memories)
     .where(memories.c.key == bindparam("at"), memories.c.id == bindparam("memory"))
@@ -179,7 +191,14 @@ DROP_MEMORIES_UP_TO = delete(memories).where(
     memories.c.key == bindparam("at"), memories.c.id <= bindparam("last")
 )
 
-BEGIN_IMPORT = insert(imports).returning(imports.c.id)
+BEGIN_IMPORT: Mapping[str, Executable] = MappingProxyType(
+    {
+        "sqlite": text("INSERT INTO imports (id, at) VALUES (:number, :at)"),
+        "postgresql": text(
+            "INSERT INTO imports (id, at) OVERRIDING SYSTEM VALUE VALUES (:number, :at)"
+        ),
+    }
+)
 KEEP_IMPORT = update(imports).where(imports.c.id == bindparam("at_id")).values(at=bindparam("now"))
 LOCK_IMPORT = select(imports.c.id).where(imports.c.id == bindparam("number")).with_for_update()
 END_IMPORTS = (

@@ -1,6 +1,7 @@
 """The durable side of every session: one writer, many readers, one database."""
 
 import asyncio
+import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -8,6 +9,7 @@ from functools import partial
 from typing import Concatenate, ParamSpec, TypeVar, cast
 
 from sqlalchemy import Connection
+from sqlalchemy.event import listen
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from semvec.condition import Condition
@@ -45,12 +47,23 @@ from semvec.store.records import (
     Snapshot,
     Stage,
     Stored,
+    Tail,
     Together,
 )
 from semvec.store.repeats import Kept, Repeat
+from semvec.store.revoked import Listed
 from semvec.store.splitting import Splitting
 from semvec.store.trail import Trail
-from semvec.store.transactions import STORAGE_ERRORS, Commits, cause, read, reading, refused_as
+from semvec.store.transactions import (
+    STORAGE_ERRORS,
+    TOLD,
+    Commits,
+    cause,
+    confirmed,
+    read,
+    reading,
+    refused_as,
+)
 from semvec.store.whole import Whole
 from semvec.store.writer import Writer
 from semvec.store.writes import Write, carry_out, took_effect
@@ -63,6 +76,9 @@ MANY = 16
 """Parts, or heads that one part needs, past which a write is a batch of its own."""
 PROBE_S = 5.0
 """What the start waits for a first commit; without one the server starts, and is not ready."""
+IMPORTS = range(2**32, 2**62)
+"""Numbers of imports. They are drawn, so that no two imports ever have the same, also where the
+database is restored from a backup while one is under way."""
 SWEPT = 500
 """Old rows that are deleted in one transaction."""
 
@@ -86,6 +102,9 @@ class Store:
         splitting = Splitting[Write, Outcome](self._commit, lambda: self._commits.committing)
         self._writer = Writer[Write, Outcome](splitting.commit, telemetry)
         self._chain: Link | None = None
+        self._chained = 0
+        self._connected = 0
+        listen(self.engine.sync_engine, "connect", self._count_connection)
         self._left_over = asyncio.Event()
         self._left_over.set()
         self._eraser: asyncio.Task[None] | None = None
@@ -107,6 +126,12 @@ class Store:
     @property
     def engine(self) -> AsyncEngine:
         return self._database.engine
+
+    @property
+    def connected(self) -> int:
+        """The number of the newest connection to the database: only over a new one can the
+        database be another than before."""
+        return self._connected
 
     @property
     def lag(self) -> float:
@@ -218,7 +243,8 @@ class Store:
 
     async def begin_import(self, at: float) -> int:
         """A number to stage an import's memories under, for `replace` or `discard` to end."""
-        return int(cast(int, await self._writer.submit(Write(Begin(at)))))
+        number = secrets.choice(IMPORTS)
+        return int(cast(int, await self._writer.submit(Write(Begin(at, number)))))
 
     async def stage(self, content: int, at: float, rows: Rows) -> bool:
         """Keep rows of an import aside; False: it has been discarded."""
@@ -256,8 +282,16 @@ class Store:
         await self._sweep(Crop(subject, bound, SWEPT))
 
     async def kept(self, scope: bytes, since: float) -> Kept | None:
-        """What was answered under this scope, if it was after `since`."""
-        return await self._read(repeats.kept, scope, since)
+        """What was answered under this scope, if it was after `since`, and as soon as that can be
+        lost no more: another server may have written it and be waiting for that."""
+        try:
+            found = await self._read(repeats.kept, scope, since)
+            if found is None or not self.shared:
+                return found
+            return await self._confirmed(repeats.kept, scope, since)
+        except Unavailable as error:
+            error.outcome = "unknown"
+            raise
 
     async def entries(self, wanted: Filter, *, limit: int, before: int | None) -> list[Recorded]:
         """Rows of the audit log with an id below `before`, newest first."""
@@ -270,6 +304,7 @@ class Store:
     @asynccontextmanager
     async def trail(self) -> AsyncIterator[Trail]:
         """The whole audit log as of one moment; hold it no longer than reading takes."""
+        await self._settle()
         async with reading(self._database.consistent) as connection:
             with refused_as("read"), uncancelled():
                 begins = await connection.run_sync(audit.chains)
@@ -286,19 +321,19 @@ class Store:
         return await self._read(reads.count, owner)
 
     async def load(self, owner: str, session_id: str) -> Stored | None:
-        load = partial(reads.load, owner=owner, session_id=session_id)
-        return await read(self._database.consistent, load)
+        return await self._read_on(self._database.consistent, reads.load, owner, session_id)
 
     @asynccontextmanager
     async def whole(self, owner: str, session_id: str) -> AsyncIterator[Whole | None]:
         """A session as of one moment, with its archive; hold it no longer than reading takes."""
+        await self._settle()
         async with reading(self._database.consistent) as connection:
             with refused_as("read"):
                 load = partial(reads.load, owner=owner, session_id=session_id)
                 stored = await connection.run_sync(load)
             yield None if stored is None else Whole(stored, connection)
 
-    async def tail(self, key: int, after: int) -> tuple[tuple[int, bytes], ...]:
+    async def tail(self, key: int, after: int) -> Tail:
         """The events after a seq. Where they begin later than after + 1, or there are none
         although the head has moved, a snapshot has replaced them: load the session again."""
         return await self._read(reads.tail, key, after)
@@ -327,9 +362,9 @@ class Store:
         """What one of the functions beside `reads` makes of the database."""
         return await self._read(function, *args, **kwargs)
 
-    async def revoked(self, known: int) -> frozenset[str] | None:
-        """The ids of all revoked tokens; None where they are as many as `known`."""
-        return await self._read(revoked.changed, known)
+    async def revoked(self, known: Listed | None) -> Listed | None:
+        """All revoked tokens; None where they are what is `known`."""
+        return await read(self._database.reads, lambda conn: revoked.changed(conn, known))
 
     async def add_encoders(self, *rows: EncoderRow) -> None:
         """Keep under which names encoders are known; names that are taken stay as they are."""
@@ -356,6 +391,10 @@ class Store:
         with writing() as ended:
             try:
                 outcome = await self._writer.submit(Write(put, entries), large=_large(put))
+            except Unavailable as error:
+                if effect is not None and error.outcome != "not_written":
+                    effect.doubtful = True
+                raise
             finally:
                 if _erases(put):
                     self._left_over.set()
@@ -402,17 +441,31 @@ class Store:
         return many
 
     async def _commit(self, writes: Sequence[Write], *, hurried: bool) -> Sequence[Outcome]:
-        chain, self._chain = self._chain, None  # after a failure nobody knows where it ends
-        run = partial(carry_out, writes=writes, chain=chain, hurried=hurried)
         try:
-            with refused_as("commit"):
-                outcomes, self._chain = await self._commits.run(run)
+            await self._settle()
+        except Unavailable as error:
+            detail = f"storage cannot commit{TOLD['not_written']}, as it could not be confirmed"
+            raise Unavailable(
+                detail, error.retry_after, reason=error.reason, outcome="not_written"
+            ) from error
+        chain, self._chain = self._chain, None  # after a failure nobody knows where it ends
+        chained, commits = self._chained, self._commits
+
+        def run(connection: Connection) -> tuple[Sequence[Outcome], Link | None]:
+            # over a new connection the database may be one that has not got the chain's last rows
+            known = chain if chained == commits.opened else None
+            return carry_out(connection, writes, known, hurried=hurried)
+
+        try:
+            with refused_as("commit", commits.outcome_of):
+                outcomes, self._chain = await commits.run(run)
         except Exception as error:
-            if failure_of(error, committing=self._commits.committing) is not None:
+            if failure_of(error, committing=commits.committing) is not None:
                 self._chain = chain  # it is rolled back, for what one of the writes is
             else:
                 self.committing.failed(getattr(error, "detail", "internal error"))
             raise
+        self._chained = commits.opened
         self.committing.succeeded()
         return outcomes
 
@@ -422,7 +475,37 @@ class Store:
     async def _read(
         self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        return await read(self._database.reads, lambda conn: function(conn, *args, **kwargs))
+        return await self._read_on(self._database.reads, function, *args, **kwargs)
+
+    async def _read_on(
+        self,
+        engine: AsyncEngine,
+        function: Callable[Concatenate[Connection, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """What a function reads; where it may be what an unconfirmed commit of this process has
+        written, only as soon as that is confirmed."""
+        if not self._commits.doubts:
+            found = await read(engine, lambda conn: function(conn, *args, **kwargs))
+            if not self._commits.doubts:
+                return found
+        return await self._confirmed(function, *args, **kwargs)
+
+    async def _confirmed(
+        self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """What a function reads, once it can be lost no more."""
+        with self._commits.doubts.settled():
+            return await confirmed(self._database, lambda conn: function(conn, *args, **kwargs))
+
+    async def _settle(self) -> None:
+        """Have commits whose outcomes are unknown confirmed, or settled otherwise."""
+        if self._commits.doubts:
+            await self._confirmed(reads.ping)
+
+    def _count_connection(self, *_: object) -> None:
+        self._connected += 1
 
 
 def _erases(put: Put) -> bool:

@@ -41,6 +41,7 @@ sessions = Table(
     Column("mean", LargeBinary),  # s_t, float32; null where the dimension is
     Column("phase", Text),
     Column("drift_phase", Text),
+    Column("line", LargeBinary),  # of its last event; null: written by an earlier release
     Column("user_id", Text),  # who was active when it was made; null: the first user
     Index("sessions_by_id", "owner", "session_id", unique=True),  # head, load, create
     Index("sessions_by_owner", "owner", "kind", "key"),  # heads, newest first; count

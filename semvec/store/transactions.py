@@ -1,16 +1,18 @@
 """How the store holds its connections, and what becomes of a failing one."""
 
+import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from semvec.errors import Unavailable
+from semvec.errors import Outcome, Unavailable
 from semvec.request_task import uncancelled
+from semvec.store.database import Database
 from semvec.store.errors import LogLost, Misplaced
 from semvec.store.failures import Failure, failure_of
 
@@ -22,6 +24,17 @@ AGAIN_S = 5
 T = TypeVar("T")
 STORAGE_ERRORS = (SQLAlchemyError, OSError)
 """All that drivers and networks raise; time-outs are OSErrors."""
+UNDONE_STATES = ("40001", "40P01", "40002", "23", "53")
+"""How the SQLSTATEs begin with which PostgreSQL says that a COMMIT was undone: no other tells."""
+UNDONE_CODES = (5, 6, 8, 13, 19)
+"""SQLITE_BUSY, _LOCKED, _READONLY, _FULL and _CONSTRAINT: nothing was committed."""
+TOLD: dict[Outcome | None, str] = {
+    None: "",
+    "unknown": ": whether the change was made is not known",
+    "not_written": ": nothing was written",
+}
+CONFIRM_S = 3.0
+"""How long a read waits for the commit that confirms it."""
 
 
 def cause(error: BaseException) -> str:
@@ -30,20 +43,36 @@ def cause(error: BaseException) -> str:
     return str(origin).strip().partition("\n")[0] or type(origin).__name__
 
 
+def outcome_of(error: BaseException, *, committing: bool) -> Outcome:
+    """What is known of a transaction that failed, before or after its COMMIT was sent."""
+    if not committing:
+        return "not_written"
+    origin = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(origin, Misplaced):
+        return "unknown" if origin.may_be_written else "not_written"
+    state = getattr(origin, "sqlstate", None) or ""
+    code = getattr(origin, "sqlite_errorcode", 0) & 0xFF
+    undone = state.startswith(UNDONE_STATES) or code in UNDONE_CODES
+    return "not_written" if undone else "unknown"
+
+
 @contextlib.contextmanager
-def refused_as(verb: str) -> Iterator[None]:
+def refused_as(
+    verb: str, outcome: Callable[[BaseException], Outcome | None] = lambda _: None
+) -> Iterator[None]:
     """What storage raises, as the Unavailable that the caller hears."""
     try:
         yield
     except STORAGE_ERRORS as error:
-        raise unavailable(verb, error) from error
+        raise unavailable(verb, error, outcome(error)) from error
 
 
-def unavailable(verb: str, error: Exception) -> Unavailable:
+def unavailable(verb: str, error: Exception, outcome: Outcome | None = None) -> Unavailable:
     """What the caller is told; of a file that is not in its place, what is wrong with it."""
+    detail = f"storage cannot {verb}{TOLD[outcome]}"
     if isinstance(error, Misplaced):
-        return Unavailable(f"storage cannot {verb}: {error}", AGAIN_S)
-    return Unavailable(f"storage cannot {verb}", reason=cause(error))
+        return Unavailable(f"{detail}: {error}", AGAIN_S, outcome=outcome)
+    return Unavailable(detail, reason=cause(error), outcome=outcome)
 
 
 @contextlib.asynccontextmanager
@@ -83,14 +112,79 @@ async def _read(engine: AsyncEngine, function: Callable[[Connection], T]) -> T:
             return await connection.run_sync(function)
 
 
+@runtime_checkable
+class Abandoning(Protocol):
+    """A driver's connection that closes rather than cancel a COMMIT."""
+
+    abandons: bool
+
+
+async def confirmed(database: Database, function: Callable[[Connection], T]) -> T:
+    """What a function reads, once a commit that began later is confirmed: then all that was read
+    is, too. Raises Unavailable where that takes too long.
+
+    Both are one transaction, so that they cannot be of two servers, one promoted after the other.
+    """
+    try:
+        async with asyncio.timeout(CONFIRM_S), database.confirming.connect() as connection:
+            driver = (await connection.get_raw_connection()).driver_connection
+            if not isinstance(driver, Abandoning):
+                return await connection.run_sync(_confirm, function, database.trace)
+            driver.abandons = False
+            try:
+                return await connection.run_sync(_confirm, function, database.trace)
+            finally:
+                driver.abandons = True
+    except STORAGE_ERRORS as error:
+        detail = "storage cannot confirm its last changes"
+        raise Unavailable(detail, 5, reason=cause(error)) from error
+
+
+def _confirm(connection: Connection, function: Callable[[Connection], T], trace: str) -> T:
+    with connection.begin():
+        found = function(connection)
+        connection.exec_driver_sql(trace)
+    return found
+
+
+class Doubts:
+    """Commits whose outcomes are unknown, and how many of them later commits have settled.
+
+    A commit that began after them and is confirmed settles them: where they took effect, they come
+    before it in the database's log.
+    """
+
+    def __init__(self) -> None:
+        self._raised = self._settled = 0
+
+    def __bool__(self) -> bool:
+        return self._raised > self._settled
+
+    def arise(self) -> None:
+        self._raised += 1
+
+    @contextlib.contextmanager
+    def settled(self) -> Iterator[None]:
+        """Settles those of before with what is confirmed within."""
+        raised = self._raised
+        yield
+        self._settled = max(self._settled, raised)
+
+
 class Commits:
     """The one connection that writes: kept while it works, thrown away when anything fails but a
-    statement that is refused or conflicts."""
+    statement that is refused or conflicts. `opened` counts the connections so far."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._connection: AsyncConnection | None = None
         self._committing = False
+        self.doubts = Doubts()
+        self.opened = 0
+
+    def outcome_of(self, error: BaseException) -> Outcome:
+        """What is known of the transaction that has just failed."""
+        return outcome_of(error, committing=self._committing)
 
     @property
     def committing(self) -> bool:
@@ -113,18 +207,25 @@ class Commits:
         self._committing = False
         if self._connection is None:
             self._connection = await self._engine.connect()
+            self.opened += 1
         try:
-            return await self._connection.run_sync(self._commit, write)
-        except LogLost:
+            with self.doubts.settled():
+                return await self._connection.run_sync(self._commit, write)
+        except BaseException as error:
+            if self.outcome_of(error) == "unknown":
+                self.doubts.arise()
+            await self._end_after(error)
+            raise
+
+    async def _end_after(self, error: BaseException) -> None:
+        """Throw the connection away, unless it is as good as before."""
+        if isinstance(error, LogLost):
             await self._discard()
             await self._engine.dispose()
-            raise
-        except Misplaced:  # a file that is moved back is the one that this connection has open
-            raise
-        except BaseException as error:
-            if self._committing or failure_of(error) is None:
-                await self._discard()  # else it is rolled back, and as good as before
-            raise
+        elif isinstance(error, Misplaced):
+            pass  # a file that is moved back is the one that this connection has open
+        elif self._committing or failure_of(error) is None:
+            await self._discard()  # else it is rolled back
 
     def _commit(self, connection: Connection, write: Callable[[Connection], T]) -> T:
         with connection.begin():

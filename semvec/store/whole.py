@@ -19,9 +19,10 @@ class Whole:
     def __init__(self, stored: Stored, connection: AsyncConnection) -> None:
         self.stored, self._connection = stored, connection
 
-    def shows(self, key: int, seq: int) -> bool:
-        """Whether this is the session of that key, as of that event."""
-        return (self.stored.head.key, self.stored.head.seq) == (key, seq)
+    def shows(self, key: int, seq: int, line: bytes | None) -> bool:
+        """Whether this is the session of that key, as of that event on that line."""
+        head = self.stored.head
+        return (head.key, head.seq, head.line) == (key, seq, line)
 
     async def archive(self) -> AsyncIterator[list[MemoryRow]]:
         """Archived memories by ascending id, in pages."""

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from semvec.errors import Unavailable
+from semvec.errors import Outcome, Unavailable
 from semvec.telemetry.protocol import SILENT, Batches
 
 log = logging.getLogger(__name__)
@@ -74,7 +74,9 @@ class Writer(Generic[Op, Result]):
             self._task.cancel()
             await asyncio.wait([self._task], timeout=1.0)
         left = [*self._batch, *self._queue, *self._large]
-        self._fail(left, "storage cannot commit: the server is closing")
+        closing = "storage cannot commit: the server is closing"
+        self._fail(self._batch, closing, outcome="unknown")
+        self._fail(left, closing, outcome="not_written")
         self._queue.clear()
         self._large.clear()
 
@@ -84,10 +86,11 @@ class Writer(Generic[Op, Result]):
         A `large` operation is a batch of its own, and lets one of the others go before it.
         """
         if self._closing or self._task is None:
-            raise Unavailable("storage cannot commit: it is closed")
+            raise Unavailable("storage cannot commit: it is closed", outcome="not_written")
         queue = self._large if large else self._queue
         if len(queue) >= BOUND:
-            raise Unavailable(f"storage cannot commit: {BOUND} writes are waiting")
+            detail = f"storage cannot commit: {BOUND} writes are waiting"
+            raise Unavailable(detail, outcome="not_written")
         waiting: Waiting[Op, Result] = Waiting(
             operation, asyncio.get_running_loop().create_future(), time.monotonic()
         )
@@ -97,7 +100,13 @@ class Writer(Generic[Op, Result]):
             async with asyncio.timeout(WAIT_S):
                 return await waiting.done
         except TimeoutError as error:
-            raise Unavailable(f"storage cannot commit: no answer in {WAIT_S:.0f} s", 5) from error
+            detail = f"storage cannot commit: no answer in {WAIT_S:.0f} s"
+            raise Unavailable(detail, 5, outcome=self._left(waiting)) from error
+
+    def _left(self, waiting: Waiting[Op, Result]) -> Outcome:
+        """What becomes of an operation whose caller has given up."""
+        at_work = any(each is waiting for each in self._batch)
+        return "unknown" if at_work else "not_written"
 
     async def _run(self) -> None:
         while True:
@@ -142,12 +151,19 @@ class Writer(Generic[Op, Result]):
         self._telemetry.failed()
         if isinstance(error, Unavailable):
             log.error("a batch of %d writes: %s", len(batch), error)
-            self._fail(batch, error.detail, error.reason)
+            self._fail(batch, error.detail, error.reason, error.outcome)
         else:
             log.error("a batch of %d writes was not committed", len(batch), exc_info=error)
-            self._fail(batch, "storage cannot commit", type(error).__name__)
+            self._fail(batch, "storage cannot commit", type(error).__name__, "unknown")
 
-    def _fail(self, batch: Sequence[Waiting[Op, Result]], detail: str, reason: str = "") -> None:
+    def _fail(
+        self,
+        batch: Sequence[Waiting[Op, Result]],
+        detail: str,
+        reason: str = "",
+        outcome: Outcome | None = None,
+    ) -> None:
         for waiting in batch:
             if not waiting.done.done():
-                waiting.done.set_exception(Unavailable(detail, reason=reason))
+                error = Unavailable(detail, reason=reason, outcome=outcome)
+                waiting.done.set_exception(error)

@@ -20,7 +20,7 @@ from aiohttp import web
 from multidict import MultiMapping
 from pydantic import BaseModel, ValidationError, create_model
 
-from semvec.errors import Fault, Invalid, Malformed
+from semvec.errors import Fault, Invalid, Malformed, Unavailable
 from semvec.paging import Excerpt, Page
 from semvec.service import Answer, Asked, Effect, Receipt, doing
 from semvec.settings import Settings
@@ -144,6 +144,8 @@ class Endpoint:
             with doing(effect):
                 return await self._response(call.request, await self.handle(call, **inputs))
         except (Exception, CancelledError) as error:
+            if isinstance(error, Unavailable):
+                error.outcome = effect.outcome(error)
             if effect.recorded is not None:
                 await call.service.trail.broke_off(effect.recorded, error)
             raise

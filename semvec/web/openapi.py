@@ -15,7 +15,7 @@ from semvec.web.descriptions import field_descriptions, read_descriptions
 from semvec.web.endpoint import Endpoint
 from semvec.web.examples import BODIES, PARAMETERS
 from semvec.web.idempotency import HEADER, REPLAYED
-from semvec.web.schemas.errors import Error, ValidationError
+from semvec.web.schemas.errors import Error, Undone, ValidationError
 from semvec.web.stream import EVENT_STREAM, LAST_EVENT_ID
 
 Schema = dict[str, Any]
@@ -23,6 +23,7 @@ Bodies = dict[tuple[Any, JsonSchemaMode], Schema]
 
 COMPONENTS = "#/components/schemas/{model}"
 ERROR = {"$ref": COMPONENTS.format(model=Error.__name__)}
+UNDONE = {"$ref": COMPONENTS.format(model=Undone.__name__)}
 VALIDATION_ERROR = {"$ref": COMPONENTS.format(model=ValidationError.__name__)}
 PAGING_HEADERS: Schema = {
     "Link": {
@@ -142,6 +143,7 @@ def _schemas(endpoints: Sequence[Endpoint]) -> tuple[Bodies, Schema]:
     """Schemas of bodies by endpoint and mode, and the components they refer to."""
     inputs: list[tuple[Any, JsonSchemaMode, TypeAdapter[Any]]] = [
         (Error, "serialization", TypeAdapter(Error)),
+        (Undone, "serialization", TypeAdapter(Undone)),
         (ValidationError, "serialization", TypeAdapter(ValidationError)),
     ]
     for declared in endpoints:
@@ -231,6 +233,8 @@ def _responses(declared: Endpoint, body: Schema, public: bool) -> Schema:
     contents = dict.fromkeys(_error_statuses(declared, public), _json(ERROR))
     if 422 in contents:
         contents[422] = _json(VALIDATION_ERROR)
+    if declared.changes:
+        contents[503] = _json(UNDONE)
     for status in declared.statuses:
         contents[status] = {kind: {"schema": body} for kind in declared.media}
     meanings = {**ERRORS, **dict.fromkeys(declared.statuses, _meaning(declared))}

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from semvec.session.events import joined
-from semvec.session.memory import content_hash
+from semvec.session.folding import content_hash
 from tests.histories import Operation
 
 

@@ -3,11 +3,12 @@
 import asyncio
 import gc
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from sqlalchemy import text as sql
 
 from semvec.errors import NotFound, Unavailable
 from semvec.hot import Hot, HotSessions, Scans, copy
@@ -26,6 +27,7 @@ from semvec.session.events import (
     encode_memory,
 )
 from semvec.session.folding import fold_digest
+from semvec.session.memory import text_of
 from semvec.session.plan import Plan
 from semvec.session.search import Found
 from semvec.session.session import Session
@@ -286,7 +288,7 @@ async def test_a_failed_snapshot_leaves_the_session_usable(
         await sessions.change(hot, hearing("the last remark"))
         await background(sessions)
         assert hot.saved.seq == hot.session.seq
-        assert len(await store.tail(hot.key, 0)) == 0
+        assert len((await store.tail(hot.key, 0)).events) == 0
     gc.collect()
     assert "asyncio" not in {record.name for record in caplog.records}
 
@@ -384,3 +386,113 @@ async def test_after_a_delete_of_unknown_outcome_the_database_is_asked(
             await sessions.delete(NAME)
         with pytest.raises(NotFound):
             await sessions.get(NAME)
+
+
+async def learn(sessions: HotSessions, text: str) -> Hot:
+    return (await sessions.change(await sessions.get(NAME), hearing(text))).hot
+
+
+async def known(sessions: HotSessions) -> list[str | None]:
+    memories = (await sessions.get(NAME)).session.memories
+    return [text_of(record) for record in memories.records_after(0)]
+
+
+@asynccontextmanager
+async def lost(store: Store) -> AsyncIterator[None]:
+    """The events that come within are lost afterwards, as where a backup is restored."""
+    head = await store.head(*NAME)
+    assert head is not None
+    yield
+    async with store.engine.begin() as connection:
+        kept = {"seq": head.seq, "line": head.line, "key": head.key}
+        await connection.execute(
+            sql("UPDATE sessions SET seq = :seq, line = :line WHERE key = :key"), kept
+        )
+        await connection.execute(sql("DELETE FROM events WHERE key = :key AND seq > :seq"), kept)
+
+
+@pytest.mark.parametrize("later", [0, 1, 2])
+async def test_a_copy_of_what_the_database_has_lost_is_dropped(
+    database_url: str, later: int
+) -> None:
+    """Whether the database has fewer events by now, as many, or more."""
+    async with (
+        opened(database_url, shared=True) as (store, ahead),
+        opened(database_url, shared=True) as (_, other),
+    ):
+        await add(ahead)
+        await learn(ahead, "kept")
+        async with lost(store):
+            await learn(ahead, "lost")
+        expected = ["kept"]
+        for number in range(later):
+            await learn(other, f"later {number}")
+            expected.append(f"later {number}")
+        assert await known(ahead) == expected
+        await learn(ahead, "more")
+        assert await known(other) == await known(ahead) == [*expected, "more"]
+
+
+async def test_a_change_of_what_the_database_has_lost_is_decided_again(database_url: str) -> None:
+    async with (
+        opened(database_url, shared=True) as (store, ahead),
+        opened(database_url, shared=True) as (_, other),
+    ):
+        await add(ahead)
+        async with lost(store):
+            hot = await learn(ahead, "lost")
+        await learn(other, "later")
+        await ahead.change(hot, hearing("more"))
+        assert await known(other) == ["later", "more"]
+
+
+async def test_a_copy_of_what_the_database_has_lost_destroys_nothing(database_url: str) -> None:
+    async with opened(database_url, shared=True) as (store, other):
+        async with opened(database_url, shared=True) as (_, ahead):
+            await add(ahead)
+            async with lost(store):
+                for number in range(3):
+                    await learn(ahead, f"lost {number}")
+            for number in range(4):
+                await learn(other, f"later {number}")
+        head = await store.head(*NAME)
+        assert head is not None
+        assert len((await store.tail(head.key, 0)).events) == head.seq == 5
+
+
+async def test_where_one_process_writes_a_copy_is_compared_over_a_new_connection(
+    database_url: str,
+) -> None:
+    async with opened(database_url, shared=False) as (store, sessions):
+        await add(sessions)
+        await learn(sessions, "kept")
+        async with lost(store):
+            await learn(sessions, "lost")
+        async with AsyncExitStack() as stack:
+            for _ in range(4):
+                await stack.enter_async_context(store.engine.connect())
+        assert await known(sessions) == ["kept"]
+
+
+async def test_rows_that_are_lost_with_their_snapshot_are_written_anew(database_url: str) -> None:
+    async with opened(database_url, shared=True) as (store, sessions):
+        await add(sessions)
+        hot = await learn(sessions, "first")
+        events = (await store.tail(hot.key, 0)).events
+        assert await sessions._snapshot(hot)
+        async with store.engine.begin() as connection:
+            for table in ("snapshots", "memories"):
+                await connection.execute(sql(f"DELETE FROM {table}"))
+            await connection.execute(sql("UPDATE sessions SET snapshot_seq = 0"))
+            for seq, payload in events:
+                await connection.execute(
+                    sql("INSERT INTO events (key, seq, payload) VALUES (:key, :seq, :payload)"),
+                    {"key": hot.key, "seq": seq, "payload": payload},
+                )
+        hot = await learn(sessions, "second")
+        await sessions._snapshot_or_drop(hot)
+        assert not hot.live
+        hot = await sessions.get(NAME)
+        assert await sessions._snapshot(hot)
+        sessions.residents.drop(hot)
+        assert await known(sessions) == ["first", "second"]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from semvec.store import Append, ArchivedRow, MemoryRow, Store
+from tests.store.lines import append as appended
 
 
 async def archive(store: Store, contents: Mapping[int, tuple[str, ...]]) -> int:
@@ -13,5 +14,5 @@ async def archive(store: Store, contents: Mapping[int, tuple[str, ...]]) -> int:
         ArchivedRow(MemoryRow(id_, f"hash{id_ % 7}", b"fold%d" % (id_ % 5), b"%d" % id_), terms)
         for id_, terms in contents.items()
     )
-    assert await store.append(Append(head.key, 1, (b"archived",), 1.0, 1, 1, archived=rows))
+    assert await appended(store, Append(head.key, 1, (b"archived",), 1.0, 1, 1, archived=rows))
     return head.key

@@ -9,6 +9,8 @@ from sqlalchemy import event
 
 from semvec.store import Append, ArchivedRow, MemoryRow, Replace, Rows, Snapshot, Store
 from tests.store.archives import archive
+from tests.store.lines import append as appended
+from tests.store.lines import save_snapshot
 
 Contents = Mapping[int, tuple[str, ...]]
 Weights = Mapping[str, int]
@@ -128,8 +130,8 @@ async def test_terms_that_do_not_fit_are_not_read(
 async def test_only_archived_memories_come_back(store: Store) -> None:
     key = await archive(store, dict.fromkeys((1, 3, 4, 8), ("a",)))
     hot = tuple(MemoryRow(n, "hash", b"fold", b"hot") for n in (2, 6, 7))
-    assert await store.save_snapshot(Snapshot(key, 2, b"snapshot", hot))
-    assert await store.append(Append(key, 2, (b"returned",), 2.0, 1, 1, returned=(3,)))
+    assert await save_snapshot(store, Snapshot(key, 2, b"snapshot", hot))
+    assert await appended(store, Append(key, 2, (b"returned",), 2.0, 1, 1, returned=(3,)))
     assert await store.search_archive(key, {"a": 1}) == [b"8", b"4", b"1"]
 
 

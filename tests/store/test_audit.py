@@ -2,6 +2,7 @@
 
 import asyncio
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 
@@ -10,6 +11,7 @@ from semvec.audit.verify import link_of, printed
 from semvec.errors import Unavailable
 from semvec.store import Append, Effect, Entry, Filter, Receipt, Recorded, Store, doing
 from tests.store.faults import Fault, Faults
+from tests.store.lines import append as appended
 
 RECEIPT = Receipt(5.5, "ada", "run", "session", "s", 200, "r1", "192.0.2.7")
 
@@ -44,7 +46,7 @@ async def test_a_write_takes_its_row_along_once(store: Store) -> None:
     with doing(effect):
         head = await store.create("ada", "s", 1.0, b"created")
         assert head is not None
-        assert await store.append(Append(head.key, 1, (b"event",), 2.0, 1, 1))
+        assert await appended(store, Append(head.key, 1, (b"event",), 2.0, 1, 1))
     _, row = await rows(store)
     assert row.entry == RECEIPT.entry(None) == effect.recorded
     assert (await verified(store)).intact
@@ -56,10 +58,10 @@ async def test_a_write_that_comes_too_late_leaves_no_row(store: Store) -> None:
     effect = Effect(RECEIPT)
     with doing(effect):
         assert await store.create("ada", "s", 1.0, b"created") is None
-        assert not await store.append(Append(head.key, 7, (b"event",), 2.0, 1, 1))
+        assert not await appended(store, Append(head.key, 7, (b"event",), 2.0, 1, 1))
         assert not await store.delete(head.key + 1)
         assert await rows(store) == []
-        assert await store.append(Append(head.key, 1, (b"event",), 2.0, 1, 1))
+        assert await appended(store, Append(head.key, 1, (b"event",), 2.0, 1, 1))
     assert len(await rows(store)) == 2
 
 
@@ -192,3 +194,21 @@ async def test_after_a_failure_a_new_chain_begins(filled: Store) -> None:
     await filled.record(entry(10))
     assert [(row.chain, row.seq) for row in (await rows(filled))[-2:]] == [(2, 1), (2, 2)]
     assert (await verified(filled)).intact
+
+
+async def test_a_chain_does_not_go_on_over_a_new_connection(postgres_url: str) -> None:
+    """The database may be an older one there, which lacks the chain's last rows."""
+    store = Store(postgres_url)
+    await store.open()
+    await store.record(entry(1))
+    admin = await asyncpg.connect(postgres_url)
+    await admin.execute("DELETE FROM audit_log WHERE seq = 2")
+    await admin.fetch(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    await admin.close()
+    await store.record(entry(2))
+    assert [(row.chain, row.seq) for row in await rows(store)] == [(1, 1), (2, 1), (2, 2)]
+    assert not (await verified(store)).faults
+    await store.close()

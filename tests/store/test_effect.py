@@ -8,6 +8,8 @@ import pytest
 
 from semvec.errors import Unavailable
 from semvec.store import Append, Made, Receipt, Refused, Repeat, Store, Unit, doing, unit_at_work
+from tests.store.lines import append as appended
+from tests.store.lines import in_line
 from tests.store.test_journal import append, rows, session
 from tests.store.test_together import Count, Word
 
@@ -25,12 +27,12 @@ async def test_nothing_is_written_before_the_end(store: Store) -> None:
     before = await rows(store)
     unit = Unit(RECEIPT)
     with doing(unit):
-        assert await store.append(append(head.key, 1, b"two"))
-        assert await store.append(append(head.key, 2, b"three"))
+        for part in in_line(head, append(head.key, 1, b"two"), append(head.key, 2, b"three")):
+            assert await store.append(part)
     assert unit_at_work() is None
     assert await rows(store) == before
     assert await store.end(unit, repeat()) == ()
-    assert await store.tail(head.key, 0) == ((1, b"created"), (2, b"two"), (3, b"three"))
+    assert (await store.tail(head.key, 0)).events == ((1, b"created"), (2, b"two"), (3, b"three"))
     after = await rows(store)
     assert after["repeats"] == 1
     assert after["audit_log"] == 2
@@ -44,15 +46,16 @@ async def test_a_session_that_a_unit_makes_goes_on_at_once(store: Store) -> None
         assert first is not None
         assert second is not None
         assert (first.key, second.key) == (-1, -2)
-        assert await store.append(append(second.key, 1, b"two goes on"))
-        assert await store.append(append(second.key, 2, b"and on"))
-        assert await store.append(append(first.key, 1, b"one goes on"))
+        later = append(second.key, 1, b"two goes on"), append(second.key, 2, b"and on")
+        for part in in_line(second, *later):
+            assert await store.append(part)
+        assert await store.append(*in_line(first, append(first.key, 1, b"one goes on")))
     made = await store.end(unit, repeat())
     assert isinstance(made, tuple)
     assert [head.session_id for head in made] == ["one", "two"]
     one, two = made
-    assert await store.tail(one.key, 1) == ((2, b"one goes on"),)
-    assert await store.tail(two.key, 1) == ((2, b"two goes on"), (3, b"and on"))
+    assert (await store.tail(one.key, 1)).events == ((2, b"one goes on"),)
+    assert (await store.tail(two.key, 1)).events == ((2, b"two goes on"), (3, b"and on"))
     assert unit.about == "one"
     head = await store.head("ada", "two")
     assert head is not None
@@ -64,8 +67,8 @@ async def test_a_part_that_comes_too_late_takes_all_with_it(store: Store) -> Non
     unit = Unit(RECEIPT)
     with doing(unit):
         assert await store.create("ada", "new", 1.0, b"created") is not None
-        assert await store.append(append(head.key, 1, b"late"))
-    assert await store.append(append(head.key, 1, b"first"))
+        assert await appended(store, append(head.key, 1, b"late"))
+    assert await appended(store, append(head.key, 1, b"first"))
     before = await rows(store)
     refused = await store.end(unit, repeat())
     assert isinstance(refused, Refused)

@@ -7,8 +7,19 @@ import pytest
 from sqlalchemy import event, select
 from sqlalchemy.sql import func
 
-from semvec.store import Append, ArchivedRow, Head, MemoryRow, PieceRow, Snapshot, Store
+from semvec.store import (
+    Append,
+    ArchivedRow,
+    Head,
+    MemoryRow,
+    PieceRow,
+    Snapshot,
+    Store,
+    line_after,
+)
 from semvec.store.tables import metadata
+from tests.store.lines import append as appended
+from tests.store.lines import in_line, line_at, save_snapshot
 
 
 async def session(store: Store, name: str = "s", owner: str = "o") -> Head:
@@ -35,16 +46,17 @@ async def rows(store: Store) -> dict[str, int]:
 
 async def test_a_new_session_starts_at_its_first_event(store: Store) -> None:
     head = await session(store)
-    assert head == Head(head.key, "o", "s", 1, 1.5, 1.5, 0, 0)
+    line = line_after(None, (b"created",))
+    assert head == Head(head.key, "o", "s", 1, 1.5, 1.5, 0, 0, line=line)
     assert await store.head("o", "s") == head
-    assert await store.tail(head.key, 0) == ((1, b"created"),)
+    assert (await store.tail(head.key, 0)).events == ((1, b"created"),)
 
 
 async def test_of_concurrent_creations_one_wins(store: Store) -> None:
     made = await asyncio.gather(*(store.create("o", "s", n, b"%d" % n) for n in range(20)))
     (winner,) = [head for head in made if head]
     assert await store.head("o", "s") == winner
-    assert await store.tail(winner.key, 0) == ((1, b"%d" % winner.created_at),)
+    assert (await store.tail(winner.key, 0)).events == ((1, b"%d" % winner.created_at),)
     assert await store.create("o", "s", 99.0, b"late") is None
 
 
@@ -57,26 +69,32 @@ async def test_two_owners_may_use_one_id(store: Store) -> None:
 
 async def test_an_append_moves_the_head(store: Store) -> None:
     head = await session(store)
-    assert await store.append(append(head.key, 1, b"two", b"three"))
-    assert await store.head("o", "s") == Head(head.key, "o", "s", 3, 1.5, 2.5, 3, 4)
-    assert await store.tail(head.key, 1) == ((2, b"two"), (3, b"three"))
+    assert await appended(store, append(head.key, 1, b"two", b"three"))
+    line = line_after(head.line, (b"two", b"three"))
+    assert await store.head("o", "s") == Head(head.key, "o", "s", 3, 1.5, 2.5, 3, 4, line=line)
+    assert (await store.tail(head.key, 1)).events == ((2, b"two"), (3, b"three"))
 
 
 async def test_an_append_on_a_moved_head_writes_nothing(store: Store) -> None:
     head = await session(store)
-    assert await store.append(append(head.key, 1, b"first"))
+    assert await appended(store, append(head.key, 1, b"first"))
     before = await rows(store)
-    late = append(head.key, 1, b"late", archived=(ArchivedRow(memory(1), ("word",)),))
+    archived = (ArchivedRow(memory(1), ("word",)),)
+    (late,) = in_line(head, append(head.key, 1, b"late", archived=archived))
     assert not await store.append(late)
-    assert not await store.append(append(head.key, 7, b"early"))
-    assert not await store.append(append(head.key + 1, 1, b"nobody's"))
+    assert not await appended(store, append(head.key, 7, b"early"))
+    assert not await appended(store, append(head.key + 1, 1, b"nobody's"))
     assert await rows(store) == before
-    assert await store.tail(head.key, 0) == ((1, b"created"), (2, b"first"))
+    assert (await store.tail(head.key, 0)).events == ((1, b"created"), (2, b"first"))
 
 
 async def test_a_conflict_in_a_batch_fails_alone(store: Store) -> None:
     heads = [await session(store, f"s{n}") for n in range(30)]
-    batch = [append(head.key, 1 if n % 3 else 5) for n, head in enumerate(heads)]
+    batch = [
+        part
+        for n, head in enumerate(heads)
+        for part in in_line(head, append(head.key, 1 if n % 3 else 5))
+    ]
     outcomes = await asyncio.gather(*map(store.append, batch))
     assert outcomes == [bool(n % 3) for n in range(30)]
     assert [head.seq for head in await store.heads("o", limit=99, before=None)] == [
@@ -86,16 +104,17 @@ async def test_a_conflict_in_a_batch_fails_alone(store: Store) -> None:
 
 async def test_appends_of_one_session_in_one_batch_follow_each_other(store: Store) -> None:
     head = await session(store)
-    batch = [append(head.key, seq, b"a%d" % seq) for seq in (1, 2, 2, 3, 1)]
+    batch = in_line(head, *(append(head.key, seq, b"a%d" % seq) for seq in (1, 2, 2, 3, 1)))
     assert await asyncio.gather(*map(store.append, batch)) == [True, True, False, True, False]
-    assert await store.tail(head.key, 1) == ((2, b"a1"), (3, b"a2"), (4, b"a3"))
+    assert (await store.tail(head.key, 1)).events == ((2, b"a1"), (3, b"a2"), (4, b"a3"))
 
 
 async def test_concurrent_writes_share_commits(store: Store) -> None:
     heads = await asyncio.gather(*(session(store, f"s{n}") for n in range(100)))
     commits: Counter[str] = Counter()
     event.listen(store.engine.sync_engine, "commit", lambda _: commits.update(["commit"]))
-    assert all(await asyncio.gather(*(store.append(append(head.key, 1)) for head in heads)))
+    batch = [part for head in heads for part in in_line(head, append(head.key, 1))]
+    assert all(await asyncio.gather(*map(store.append, batch)))
     assert commits.total() == 1
 
 
@@ -103,7 +122,7 @@ async def test_a_batch_is_bounded(store: Store) -> None:
     head = await session(store)
     commits: Counter[str] = Counter()
     event.listen(store.engine.sync_engine, "commit", lambda _: commits.update(["commit"]))
-    batch = [append(head.key, seq) for seq in range(1, 601)]
+    batch = in_line(head, *(append(head.key, seq) for seq in range(1, 601)))
     assert all(await asyncio.gather(*map(store.append, batch)))
     assert commits.total() == 3
 
@@ -114,9 +133,9 @@ async def test_deletion_erases_everything(store: Store) -> None:
     before["sessions"] -= 1
     before["events"] -= 1
     archived = (ArchivedRow(memory(1), ("word", "other")),)
-    assert await store.append(append(head.key, 1, b"two", archived=archived))
-    assert await store.save_snapshot(Snapshot(head.key, 2, b"snapshot", (memory(2),)))
-    assert await store.append(append(head.key, 2, b"three"))
+    assert await appended(store, append(head.key, 1, b"two", archived=archived))
+    assert await save_snapshot(store, Snapshot(head.key, 2, b"snapshot", (memory(2),)))
+    assert await appended(store, append(head.key, 2, b"three"))
     assert await store.delete(head.key)
     assert await rows(store) == before
     assert await store.load("o", "s") is None
@@ -129,17 +148,18 @@ async def test_a_recreated_session_has_another_key(store: Store) -> None:
     await store.delete(first.key)
     second = await session(store)
     assert second.key > first.key
-    assert not await store.append(append(first.key, 1))
+    assert not await appended(store, append(first.key, 1))
 
 
 async def test_deletion_among_appends(store: Store) -> None:
     head, other = await session(store), await session(store, "other")
+    first, second = in_line(head, append(head.key, 1), append(head.key, 2))
     outcomes = await asyncio.gather(
-        store.append(append(head.key, 1)),
+        store.append(first),
         store.delete(head.key),
-        store.append(append(head.key, 2)),
-        store.save_snapshot(Snapshot(head.key, 2, b"late", (memory(1),))),
-        store.append(append(other.key, 1)),
+        store.append(second),
+        store.save_snapshot(Snapshot(head.key, 2, b"late", (memory(1),), line=first.next_line)),
+        appended(store, append(other.key, 1)),
     )
     assert list(outcomes) == [True, True, False, False, True]
     left = {"sessions": 1, "events": 2}
@@ -148,9 +168,9 @@ async def test_deletion_among_appends(store: Store) -> None:
 
 async def test_a_snapshot_replaces_the_events_before_it(store: Store) -> None:
     head = await session(store)
-    await store.append(append(head.key, 1, b"two", b"three", b"four"))
-    assert await store.save_snapshot(Snapshot(head.key, 3, b"at 3", (memory(1), memory(2))))
-    assert await store.tail(head.key, 0) == ((4, b"four"),)
+    await appended(store, append(head.key, 1, b"two", b"three", b"four"))
+    assert await save_snapshot(store, Snapshot(head.key, 3, b"at 3", (memory(1), memory(2))))
+    assert (await store.tail(head.key, 0)).events == ((4, b"four"),)
     stored = await store.load("o", "s")
     assert stored is not None
     assert stored.head.seq == 4
@@ -162,9 +182,11 @@ async def test_a_snapshot_replaces_the_events_before_it(store: Store) -> None:
 @pytest.mark.parametrize(("seq", "saved"), [(2, False), (3, True), (4, True), (5, False)])
 async def test_only_a_newer_snapshot_replaces_one(store: Store, seq: int, saved: bool) -> None:
     head = await session(store)
-    await store.append(append(head.key, 1, b"two", b"three", b"four"))
-    await store.save_snapshot(Snapshot(head.key, 3, b"old", (memory(1),)))
-    assert await store.save_snapshot(Snapshot(head.key, seq, b"new", (memory(1),))) is saved
+    await appended(store, append(head.key, 1, b"two", b"three", b"four"))
+    line = await line_at(store, head.key, seq)
+    await save_snapshot(store, Snapshot(head.key, 3, b"old", (memory(1),)))
+    newer = Snapshot(head.key, seq, b"new", (memory(1),), line=line)
+    assert await store.save_snapshot(newer) is saved
     stored = await store.load("o", "s")
     assert stored is not None
     assert stored.snapshot == ((seq, b"new") if saved else (3, b"old"))
@@ -173,34 +195,34 @@ async def test_only_a_newer_snapshot_replaces_one(store: Store, seq: int, saved:
 
 async def test_pieces_stay_from_snapshot_to_snapshot_until_they_are_dropped(store: Store) -> None:
     head, other = await session(store), await session(store, "other")
-    await store.append(append(head.key, 1, b"two"))
+    await appended(store, append(head.key, 1, b"two"))
     one, two, three = (PieceRow(number, b"piece %d" % number) for number in (1, 2, 3))
     again = PieceRow(1, b"never written")
     for key in (head.key, other.key):
-        await store.save_snapshot(Snapshot(key, 1, b"first", (), (one, two)))
-    await store.save_snapshot(Snapshot(head.key, 2, b"second", (), (again, three), (2, 77)))
+        await save_snapshot(store, Snapshot(key, 1, b"first", (), (one, two)))
+    await save_snapshot(store, Snapshot(head.key, 2, b"second", (), (again, three), (2, 77)))
     stored, untouched = await store.load("o", "s"), await store.load("o", "other")
     assert stored is not None
     assert untouched is not None
     assert stored.pieces == {1: b"piece 1", 3: b"piece 3"}
     assert untouched.pieces == {1: b"piece 1", 2: b"piece 2"}
-    assert not await store.save_snapshot(Snapshot(head.key, 1, b"late", (), (two,), (1,)))
+    assert not await save_snapshot(store, Snapshot(head.key, 1, b"late", (), (two,), (1,)))
     assert (await store.load("o", "s")) == stored
     await store.delete(head.key)
     assert (await rows(store))["pieces"] == 2
 
 
 async def test_a_snapshot_of_nothing_is_refused(store: Store) -> None:
-    assert not await store.save_snapshot(Snapshot(1, 1, b"", ()))
+    assert not await save_snapshot(store, Snapshot(1, 1, b"", ()))
 
 
 async def test_loading_has_what_was_hot_at_the_snapshot_or_came_back(store: Store) -> None:
     head = await session(store)
     rows = {n: ArchivedRow(memory(n), (f"word{n}",)) for n in range(1, 5)}
-    await store.append(append(head.key, 1, archived=(rows[1], rows[2])))
-    await store.save_snapshot(Snapshot(head.key, 2, b"snapshot", (memory(3), memory(4))))
-    await store.append(append(head.key, 2, archived=(rows[3],)))
-    await store.append(append(head.key, 3, returned=(2,)))
+    await appended(store, append(head.key, 1, archived=(rows[1], rows[2])))
+    await save_snapshot(store, Snapshot(head.key, 2, b"snapshot", (memory(3), memory(4))))
+    await appended(store, append(head.key, 2, archived=(rows[3],)))
+    await appended(store, append(head.key, 3, returned=(2,)))
     stored = await store.load("o", "s")
     assert stored is not None
     assert stored.memories == {n: b"payload%d" % n for n in (2, 3, 4)}
@@ -209,11 +231,12 @@ async def test_loading_has_what_was_hot_at_the_snapshot_or_came_back(store: Stor
 async def test_archived_and_returned_in_one_batch(store: Store) -> None:
     head = await session(store)
     one, two = (ArchivedRow(memory(n), ("word",)) for n in (1, 2))
-    batch = [
+    batch = in_line(
+        head,
         append(head.key, 1, archived=(one, two)),
         append(head.key, 2, returned=(1, 2)),
         append(head.key, 3, archived=(two,)),
-    ]
+    )
     assert all(await asyncio.gather(*map(store.append, batch)))
     assert await store.archived_by_hash(head.key, "hash1") is None
     assert await store.archived_by_hash(head.key, "hash2") == b"payload2"
@@ -225,11 +248,11 @@ async def test_archived_and_returned_in_one_batch(store: Store) -> None:
 
 async def test_archiving_again_rewrites_payload_and_terms(store: Store) -> None:
     head = await session(store)
-    await store.append(append(head.key, 1, archived=(ArchivedRow(memory(1), ("old",)),)))
-    await store.append(append(head.key, 2, returned=(1,)))
+    await appended(store, append(head.key, 1, archived=(ArchivedRow(memory(1), ("old",)),)))
+    await appended(store, append(head.key, 2, returned=(1,)))
     assert await store.search_archive(head.key, {"old": 1}) == []
     again = MemoryRow(1, "hash1", b"fold1", b"rewritten")
-    await store.append(append(head.key, 3, archived=(ArchivedRow(again, ("new",)),)))
+    await appended(store, append(head.key, 3, archived=(ArchivedRow(again, ("new",)),)))
     assert await store.search_archive(head.key, {"old": 1}) == []
     assert await store.search_archive(head.key, {"new": 1}) == [b"rewritten"]
 
@@ -238,7 +261,7 @@ async def test_archiving_what_is_archived_replaces_its_terms(store: Store) -> No
     head = await session(store)
     for seq, terms in enumerate([("kept", "old"), ("kept", "new")], 1):
         archived = (ArchivedRow(memory(1), terms),)
-        assert await store.append(append(head.key, seq, archived=archived))
+        assert await appended(store, append(head.key, seq, archived=archived))
     for term, found in {"kept": [b"payload1"], "new": [b"payload1"], "old": []}.items():
         assert await store.search_archive(head.key, {term: 1}) == found
 
@@ -246,16 +269,16 @@ async def test_archiving_what_is_archived_replaces_its_terms(store: Store) -> No
 async def test_returned_and_archived_by_one_append(store: Store) -> None:
     head = await session(store)
     archived = (ArchivedRow(memory(1), ("word",)),)
-    assert await store.append(append(head.key, 1, archived=archived))
-    assert await store.append(append(head.key, 2, returned=(1,), archived=archived))
+    assert await appended(store, append(head.key, 1, archived=archived))
+    assert await appended(store, append(head.key, 2, returned=(1,), archived=archived))
     assert await store.search_archive(head.key, {"word": 1}) == [b"payload1"]
 
 
 async def test_a_snapshot_leaves_a_memory_archived_since_alone(store: Store) -> None:
     head = await session(store)
-    await store.append(append(head.key, 1, b"two"))
-    await store.append(append(head.key, 2, archived=(ArchivedRow(memory(1), ("word",)),)))
-    await store.save_snapshot(Snapshot(head.key, 2, b"snapshot", (memory(1),)))
+    await appended(store, append(head.key, 1, b"two"))
+    await appended(store, append(head.key, 2, archived=(ArchivedRow(memory(1), ("word",)),)))
+    await save_snapshot(store, Snapshot(head.key, 2, b"snapshot", (memory(1),)))
     assert await store.archived_by_hash(head.key, "hash1") == b"payload1"
     stored = await store.load("o", "s")
     assert stored is not None

@@ -17,10 +17,11 @@ from semvec.session.events import (
     encode_event,
     encode_memory,
 )
-from semvec.store import Append, ArchivedRow, MemoryRow, Store, StoreError, migrate
+from semvec.store import Append, ArchivedRow, MemoryRow, Store, StoreError, line_after, migrate
 from semvec.store.tables import metadata
 from semvec.vectors import Vector, codes, packed
 from tests.session.conversations import unit
+from tests.store.lines import append as appended
 
 
 async def test_migrations_make_the_declared_schema(store: Store) -> None:
@@ -50,6 +51,36 @@ async def test_a_newer_database_is_refused(database_url: str) -> None:
         await Store(database_url).open()
 
 
+async def test_a_session_of_release_1_0_gets_its_line_with_its_next_event(
+    database_url: str,
+) -> None:
+    store = Store(database_url)
+    async with store.engine.begin() as connection:
+        await connection.run_sync(migrate.upgrade, await asyncio.to_thread(migrate.read), "0008")
+        await connection.execute(
+            text(
+                "INSERT INTO sessions (owner, session_id, seq, snapshot_seq, created_at,"
+                " last_used_at, interaction_count, total_memories, kind)"
+                " VALUES ('o', 's', 1, 0, 1.5, 1.5, 0, 0, 0)"
+            )
+        )
+        await connection.execute(
+            text("INSERT INTO events (key, seq, payload) VALUES (1, 1, :payload)"),
+            {"payload": b"created"},
+        )
+    await store.open()
+    head = await store.head("o", "s")
+    assert head is not None
+    assert (head.seq, head.line) == (1, None)
+    following = Append(head.key, 1, (b"two",), 2.0, 1, 1)
+    assert await store.append(following)
+    stored = await store.load("o", "s")
+    assert stored is not None
+    assert stored.head.line == following.next_line == line_after(None, (b"two",))
+    assert stored.events == ((1, b"created"), (2, b"two"))
+    await store.close()
+
+
 async def test_servers_may_start_at_once(database_url: str) -> None:
     stores = [Store(database_url, shared=True) for _ in range(4)]
     await asyncio.gather(*(store.open() for store in stores))
@@ -77,7 +108,7 @@ async def test_promise_4_memories_with_float32_vectors_open_as_codes(database_ur
     head = await store.create("o", "s", 0.0, encode_event(Turn(0.0)))
     assert head is not None
     events = (returning, encode_event(recent))
-    assert await store.append(Append(head.key, 1, events, 0.0, 0, 0, tuple(rows)))
+    assert await appended(store, Append(head.key, 1, events, 0.0, 0, 0, tuple(rows)))
     async with store.engine.begin() as connection:
         newest = await connection.scalar(text("SELECT version_num FROM alembic_version"))
         await connection.execute(text("UPDATE alembic_version SET version_num = '0003'"))
@@ -91,7 +122,7 @@ async def test_promise_4_memories_with_float32_vectors_open_as_codes(database_ur
     await store.open()
     found = await store.archived_by_folds(head.key, [record.fold for record in records])
     assert [decode_memory(payload) for payload in found] == records
-    tail = [decode_event(payload) for _, payload in await store.tail(head.key, 1)]
+    tail = [decode_event(payload) for _, payload in (await store.tail(head.key, 1)).events]
     assert tail == [Turn(1.0, returned=recent.returned), recent]
     await store.close()
 

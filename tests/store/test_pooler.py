@@ -30,7 +30,7 @@ async def add(store: Store, name: str, events: int) -> None:
     assert head is not None
     for seq in range(1, events + 1):
         assert await store.append(Append(head.key, seq, (b"event",), 0.0, seq, 0))
-        assert len(await store.tail(head.key, 0)) == seq + 1
+        assert len((await store.tail(head.key, 0)).events) == seq + 1
         assert await store.load("o", name) is not None
 
 

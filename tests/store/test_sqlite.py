@@ -13,6 +13,8 @@ import pytest
 from semvec.errors import Unavailable
 from semvec.store import Append, Snapshot, Store, StoreError
 from semvec.store.sqlite import SqliteConnection
+from tests.store.lines import append as appended
+from tests.store.lines import in_line, save_snapshot
 
 
 async def test_a_second_server_is_refused(sqlite_url: str) -> None:
@@ -37,7 +39,7 @@ async def test_servers_that_share_see_each_other(sqlite_url: str) -> None:
     assert head is not None
     assert await second.head("o", "s") == head
     outcomes = await asyncio.gather(
-        *(store.append(Append(head.key, 1, (b"event",), 0.0, 0, 0)) for store in (first, second))
+        *(appended(store, Append(head.key, 1, (b"event",), 0.0, 0, 0)) for store in (first, second))
     )
     assert sorted(outcomes) == [False, True]
     with pytest.raises(StoreError, match="in use"):
@@ -58,10 +60,10 @@ async def test_a_lock_held_too_long_is_unavailable(
     with closing(sqlite3.connect(tmp_path / "semvec.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(Unavailable, match="database is locked"):
-            await store.append(append)
+            await appended(store, append)
         assert await store.head("o", "s") == head
         other.execute("COMMIT")
-    assert await store.append(append)
+    assert await appended(store, append)
     await store.close()
 
 
@@ -93,7 +95,7 @@ async def test_an_append_crosses_to_its_thread_four_times(
         return await cross(connection, call)  # type: ignore[no-untyped-call]
 
     monkeypatch.setattr(SqliteConnection, "_execute", counted)
-    assert await store.append(Append(head.key, 1, (b"event",), 0.0, 0, 0))
+    assert await store.append(*in_line(head, Append(head.key, 1, (b"event",), 0.0, 0, 0)))
     assert len(crossings) == 4  # heads with BEGIN, head update, event insert, COMMIT
     await store.close()
 
@@ -116,9 +118,9 @@ async def test_the_log_stays_bounded_under_overlapping_reads(
     readers = [asyncio.create_task(read()) for _ in range(4)]
     largest, events = 0, (bytes(250_000),) * 4
     for seq in range(1, 160, 4):
-        assert await store.append(Append(head.key, seq, events, 0.0, 0, 0))
+        assert await appended(store, Append(head.key, seq, events, 0.0, 0, 0))
         if seq % 16 == 1:
-            await store.save_snapshot(Snapshot(head.key, seq, b"", ()))
+            await save_snapshot(store, Snapshot(head.key, seq, b"", ()))
         largest = max(largest, (tmp_path / "semvec.db-wal").stat().st_size)
     done = True
     await asyncio.gather(*readers)

@@ -18,6 +18,8 @@ from semvec.store import (
     erasure,
 )
 from semvec.store.tables import metadata, remains
+from tests.store.lines import append as appended
+from tests.store.lines import in_line, save_snapshot
 
 
 def memory(number: int, text: str = "old") -> MemoryRow:
@@ -55,10 +57,10 @@ async def full_session(store: Store, name: str = "s") -> Head:
     """A session with a snapshot, an event after it, an archived memory and a piece."""
     head = await store.create("o", name, 1.5, b"created")
     assert head is not None
-    assert await store.append(append(head.key, 1, archived=archived(1, text="old")))
+    assert await appended(store, append(head.key, 1, archived=archived(1, text="old")))
     pieces = (PieceRow(1, b"piece"),)
-    assert await store.save_snapshot(Snapshot(head.key, 2, b"snap", (memory(2),), pieces))
-    assert await store.append(append(head.key, 2))
+    assert await save_snapshot(store, Snapshot(head.key, 2, b"snap", (memory(2),), pieces))
+    assert await appended(store, append(head.key, 2))
     return head
 
 
@@ -87,11 +89,11 @@ async def test_an_import_takes_the_place_of_everything(store: Store) -> None:
 
     found = await store.load("o", "s")
     assert found is not None
-    assert found.head == Head(head.key, "o", "s", 4, 1.5, 9.0, 7, 5)
+    assert found.head == Head(head.key, "o", "s", 4, 1.5, 9.0, 7, 5, line=found.head.line)
     assert found.snapshot == (4, b"imported")
     assert found.memories == {1: b"new"}
     assert found.pieces == {4: b"more"}
-    assert found.events == await store.tail(head.key, 3) == ()
+    assert found.events == (await store.tail(head.key, 3)).events == ()
     assert await store.archived_by_hash(head.key, "new2") == b"new"
     assert await store.archived_by_hash(head.key, "old1") is None
     assert await store.search_archive(head.key, {"new": 1}) == [b"new", b"new"]
@@ -107,18 +109,18 @@ async def test_an_import_takes_the_place_of_everything(store: Store) -> None:
 async def test_a_session_goes_on_from_what_was_imported(store: Store) -> None:
     head = await full_session(store)
     assert await store.replace(replace(head.key, await staged(store)))
-    assert not await store.append(append(head.key, 3))
+    assert not await appended(store, append(head.key, 3))
     late = Snapshot(head.key, 3, b"late", (memory(9),))
-    assert not await store.save_snapshot(late)
+    assert not await save_snapshot(store, late)
     moved = append(head.key, 4, archived=archived(1), returned=(2,))
-    assert await store.append(moved)
-    assert await store.tail(head.key, 4) == ((5, b"event"),)
+    assert await appended(store, moved)
+    assert (await store.tail(head.key, 4)).events == ((5, b"event"),)
     assert await store.search_archive(head.key, {"w1": 1}) == [b"new", b"new"]  # 1, and 3 after it
     assert await store.search_archive(head.key, {"w2": 1}) == []
     found = await store.load("o", "s")
     assert found is not None
     assert found.memories.keys() == {1, 2}
-    assert await store.save_snapshot(Snapshot(head.key, 5, b"next", ()))
+    assert await save_snapshot(store, Snapshot(head.key, 5, b"next", ()))
     assert await store.replace(replace(head.key, await staged(store)))
     assert await store.delete(head.key)
     assert not any((await rows(store)).values())
@@ -127,17 +129,27 @@ async def test_a_session_goes_on_from_what_was_imported(store: Store) -> None:
 async def test_an_import_among_appends_in_one_batch(store: Store) -> None:
     head = await full_session(store)
     content = await staged(store)
+    found = await store.head("o", "s")
+    assert found is not None
+    old = append(head.key, 3, archived=archived(2, text="old"))
+    first, late = in_line(found, old, append(head.key, 4))
+    imported = replace(head.key, content)
+    line = imported.line_from(first.next_line)
     outcomes = await asyncio.gather(
-        store.append(append(head.key, 3, archived=archived(2, text="old"))),
-        store.save_snapshot(Snapshot(head.key, 4, b"before", (memory(3),))),
-        store.replace(replace(head.key, content)),
-        store.append(append(head.key, 4)),
-        store.append(append(head.key, 5)),
+        store.append(first),
+        store.save_snapshot(Snapshot(head.key, 4, b"before", (memory(3),), line=first.next_line)),
+        store.replace(imported),
+        store.append(late),
+        store.append(append(head.key, 5, line=line)),
     )
     assert list(outcomes) == [True, True, True, False, True]
-    found = await store.load("o", "s")
-    assert found is not None
-    assert (found.head.seq, found.snapshot, found.events) == (6, (5, b"imported"), ((6, b"event"),))
+    stored = await store.load("o", "s")
+    assert stored is not None
+    assert (stored.head.seq, stored.snapshot, stored.events) == (
+        6,
+        (5, b"imported"),
+        ((6, b"event"),),
+    )
     assert (await rows(store))["memories"] == 3
 
 
@@ -236,7 +248,8 @@ async def test_a_whole_session_is_read_as_of_one_moment(store: Store) -> None:
     assert await store.replace(replace(head.key, content))
     async with store.whole("o", "s") as whole:
         assert whole is not None
-        assert whole.shows(head.key, 4)
+        assert whole.shows(head.key, 4, whole.stored.head.line)
+        assert not whole.shows(head.key, 4, b"another")
         pages = whole.archive()
         first = await anext(pages)
         assert await store.replace(replace(head.key, await staged(store)))

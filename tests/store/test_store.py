@@ -8,15 +8,17 @@ import pytest
 
 from semvec.errors import Unavailable
 from semvec.store import Append, Store, StoreError
+from tests.store.lines import in_line
 
 SERVER = """
 import asyncio, sys
 from semvec.store import Append, Store
+from tests.store.lines import append as appended
 
 async def client(store, name):
     head = await store.head("o", name) or await store.create("o", name, 0.0, b"1")
     seq = head.seq
-    while await store.append(Append(head.key, seq, (b"%d" % (seq + 1),) * 2, 0.0, 0, 0)):
+    while await appended(store, Append(head.key, seq, (b"%d" % (seq + 1),) * 2, 0.0, 0, 0)):
         seq += 2
         print(name, seq, flush=True)
 
@@ -67,10 +69,10 @@ async def test_closing_commits_what_was_submitted(database_url: str) -> None:
     await store.open()
     head = await store.create("o", "s", 0.0, b"created")
     assert head is not None
-    appends = [
-        asyncio.create_task(store.append(Append(head.key, seq, (b"event",), 0.0, 0, 0)))
-        for seq in range(1, 500)
-    ]
+    following = in_line(
+        head, *(Append(head.key, seq, (b"event",), 0.0, 0, 0) for seq in range(1, 500))
+    )
+    appends = [asyncio.create_task(store.append(each)) for each in following]
     await asyncio.sleep(0)
     await store.close()
     assert all(await asyncio.gather(*appends))

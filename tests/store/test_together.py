@@ -23,6 +23,7 @@ from semvec.store import (
     Store,
 )
 from semvec.store.trust import Judged, Verdict
+from tests.store.lines import in_line
 from tests.store.test_journal import append, memory, rows, session
 
 
@@ -113,22 +114,23 @@ async def seqs(store: Store, *names: str) -> list[int]:
 
 async def test_all_parts_take_effect_at_once(store: Store) -> None:
     a, b = await session(store, "a"), await session(store, "b")
+    first, second = in_line(a, append(a.key, 1), append(a.key, 2))
     made = await store.together(
-        append(a.key, 1),
+        first,
         Create("o", "c", 5.0, b"created", Kind.BACKING, 8, b"points"),
         Word("new"),
         Delete(b.key),
-        append(a.key, 2),
+        second,
         Named(),
     )
     head = await store.head("o", "c")
     assert head is not None
     assert made == (head,)
-    assert head == Head(head.key, "o", "c", 1, 5.0, 5.0, 0, 0, Kind.BACKING, 8)
+    assert head == Head(head.key, "o", "c", 1, 5.0, 5.0, 0, 0, Kind.BACKING, 8, head.line)
     assert await seqs(store, "a", "b", "c") == [3, 0, 1]
     assert await table(store, "words") == {"new": "somebody"}
     assert await table(store, "counters") == {head.key: 1}
-    assert await store.tail(head.key, 0) == ((1, b"created"),)
+    assert (await store.tail(head.key, 0)).events == ((1, b"created"),)
 
 
 async def test_a_refusal_at_the_end_leaves_no_trace_of_the_beginning(store: Store) -> None:
@@ -148,7 +150,7 @@ async def test_a_refusal_at_the_end_leaves_no_trace_of_the_beginning(store: Stor
     )
     for part in late:
         outcome = await store.together(
-            append(a.key, 1),
+            *in_line(a, append(a.key, 1)),
             Create("o", "c", 5.0, b"created"),
             Word("new"),
             Count(a.key),
@@ -160,23 +162,22 @@ async def test_a_refusal_at_the_end_leaves_no_trace_of_the_beginning(store: Stor
         assert await table(store, "words") == words
         assert await table(store, "counters") == {}
     assert await seqs(store, "a", "b", "c") == [1, 1, 0]
-    assert (
-        await store.together(append(a.key, 1), Replace(a.key, content, b"imported", 1.0, 1, 1))
-        == ()
-    )
+    imported = Replace(a.key, content, b"imported", 1.0, 1, 1)
+    assert await store.together(*in_line(a, append(a.key, 1)), imported) == ()
     assert await seqs(store, "a") == [3]
 
 
 async def test_of_two_in_a_batch_on_one_head_the_first_takes_effect(store: Store) -> None:
     a, b, c = [await session(store, name) for name in "abc"]
+    (second,) = in_line(b, append(b.key, 1, b"second"))
     outcomes: Sequence[Any] = await asyncio.gather(
-        store.together(append(a.key, 1, b"first"), append(b.key, 1)),
-        store.together(append(c.key, 1), append(b.key, 1, b"second")),
-        store.append(append(c.key, 1, b"alone")),
+        store.together(*in_line(a, append(a.key, 1, b"first")), *in_line(b, append(b.key, 1))),
+        store.together(*in_line(c, append(c.key, 1)), second),
+        store.append(*in_line(c, append(c.key, 1, b"alone"))),
     )
-    assert outcomes == [(), Refused(append(b.key, 1, b"second")), True]
+    assert outcomes == [(), Refused(second), True]
     assert await seqs(store, "a", "b", "c") == [2, 2, 2]
-    assert await store.tail(c.key, 1) == ((2, b"alone"),)
+    assert (await store.tail(c.key, 1)).events == ((2, b"alone"),)
 
 
 async def test_a_change_sees_what_earlier_operations_of_its_batch_changed(store: Store) -> None:
@@ -211,8 +212,8 @@ async def test_a_name_that_one_operation_leaves_goes_to_the_next(store: Store) -
         None,
         Refused(Word("w", "third")),
     ]
-    assert head == Head(head.key, "o", "n", 1, 2.0, 2.0, 0, 0, Kind.META, 3)
-    assert await store.tail(head.key, 0) == ((1, b"second"),)
+    assert head == Head(head.key, "o", "n", 1, 2.0, 2.0, 0, 0, Kind.META, 3, head.line)
+    assert (await store.tail(head.key, 0)).events == ((1, b"second"),)
     assert await table(store, "words") == {"w": "second"}
 
 
@@ -252,7 +253,7 @@ async def test_servers_that_write_together_never_lock_each_other_out(postgres_ur
             for name in places:
                 head = await store.head("o", name)
                 assert head is not None
-                parts.append(Append(head.key, head.seq, (b"moved",), 1.0, 0, 0))
+                parts += in_line(head, Append(head.key, head.seq, (b"moved",), 1.0, 0, 0))
             parts += [Count(keys[places[0]], by=-2), *(Count(keys[at]) for at in places[1:])]
             if await store.together(*parts) == ():
                 return
@@ -287,6 +288,7 @@ async def test_many_heads_of_many_at_once_are_more_than_one_statement_takes(stor
 async def test_no_call_of_a_driver_takes_more_than_some_rows(store: Store) -> None:
     """The event loop makes them ready, and has others to serve."""
     heads = await asyncio.gather(*(session(store, f"s{n}") for n in range(600)))
+    parts = [part for head in heads for part in in_line(head, append(head.key, 1))]
     calls: list[int] = []
 
     def called(*call: Any) -> None:
@@ -295,7 +297,7 @@ async def test_no_call_of_a_driver_takes_more_than_some_rows(store: Store) -> No
 
     event.listen(store.engine.sync_engine, "before_cursor_execute", called)
     try:
-        assert await store.did(*(append(head.key, 1) for head in heads))
+        assert await store.did(*parts)
     finally:
         event.remove(store.engine.sync_engine, "before_cursor_execute", called)
     assert sum(calls) >= 1200

@@ -11,6 +11,8 @@ from sqlalchemy import Connection, event
 from semvec.errors import Unavailable
 from semvec.store import Append, ArchivedRow, MemoryRow, Snapshot, Store
 from tests.store.faults import Fault, Faults
+from tests.store.lines import append as appended
+from tests.store.lines import in_line, save_snapshot
 
 
 @dataclass
@@ -57,13 +59,13 @@ class Client:
         event = b"event %d" % number
         archived = (ArchivedRow(row, ("word", f"word{number}")),)
         append = Append(self.key, self.seq, (event,), 1.0, number, number, archived=archived)
-        assert await self.store.append(append)
+        assert await appended(self.store, append)
         self.acknowledged[self.seq + 1] = event
 
     async def save_snapshot(self) -> None:
         await self.refresh()
         if self.key:
-            assert await self.store.save_snapshot(Snapshot(self.key, self.seq, b"snapshot", ()))
+            assert await save_snapshot(self.store, Snapshot(self.key, self.seq, b"snapshot", ()))
             self.snapshot = self.seq
 
     async def recall(self, number: int) -> None:
@@ -109,6 +111,10 @@ async def test_a_fault_at_every_call(
         await client.check()
 
 
+def first(key: int) -> Append:
+    return Append(key, 1, (b"event",), 1.0, 1, 1)
+
+
 async def test_a_failed_batch_writes_nothing_of_any_session(store: Store) -> None:
     made = await asyncio.gather(*(store.create("o", f"s{n}", 0.0, b"created") for n in range(9)))
     heads = [head for head in made if head]
@@ -116,15 +122,34 @@ async def test_a_failed_batch_writes_nothing_of_any_session(store: Store) -> Non
     faults = Faults(store.engine)
     faults.arm(3, Fault.IO_ERROR)
     outcomes = await asyncio.gather(
-        *(store.append(Append(head.key, 1, (b"event",), 1.0, 1, 1)) for head in heads),
+        *(store.append(each) for head in heads for each in in_line(head, first(head.key))),
         return_exceptions=True,
     )
     assert faults.fired
     assert all(isinstance(outcome, Unavailable) for outcome in outcomes)
     assert [head.seq for head in await store.heads("o", limit=99, before=None)] == [1] * 9
     assert all(await asyncio.gather(
-        *(store.append(Append(head.key, 1, (b"event",), 1.0, 1, 1)) for head in heads)
+        *(store.append(each) for head in heads for each in in_line(head, first(head.key)))
     ))  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", Fault)
+async def test_nothing_is_called_unwritten_that_is_written(
+    store: Store, fault: Fault, caplog: pytest.LogCaptureFixture
+) -> None:
+    faults, told = Faults(store.engine), set[tuple[str | None, bool]]()
+    for at in range(1, 9):
+        faults.arm(at, fault)
+        outcome: str | None = "written"
+        try:
+            await store.create("o", f"s{at}", 0.0, b"created")
+        except Unavailable as error:
+            outcome = error.outcome
+        told.add((outcome, await store.head("o", f"s{at}") is not None))
+    assert ("written", True) in told
+    assert "unknown" in {outcome for outcome, _ in told}
+    unwritten = {("unknown", False), ("not_written", False)}
+    assert told <= {("written", True), ("unknown", True), *unwritten}
 
 
 async def test_a_read_on_a_dead_connection_is_tried_again(store: Store) -> None:
@@ -149,9 +174,10 @@ async def test_a_connection_that_failed_a_write_is_not_used_again(
     await store.committing.close()  # its probes would be among the calls
     faults = Faults(store.engine)
     faults.arm(2, Fault.IO_ERROR)
+    (append,) = in_line(head, Append(head.key, 1, (b"somebody's words",), 1.0, 1, 1))
     with pytest.raises(Unavailable, match=r"storage cannot commit: .*disk I/O error"):
-        await store.append(Append(head.key, 1, (b"somebody's words",), 1.0, 1, 1))
-    assert await store.append(Append(head.key, 1, (b"event",), 1.0, 1, 1))
+        await store.append(append)
+    assert await appended(store, Append(head.key, 1, (b"event",), 1.0, 1, 1))
     assert len(gone) == 1
     faults.arm(3, Fault.IO_ERROR)
     with pytest.raises(Unavailable):
@@ -176,7 +202,7 @@ async def test_a_full_disk(sqlite_url: str) -> None:
     seq = 1
     while seq < 1000:
         try:
-            assert await store.append(Append(head.key, seq, (bytes(4000),), 1.0, 1, 1))
+            assert await appended(store, Append(head.key, seq, (bytes(4000),), 1.0, 1, 1))
         except Unavailable as error:
             refusal = error
             break
@@ -187,7 +213,7 @@ async def test_a_full_disk(sqlite_url: str) -> None:
     assert stored is not None
     assert len(stored.events) == stored.head.seq == seq
     pages = 2**30
-    assert await store.append(Append(head.key, seq, (b"event",), 1.0, 1, 1))
+    assert await appended(store, Append(head.key, seq, (b"event",), 1.0, 1, 1))
     await store.close()
 
 

@@ -8,6 +8,7 @@ from semvec.store import Append, Delete, Head, Kind, Refused, Store, trust
 from semvec.store.records import Create
 from semvec.store.trust import Judged, Verdict
 from semvec.vectors import packed
+from tests.store.lines import append as appended
 
 MEAN = packed(np.array([0.5, 0.25], np.float32))
 
@@ -29,7 +30,7 @@ async def made(
     append = Append(
         head.key, 1, (b"event",), used_at, updates, updates, dimension=dimension, mean=MEAN
     )
-    assert await store.append(append)
+    assert await appended(store, append)
     return head
 
 

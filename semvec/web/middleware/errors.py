@@ -20,7 +20,7 @@ from semvec.web.coding import ACCEPTED
 from semvec.web.keys import CONTEXT
 from semvec.web.middleware.auth import challenges
 from semvec.web.reply import json_response
-from semvec.web.schemas.errors import Error, FieldError, ValidationError
+from semvec.web.schemas.errors import Error, FieldError, Undone, ValidationError
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,9 @@ def _domain_error(error: SemvecError, request: web.Request) -> web.Response:
     return response
 
 
-def _body(error: SemvecError, request_id: str) -> Error | ValidationError:
+def _body(error: SemvecError, request_id: str) -> Error | Undone | ValidationError:
+    if isinstance(error, Unavailable) and error.outcome is not None:
+        return Undone(error.detail, request_id, error.outcome)
     if isinstance(error, Invalid):
         return ValidationError([FieldError(**fault) for fault in error.faults], request_id)
     return Error(error.detail, request_id)

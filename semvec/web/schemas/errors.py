@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from semvec.errors import Outcome
+
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
@@ -24,6 +26,17 @@ class Error:
     """What went wrong, in words."""
     request_id: str | None = None
     """The `X-Request-ID` of the answer, which the log has too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """The body of a 503 to a request that changes something. Its `outcome` is "not_written" where
+    nothing of the request was carried out, "unknown" where it may have been: sent again with the
+    same Idempotency-Key, it is not carried out twice."""
+
+    detail: str
+    request_id: str | None
+    outcome: Outcome
 
 
 @dataclass(frozen=True, slots=True)

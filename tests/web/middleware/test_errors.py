@@ -48,9 +48,11 @@ async def test_a_domain_error_is_told_by_status_and_detail(
     answer = await client.post("/v1/run", json={"message": "a"})
     assert answer.status == status
     assert answer.content_type == "application/json"
+    undone = {"outcome": "not_written"} if status == 503 else {}
     assert await answer.json() == {
         "detail": error.detail,
         "request_id": answer.headers["X-Request-ID"],
+        **undone,
     }
     assert answer.headers.get("Retry-After") == ("7" if status in (429, 503) else None)
     assert ("WWW-Authenticate" in answer.headers) == (status == 401)
@@ -67,6 +69,18 @@ async def test_a_damaged_session_is_named_to_its_owner_and_by_number_in_the_log(
     assert "session 12 cannot be read: KeyError at line 7" in record.getMessage()
     assert answer.headers["X-Request-ID"] in record.getMessage()
     assert "tenant" not in record.getMessage()
+
+
+async def test_a_change_whose_outcome_is_unknown_says_so(
+    client: Client, service: RecordingService
+) -> None:
+    service.failure = Unavailable("storage cannot commit", outcome="unknown")
+    answer = await client.post("/v1/run", json={"message": "a"})
+    assert (await answer.json())["outcome"] == "unknown"
+    service.failure = Unavailable("storage cannot read")
+    answer = await client.get("/v1/session/")
+    assert answer.status == 503
+    assert "outcome" not in await answer.json()
 
 
 async def test_an_invalid_field_found_by_the_service_is_told_as_a_list(
