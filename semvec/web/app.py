@@ -14,10 +14,11 @@ from semvec.settings import Settings, SettingsError, load_settings
 from semvec.telemetry.loop import watch
 from semvec.telemetry.metrics import Metrics
 from semvec.telemetry.opening import Telemetry, open_telemetry
+from semvec.web.body_budget import BodyBudget
 from semvec.web.cors import allow_origins
 from semvec.web.draining import DRAINING, Draining
 from semvec.web.endpoint import mount
-from semvec.web.keys import DOCUMENT, LIMITER, METRICS, SERVICE, SETTINGS
+from semvec.web.keys import BODIES, DOCUMENT, LIMITER, METRICS, SERVICE, SETTINGS
 from semvec.web.middleware.auth import Doorman
 from semvec.web.middleware.client import hop_reader
 from semvec.web.middleware.edge import edge
@@ -60,12 +61,14 @@ def assemble(
     telemetry = telemetry or open_telemetry(settings)
     places, draining = Places(telemetry), Draining()
     doorman = Doorman(verifier, settings.allow_anonymous, service.trail.refused)
+    bodies = BodyBudget(settings.max_body_bytes)
     around = edge(
         read_hop=hop_reader(settings.trusted_proxies),
         doorman=doorman,
         limiter=limiter,
         places=places,
         draining=draining,
+        bodies=bodies,
         traced=telemetry.traces is not None,
     )
     app = web.Application(
@@ -74,6 +77,7 @@ def assemble(
     )
     app[SETTINGS] = settings
     app[SERVICE] = service
+    app[BODIES] = bodies
     app[METRICS] = telemetry.metrics
     app[DOCUMENT] = describe(ENDPOINTS, PUBLIC)
     app[DRAINING] = draining

@@ -2,7 +2,7 @@
 
 import asyncio
 from codecs import BOM_UTF8
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Generic, TypeVar
 
@@ -65,16 +65,23 @@ class Upload(Generic[Body]):
                 self.hash.update(chunk)
 
 
-async def read_body(request: web.Request, limit: int, deadline_s: float) -> bytes:
+async def read_body(
+    request: web.Request, limit: int, deadline_s: float, take: Callable[[int], None]
+) -> bytes:
     """The whole body, decompressed. Raises TooLarge past `limit` bytes, compressed or not,
     Malformed if it breaks off or does not decompress, UnsupportedCoding for an unknown coding, and
     TooSlow where it has been waited for longer than `deadline_s` and has not come steadily.
 
+    `take` counts the bytes as they come, and may refuse them.
+
     A body that announces more is refused unread, and a client that waits for 100 Continue is told
     to go on only here, when everything that could refuse the request before has let it pass.
     """
-    chunks = await _chunks(request, limit, deadline_s)
-    return b"".join([chunk async for chunk in chunks]).removeprefix(BOM_UTF8)
+    chunks = []
+    async for chunk in await _chunks(request, limit, deadline_s):
+        take(len(chunk))
+        chunks.append(chunk)
+    return b"".join(chunks).removeprefix(BOM_UTF8)
 
 
 async def _chunks(request: web.Request, limit: int, deadline_s: float) -> AsyncIterator[bytes]:

@@ -30,7 +30,7 @@ from semvec.web.call import Call
 from semvec.web.descriptions import read_descriptions
 from semvec.web.faults import invalid, located
 from semvec.web.idempotency import check_no_key, key_of, scope_of
-from semvec.web.keys import CONTEXT, SETTINGS
+from semvec.web.keys import BODIES, CONTEXT, SETTINGS
 from semvec.web.reply import (
     Download,
     Rendered,
@@ -193,14 +193,24 @@ class Endpoint:
             inputs["body"] = Upload(request, self.limit(settings), deadline_s, hash)
             return inputs, inputs["body"].digest
         if self.body is not None:
-            content = await read_body(request, self.limit(settings), settings.request_deadline_s)
+            content = await self._read(request)
             if not content and self.body_required:
                 raise Malformed("the body is empty: send a JSON object")
             inputs["body"] = _from_json(self.body, content or b"{}", self.places)
         elif request.can_read_body:
-            content = await read_body(request, self.limit(settings), settings.request_deadline_s)
+            content = await self._read(request)
             _from_json(NoBody, content or b"{}", self.places)
         return inputs, partial(_digest, content)
+
+    async def _read(self, request: web.Request) -> bytes:
+        """The body, counted in the budget of bodies until the request is answered."""
+        settings, context, bodies = request.app[SETTINGS], request[CONTEXT], request.app[BODIES]
+
+        def take(nbytes: int) -> None:
+            bodies.take(context.payer, nbytes)
+            context.body_bytes += nbytes
+
+        return await read_body(request, self.limit(settings), settings.request_deadline_s, take)
 
     def _asked(self, request: web.Request, model: type[Model]) -> Model:
         """The query string."""

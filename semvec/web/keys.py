@@ -12,6 +12,7 @@ from semvec.service import Service
 from semvec.settings import Settings
 from semvec.telemetry.lines import Answered
 from semvec.telemetry.metrics import Metrics
+from semvec.web.body_budget import BodyBudget
 from semvec.web.middleware.place import Place
 
 SETTINGS = web.AppKey("settings", Settings)
@@ -20,6 +21,7 @@ DOCUMENT = web.AppKey("document", dict[str, Any])
 """The OpenAPI document."""
 LIMITER = web.AppKey("limiter", Limiter)
 """There unless nothing is limited."""
+BODIES = web.AppKey("bodies", BodyBudget)
 METRICS = web.AppKey("metrics", Metrics)
 
 
@@ -28,12 +30,18 @@ class RequestContext(Answered, kw_only=True, gc=False):
 
     `place` is where it goes; `client` the address it comes from, past the proxies that are trusted;
     `caller` who asks, as authentication found out, nobody on public routes; `standing` the bucket
-    that the answer tells of.
+    that the answer tells of; `body_bytes` are counted in the budget of bodies.
     """
 
     place: Place
     caller: Caller | None = None
     standing: Standing | None = None
+    body_bytes: int = 0
+
+    @property
+    def payer(self) -> str:
+        """Whose share of the budget of bodies it takes."""
+        return self.client if self.caller is None else self.caller.subject
 
 
 CONTEXT = web.RequestKey("context", RequestContext)

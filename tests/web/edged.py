@@ -10,6 +10,7 @@ from semvec.licensing.verifier import Verifier
 from semvec.limits.limiter import Limiter
 from semvec.settings import Settings
 from semvec.telemetry.opening import open_telemetry
+from semvec.web.body_budget import BodyBudget
 from semvec.web.draining import Draining
 from semvec.web.middleware.auth import Doorman
 from semvec.web.middleware.client import hop_reader
@@ -33,6 +34,7 @@ def edged(
         limiter=limiter,
         places=places,
         draining=Draining(),
+        bodies=BodyBudget(1 << 30),
     )
     app = web.Application(middlewares=[around], **more)
     for method, path, handler in routes:

@@ -16,6 +16,7 @@ from semvec.errors import LicenseExpired, TooManyRequests, Unauthorized, Unavail
 from semvec.limits.bucket import Standing
 from semvec.limits.limiter import Limiter
 from semvec.request_task import REQUEST_TASK, RequestTask
+from semvec.web.body_budget import BodyBudget
 from semvec.web.draining import Draining
 from semvec.web.keys import CONTEXT, TASK, TRACE, RequestContext
 from semvec.web.middleware.auth import Doorman
@@ -40,6 +41,7 @@ def edge(
     limiter: Limiter | None,
     places: Places,
     draining: Draining,
+    bodies: BodyBudget,
     traced: bool = False,
 ) -> Middleware:
     @web.middleware
@@ -86,6 +88,8 @@ def edge(
             return response
         finally:
             draining.tasks.discard(task)
+            if context.body_bytes:
+                bodies.give_back(context.payer, context.body_bytes)
             task.end()
             places.note(context, status, time.perf_counter() - began)
 
