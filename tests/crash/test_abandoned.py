@@ -5,6 +5,7 @@ import contextlib
 import json
 import random
 import signal
+import zlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -33,7 +34,8 @@ class Endpoint:
     async def _answer(self, request: web.Request) -> web.Response:
         body = await request.json()
         if LONG not in body["input"]:
-            rows = [{"index": place, "embedding": [1, 2]} for place in range(len(body["input"]))]
+            vectors = ([1, zlib.crc32(text.encode()) % 997] for text in body["input"])
+            rows = [{"index": place, "embedding": each} for place, each in enumerate(vectors)]
             return web.json_response({"data": rows})
         self.asked.set()
         try:
