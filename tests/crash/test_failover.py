@@ -48,8 +48,8 @@ async def texts(server: Server, session: str) -> list[str] | int:
     """What the session remembers, or the status that says that it does not."""
     asked = {
         "session_id": session,
-        "query": "all",
-        "query_embedding": [1.0] * DIMENSION,
+        "q": "all",
+        "q_embedding": [1.0] * DIMENSION,
         "top_k": 20,
     }
     async with asyncio.timeout(WITHIN_S):

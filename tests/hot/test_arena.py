@@ -21,6 +21,7 @@ from semvec.session.turn import plan_turn
 from semvec.session.verify import recalled
 from semvec.store import Store
 from tests import services
+from tests.embed.models import write_model
 from tests.kernels.conftest import emulated
 from tests.kernels.emulated import Emulated
 from tests.services import OWNER, HeldClock, running
@@ -149,13 +150,15 @@ async def test_less_memory_on_the_device_is_the_limit(database_url: str) -> None
     assert asked == ["cuda:0", "cuda:0"]
 
 
-async def test_the_embedder_is_opened_on_the_same_device(sqlite_url: str) -> None:
+async def test_the_embedder_is_opened_on_the_same_device(sqlite_url: str, tmp_path: Path) -> None:
     class Noted(LocalEmbedder):
         async def start(self, device: Target | None = None) -> None:
             self.device = device
+            await super().start()  # on the CPU: kernels take long to build
 
+    directory = write_model(tmp_path / "tiny", num_attention_heads=1)
     for again in (None, Emulated):
-        embedder = Noted(Path("model"))
+        embedder = Noted(directory)
         opened = Opened(emulated(), "for a test", 1 << 30, again)
         async with running(sqlite_url, embedder=embedder, open_device=partial(given, opened)):
             assert (None if embedder.device is None else embedder.device.open) is again

@@ -143,7 +143,7 @@ async def test_an_injected_memory_is_recalled_and_counts_no_turn(database_url: s
         assert (answer.tier, answer.total_memories, answer.learned) == ("medium_term", 1, True)
         memory = await service.recall.memory(OWNER, "s", answer.memory_hash)
         assert (memory.text, memory.importance, memory.access_count) == ("Oslo.", 0.75, 2)
-        again = await inject(service, "oslo", Tier.LONG_TERM)
+        again = await inject(service, " Oslo!", Tier.LONG_TERM)
         assert (again.tier, again.memory_hash) == ("medium_term", answer.memory_hash)
         metrics = await service.sessions.metrics(OWNER, "s")
         assert (metrics.total_memories, metrics.interaction_count) == (1, 0)

@@ -150,7 +150,7 @@ async def test_the_archive_is_searched_and_gives_back(database_url: str) -> None
         await store(service, "one more remark")
         await evicted(service, clock)
         assert (await recall(service, "zebra"))[0].text == expanded.text
-        again = await store(service, "The zebra is called Marty!")
+        again = await store(service, "the  zebra is called Marty!")
         assert again.memory_hash == first.memory_hash
         assert (await service.sessions.metrics(OWNER, "s")).total_memories == 102
 

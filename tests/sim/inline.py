@@ -9,11 +9,13 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import StaticPool
 
 from semvec.clock import Clock
+from semvec.opaque import KEY_BYTES, Opaque
 from semvec.service import Service
 from semvec.settings import Settings
 from semvec.store import Store, Stored, reads
 from semvec.store.records import Outcome
-from semvec.store.tables import metadata
+from semvec.store.revoked import Listed, changed
+from semvec.store.tables import metadata, secrets
 from semvec.store.writes import Write, carry_out
 
 T = TypeVar("T")
@@ -29,6 +31,9 @@ class InlineStore(Store):
 
     async def open(self) -> None:
         metadata.create_all(self._inline)
+        key = bytes(KEY_BYTES)
+        self._inline.execute(secrets.insert().values(name="opaque", value=key))
+        self._opaque = Opaque(key)
         self._inline.commit()
         self._writer.start()
 
@@ -39,6 +44,9 @@ class InlineStore(Store):
 
     async def load(self, owner: str, session_id: str) -> Stored | None:
         return await self._read(reads.load, owner, session_id)
+
+    async def revoked(self, known: Listed | None) -> Listed | None:
+        return await self._read(changed, known)
 
     async def _commit(self, writes: Sequence[Write], *, hurried: bool) -> Sequence[Outcome]:
         with self._inline.begin():

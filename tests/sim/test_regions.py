@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from semvec.errors import NotFound
 from semvec.service import Service
 from semvec.session import turn
 from semvec.session.drift import Step
@@ -96,8 +97,11 @@ class Life:
 
     async def detach(self, name: str) -> None:
         self.note(f"detach {name}")
-        answer = await self.service.regions.detach(self.owner, "r", name)
-        assert answer.removed == (name in self.model.attached), self.story
+        if name in self.model.attached:
+            assert (await self.service.regions.detach(self.owner, "r", name)).removed, self.story
+        else:
+            with pytest.raises(NotFound, match="is not in region"):
+                await self.service.regions.detach(self.owner, "r", name)
         self.leave(name)
 
     async def delete(self, name: str) -> None:
