@@ -96,7 +96,7 @@ async def test_closing_twice_or_unopened_is_nothing(database_url: str) -> None:
         ("sqlite:///:memory:", "in-memory"),
         ("sqlite:///file:x?mode=memory&uri=true", "in-memory"),
         ("sqlite+aiosqlite://", "in-memory"),
-        ("mysql://root@localhost/x", "mysql.*only sqlite.*postgresql"),
+        ("mysql://root@localhost/x", "mysql.*only PostgreSQL and SQLite"),
         ("semvec.db", "not a URL: write sqlite:///"),
         ("postgresql://host:port/x", "DATABASE_URL"),
         (
