@@ -101,7 +101,7 @@ async def test_closing_twice_or_unopened_is_nothing(database_url: str) -> None:
         ("postgresql://host:port/x", "DATABASE_URL"),
         (
             "postgresql://u:secret@h/x?connect_timeout=soon",
-            "DATABASE_URL postgresql://u:\\*\\*\\*@h",
+            "connect_timeout is not a number",
         ),
     ],
 )
