@@ -173,7 +173,11 @@ def _commit(connection: sqlite3.Connection, deferred: Deferred, file: SqliteFile
         if isinstance(error, Misplaced):
             error.may_be_written = False
         raise
-    deferred.run(connection)
+    try:
+        deferred.run(connection)
+    except BaseException:
+        connection.rollback()  # what a statement refuses leaves the connection as good as before
+        raise
     connection.commit()
     if file.check() > WAL_BYTES:
         connection.execute(f"PRAGMA busy_timeout = {CHECKPOINT_BUSY_MS}")

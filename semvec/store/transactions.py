@@ -224,7 +224,7 @@ class Commits:
             await self._engine.dispose()
         elif isinstance(error, Misplaced):
             pass  # a file that is moved back is the one that this connection has open
-        elif self._committing or failure_of(error) is None:
+        elif failure_of(error, committing=self._committing) is None:
             await self._discard()  # else it is rolled back
 
     def _commit(self, connection: Connection, write: Callable[[Connection], T]) -> T:

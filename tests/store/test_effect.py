@@ -8,9 +8,10 @@ import pytest
 
 from semvec.errors import Unavailable
 from semvec.store import Append, Made, Receipt, Refused, Repeat, Store, Unit, doing, unit_at_work
+from tests.store.counting import rows
 from tests.store.lines import append as appended
 from tests.store.lines import in_line
-from tests.store.test_journal import append, rows, session
+from tests.store.test_journal import append, session
 from tests.store.test_together import Count, Word
 
 SHARED, OTHERS = {"session", "cluster", "region"}, {"observer", "user", "network"}

@@ -4,8 +4,7 @@ import asyncio
 from collections import Counter
 
 import pytest
-from sqlalchemy import event, select
-from sqlalchemy.sql import func
+from sqlalchemy import event
 
 from semvec.store import (
     Append,
@@ -17,7 +16,7 @@ from semvec.store import (
     Store,
     line_after,
 )
-from semvec.store.tables import metadata
+from tests.store.counting import COUNTED, rows
 from tests.store.lines import append as appended
 from tests.store.lines import in_line, line_at, save_snapshot
 
@@ -34,14 +33,6 @@ def append(key: int, seq: int, *events: bytes, **rest: object) -> Append:
 
 def memory(number: int) -> MemoryRow:
     return MemoryRow(number, f"hash{number}", b"fold%d" % number, b"payload%d" % number)
-
-
-async def rows(store: Store) -> dict[str, int]:
-    async with store.engine.connect() as connection:
-        return {
-            table.name: await connection.scalar(select(func.count()).select_from(table)) or 0
-            for table in metadata.sorted_tables
-        }
 
 
 async def test_a_new_session_starts_at_its_first_event(store: Store) -> None:
@@ -163,7 +154,7 @@ async def test_deletion_among_appends(store: Store) -> None:
     )
     assert list(outcomes) == [True, True, False, False, True]
     left = {"sessions": 1, "events": 2}
-    assert await rows(store) == {table.name: 0 for table in metadata.sorted_tables} | left
+    assert await rows(store) == {table.name: 0 for table in COUNTED} | left
 
 
 async def test_a_snapshot_replaces_the_events_before_it(store: Store) -> None:

@@ -55,6 +55,7 @@ async def test_a_session_of_release_1_0_gets_its_line_with_its_next_event(
     database_url: str,
 ) -> None:
     store = Store(database_url)
+    release = await asyncio.to_thread(store._database.claim)  # which makes a file
     async with store.engine.begin() as connection:
         await connection.run_sync(migrate.upgrade, await asyncio.to_thread(migrate.read), "0008")
         await connection.execute(
@@ -68,6 +69,7 @@ async def test_a_session_of_release_1_0_gets_its_line_with_its_next_event(
             text("INSERT INTO events (key, seq, payload) VALUES (1, 1, :payload)"),
             {"payload": b"created"},
         )
+    await asyncio.to_thread(release)
     await store.open()
     head = await store.head("o", "s")
     assert head is not None

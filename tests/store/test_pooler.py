@@ -28,8 +28,11 @@ async def add(store: Store, name: str, events: int) -> None:
     """Events one after the other, with reads between them."""
     head = await store.create("o", name, 0.0, b"created")
     assert head is not None
+    line = head.line
     for seq in range(1, events + 1):
-        assert await store.append(Append(head.key, seq, (b"event",), 0.0, seq, 0))
+        append = Append(head.key, seq, (b"event",), 0.0, seq, 0, line=line)
+        assert await store.append(append)
+        line = append.next_line
         assert len((await store.tail(head.key, 0)).events) == seq + 1
         assert await store.load("o", name) is not None
 

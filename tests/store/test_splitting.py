@@ -1,7 +1,8 @@
 """Batches that conflict or are refused, on real databases: who commits, who fails, what is left."""
 
 import asyncio
-from collections.abc import Awaitable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from sqlalchemy import Connection, text
 from semvec.audit import AuditLog
 from semvec.errors import Unavailable
 from semvec.store import (
+    Append,
     ArchivedRow,
     Effect,
     Filter,
@@ -21,6 +23,7 @@ from semvec.store import (
     Store,
     Unit,
     doing,
+    line_after,
 )
 from semvec.store.postgresql import SERVER_SETTINGS
 from semvec.store.records import Certain
@@ -65,7 +68,20 @@ async def check(store: Store, heads: list[Head], outcomes: list[Any]) -> None:
     for number, head in enumerate(heads):
         events = [(1, b"created")] if number == BAD else [(1, b"created"), (2, b"event")]
         assert list((await store.tail(head.key, 0)).events) == events
-    assert await store.append(append(heads[BAD].key, 1))
+    assert await store.append(append(heads[BAD].key, 1, line=heads[BAD].line))
+
+
+def unsendable(good: Append) -> Append:
+    """The same with an event that no driver takes."""
+    bad = copy(good)
+    object.__setattr__(bad, "events", (None,))
+    return bad
+
+
+def appended(heads: list[Head], number: int) -> Append:
+    """The next event of a head; that of the bad one cannot be sent."""
+    good = append(heads[number].key, 1, line=heads[number].line)
+    return unsendable(good) if number == BAD else good
 
 
 async def execute(url: str, statement: str) -> Any:
@@ -113,7 +129,7 @@ async def test_a_conflict_that_passes_is_seen_by_nobody(
     await store.open()
     heads = await sessions(store)
     await raising(postgres_url, "(SELECT last_value FROM tries) < 3", state)
-    outcomes = await at_once(*(store.append(append(head.key, 1)) for head in heads))
+    outcomes = await at_once(*(store.append(append(head.key, 1, line=head.line)) for head in heads))
     assert outcomes == [True] * SIZE
     assert await tries(postgres_url) == 3 < TRIES
     for head in heads:
@@ -133,7 +149,9 @@ async def test_a_deadlock_passes(postgres_url: str) -> None:
     async with other.transaction():
         await other.fetch(lock, second.key)
         writing = asyncio.create_task(
-            at_once(store.append(append(first.key, 1)), store.append(append(second.key, 1)))
+            at_once(
+                *(store.append(append(each.key, 1, line=each.line)) for each in (first, second))
+            )
         )
         waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
         async with asyncio.timeout(30):
@@ -158,7 +176,9 @@ async def test_a_lock_that_is_kept_holds_up_one_write(
     other = await asyncpg.connect(postgres_url)
     async with other.transaction():
         await other.fetch("SELECT key FROM sessions WHERE key = $1 FOR UPDATE", heads[BAD].key)
-        outcomes = await at_once(*(store.append(append(head.key, 1)) for head in heads))
+        outcomes = await at_once(
+            *(store.append(append(head.key, 1, line=head.line)) for head in heads)
+        )
     await other.close()
     await check(store, heads, outcomes)
     await store.close()
@@ -169,7 +189,7 @@ async def test_a_conflict_that_stays_is_that_of_one_write(postgres_url: str) -> 
     await store.open()
     heads = await sessions(store)
     await raising(postgres_url, f"NEW.key = {heads[BAD].key}", "40001")
-    outcomes = await at_once(*(store.append(append(head.key, 1)) for head in heads))
+    outcomes = await at_once(*(store.append(append(head.key, 1, line=head.line)) for head in heads))
     await execute(postgres_url, "DROP TRIGGER refuse ON events")
     await check(store, heads, outcomes)
     await store.close()
@@ -181,7 +201,7 @@ async def test_what_postgresql_refuses_fails_alone(postgres_url: str, state: str
     await store.open()
     heads = await sessions(store)
     await raising(postgres_url, f"NEW.key = {heads[BAD].key}", state)
-    outcomes = await at_once(*(store.append(append(head.key, 1)) for head in heads))
+    outcomes = await at_once(*(store.append(append(head.key, 1, line=head.line)) for head in heads))
     assert await tries(postgres_url) == 7  # the whole, and halves down to one
     await execute(postgres_url, "DROP TRIGGER refuse ON events")
     await check(store, heads, outcomes)
@@ -189,19 +209,20 @@ async def test_what_postgresql_refuses_fails_alone(postgres_url: str, state: str
 
 
 ROW = MemoryRow(1, "hash", b"fold", b"payload")
-REFUSED = {
-    "null": {"events": (None,)},
-    "too large a number": {"interaction_count": 2**70},
-    "a lone surrogate": {"archived": (ArchivedRow(replace(ROW, hash="\ud800"), ()),)},
+SURROGATE = (ArchivedRow(replace(ROW, hash="\ud800"), ()),)
+REFUSED: dict[str, Callable[[Append], Append]] = {
+    "null": unsendable,
+    "too large a number": lambda good: replace(good, interaction_count=2**70),
+    "a lone surrogate": lambda good: replace(good, archived=SURROGATE),
 }
 
 
 @pytest.mark.parametrize("wrong", REFUSED.values(), ids=REFUSED)
 async def test_a_value_that_cannot_be_kept_fails_alone(
-    store: Store, filled: list[Head], wrong: dict[str, Any]
+    store: Store, filled: list[Head], wrong: Callable[[Append], Append]
 ) -> None:
-    appends = [append(head.key, 1) for head in filled]
-    appends[BAD] = replace(appends[BAD], **wrong)
+    appends = [append(head.key, 1, line=head.line) for head in filled]
+    appends[BAD] = wrong(appends[BAD])
     await check(store, filled, await at_once(*map(store.append, appends)))
 
 
@@ -213,19 +234,24 @@ async def test_a_change_that_breaks_fails_alone(store: Store, filled: list[Head]
         store,
         filled,
         await at_once(
-            *(store.append(append(each.key, 1), *parts(n)) for n, each in enumerate(filled))
+            *(
+                store.append(append(each.key, 1, line=each.line), *parts(n))
+                for n, each in enumerate(filled)
+            )
         ),
     )
 
 
 async def test_writes_keep_their_order(store: Store, filled: list[Head]) -> None:
     """Those that follow the one that fails come too late, those that follow another do not."""
-    bad, good = filled[0].key, filled[1].key
+    bad, good = filled[0], filled[1]
+    good_line = line_after(good.line, (b"event",))
+    bad_line = line_after(bad.line, (b"event",))
     outcomes = await at_once(
-        store.append(append(good, 1)),
-        store.append(replace(append(bad, 1), events=(None,))),  # type: ignore[arg-type]
-        store.append(append(bad, 2)),
-        store.append(append(good, 2)),
+        store.append(append(good.key, 1, line=good.line)),
+        store.append(unsendable(append(bad.key, 1, line=bad.line))),
+        store.append(append(bad.key, 2, line=bad_line)),
+        store.append(append(good.key, 2, line=good_line)),
         store.create("o", "new", 1.0, b"mine"),
         store.create("o", "new", 2.0, b"theirs"),
     )
@@ -235,14 +261,13 @@ async def test_writes_keep_their_order(store: Store, filled: list[Head]) -> None
     assert isinstance(outcomes[4], Head)
     assert outcomes[5] is None
     assert (await store.tail(outcomes[4].key, 0)).events == ((1, b"mine"),)
-    assert [seq for seq, _ in (await store.tail(good, 0)).events] == [1, 2, 3]
+    assert [seq for seq, _ in (await store.tail(good.key, 0)).events] == [1, 2, 3]
 
 
 async def test_the_audit_log_has_what_took_effect(store: Store, filled: list[Head]) -> None:
     async def audited(number: int) -> bool:
         with doing(Effect(replace(RECEIPT, id=f"s{number}"))):
-            bad = {"events": (None,)} if number == BAD else {}
-            return await store.append(replace(append(filled[number].key, 1), **bad))  # type: ignore[arg-type]
+            return await store.append(appended(filled, number))
 
     await store.record(RECEIPT.entry(None))
     await check(store, filled, await at_once(*map(audited, range(SIZE))))
@@ -258,8 +283,7 @@ async def test_answers_are_kept_with_their_effects(store: Store, filled: list[He
     async def ended(number: int) -> object:
         unit = Unit(replace(RECEIPT, id=f"s{number}"))
         with doing(unit):
-            bad = {"events": (None,)} if number == BAD else {}
-            await store.append(replace(append(filled[number].key, 1), **bad))  # type: ignore[arg-type]
+            await store.append(appended(filled, number))
         return await store.end(unit, answer(number)) == ()
 
     def answer(number: int) -> Repeat:
@@ -283,7 +307,7 @@ async def test_what_may_have_been_committed_is_not_committed_again(
     await store.open()
     heads = await sessions(store)
     await raising(postgres_url, "true", state, at_commit=at_commit)
-    outcomes = await at_once(*(store.append(append(head.key, 1)) for head in heads))
+    outcomes = await at_once(*(store.append(append(head.key, 1, line=head.line)) for head in heads))
     assert {type(outcome) for outcome in outcomes} == {Unavailable}
     assert await tries(postgres_url) == 1
     await store.close()

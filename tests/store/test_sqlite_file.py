@@ -107,7 +107,7 @@ async def test_no_change_is_acknowledged_while_the_file_is_not_in_its_place(
         await store.ping()
     await asyncio.to_thread(undo, path)
     await ready_again(store)
-    assert await store.append(Append(head.key, 1, (b"event",), 0.0, 0, 0))
+    assert await store.append(Append(head.key, 1, (b"event",), 0.0, 0, 0, line=head.line))
     assert [each.session_id for each in await store.heads("o", limit=9, before=None)] == ["s"]
 
 
@@ -152,9 +152,9 @@ async def test_a_lost_log_loses_nothing_and_comes_back_by_itself(
     await asyncio.gather(*readers)  # several connections have it open
     path.with_name(path.name + suffix).unlink()
     with pytest.raises(Unavailable, match="the log or the index of the database was removed"):
-        await store.append(Append(head.key, 1, (b"refused",), 0.0, 0, 0))
+        await store.append(Append(head.key, 1, (b"refused",), 0.0, 0, 0, line=head.line))
     await ready_again(store)
-    assert await store.append(Append(head.key, 1, (b"event",), 0.0, 0, 0))
+    assert await store.append(Append(head.key, 1, (b"event",), 0.0, 0, 0, line=head.line))
     with closing(sqlite3.connect(path)) as other:
         assert other.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert other.execute("SELECT seq FROM sessions").fetchall() == [(2,)]
@@ -168,10 +168,10 @@ async def test_a_lost_log_waits_for_whoever_still_reads_from_it(store: Store, pa
         path.with_name(path.name + "-wal").unlink()
         for _ in range(3):
             with pytest.raises(Unavailable):
-                await store.append(Append(head.key, 1, (b"refused",), 0.0, 0, 0))
+                await store.append(Append(head.key, 1, (b"refused",), 0.0, 0, 0, line=head.line))
         assert [page async for page in whole.archive()] == []
     await ready_again(store)
-    assert await store.append(Append(head.key, 1, (b"event",), 0.0, 0, 0))
+    assert await store.append(Append(head.key, 1, (b"event",), 0.0, 0, 0, line=head.line))
 
 
 async def test_what_was_moved_with_its_log_left_behind_is_whole(store: Store, path: Path) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 
 import pytest
-from sqlalchemy import func, select
 
 from semvec.store import (
     Append,
@@ -17,7 +16,8 @@ from semvec.store import (
     Store,
     erasure,
 )
-from semvec.store.tables import metadata, remains
+from semvec.store.tables import remains
+from tests.store.counting import rows
 from tests.store.lines import append as appended
 from tests.store.lines import in_line, save_snapshot
 
@@ -36,14 +36,6 @@ def replace(key: int, content: int) -> Replace:
 
 def archived(*numbers: int, text: str = "new") -> tuple[ArchivedRow, ...]:
     return tuple(ArchivedRow(memory(number, text), (text, f"w{number}")) for number in numbers)
-
-
-async def rows(store: Store) -> dict[str, int]:
-    async with store.engine.connect() as connection:
-        return {
-            table.name: await connection.scalar(select(func.count()).select_from(table)) or 0
-            for table in metadata.sorted_tables
-        }
 
 
 async def erased(store: Store) -> None:

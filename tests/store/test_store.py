@@ -96,12 +96,12 @@ async def test_closing_twice_or_unopened_is_nothing(database_url: str) -> None:
         ("sqlite:///:memory:", "in-memory"),
         ("sqlite:///file:x?mode=memory&uri=true", "in-memory"),
         ("sqlite+aiosqlite://", "in-memory"),
-        ("mysql://root@localhost/x", "mysql.*only sqlite.*postgresql"),
+        ("mysql://root@localhost/x", "mysql.*only PostgreSQL and SQLite"),
         ("semvec.db", "not a URL: write sqlite:///"),
         ("postgresql://host:port/x", "DATABASE_URL"),
         (
             "postgresql://u:secret@h/x?connect_timeout=soon",
-            "DATABASE_URL postgresql://u:\\*\\*\\*@h",
+            "connect_timeout is not a number",
         ),
     ],
 )

@@ -23,8 +23,9 @@ from semvec.store import (
     Store,
 )
 from semvec.store.trust import Judged, Verdict
+from tests.store.counting import rows
 from tests.store.lines import in_line
-from tests.store.test_journal import append, memory, rows, session
+from tests.store.test_journal import append, memory, session
 
 
 @dataclass(frozen=True, slots=True)
