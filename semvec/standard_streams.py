@@ -23,12 +23,22 @@ def open_closed_streams() -> None:
     sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
 
 
-def announce(line: str) -> None:
-    """Write a line to standard output, unless that would block or fail."""
+def announce(line: str, stream: TextIO | None) -> None:
+    """Write a line to a standard stream, unless it is closed, or that would block or fail."""
+    if stream is None:
+        return
     with suppress(OSError, ValueError):
-        number = sys.stdout.fileno()
-        if select.select([], [number], [], 0)[1]:
-            os.write(number, f"{line}\n".encode())
+        if _is_writable(stream):
+            write_all(stream, f"{line}\n")
+
+
+def _is_writable(stream: TextIO) -> bool:
+    """Whether a write does not block; always true for a stream in memory."""
+    try:
+        number = stream.fileno()
+    except UnsupportedOperation:
+        return True
+    return bool(select.select([], [number], [], 0)[1])
 
 
 def write_all(stream: TextIO, text: str) -> None:

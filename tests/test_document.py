@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from semvec.document import DocumentReader, DocumentWriter, run_through
-from semvec.errors import Malformed
+from semvec.errors import Invalid, Malformed
 from semvec.session.events import MemoryRecord, Profile
 from semvec.session.session import Session
 from semvec.session.transfer import image_of, session_of
@@ -148,12 +148,21 @@ def test_another_layout_of_the_same_json_is_the_same(
     assert exported(session_of(image), archived) == rich
 
 
-def test_what_stands_beside_state_dict_does_not_matter_but_the_checksum(rich: bytes) -> None:
+def test_of_what_stands_beside_state_dict_the_checksum_alone_matters(rich: bytes) -> None:
     document = json.loads(rich)
-    read(json.dumps({"before": [1], **document, "session_id": None}).encode())
+    read(json.dumps({**document, "session_id": None}).encode())
     read(json.dumps({"state_dict": document["state_dict"]}).encode())
     with pytest.raises(Malformed, match="checksum"):
         read(json.dumps(document | {"checksum": "0" * 64}).encode())
+
+
+def test_a_member_that_no_export_has_is_refused_by_name(rich: bytes) -> None:
+    document = json.loads(rich)
+    for arranged in ({"before": [1], **document}, {**document, "after": {}}):
+        with pytest.raises(Invalid) as refused:
+            read(json.dumps(arranged).encode())
+        (fault,) = refused.value.faults
+        assert fault["loc"] == ["body", *(arranged.keys() - document.keys())]
 
 
 def memories(document: Document) -> list[Document]:
@@ -280,7 +289,7 @@ def test_what_is_no_export_at_all_is_refused(body: bytes) -> None:
 
 
 def test_deep_nesting_is_refused(rich: bytes) -> None:
-    deep = b'{"x": ' + b"[" * 50_000 + b"]" * 50_000 + b", " + rich[1:]
+    deep = b'{"session_id": ' + b"[" * 50_000 + b"]" * 50_000 + b", " + rich[1:]
     with pytest.raises(Malformed, match="cannot be read"):
         read(deep)
 

@@ -7,6 +7,7 @@ from typing import TextIO
 
 from semvec import __version__
 from semvec.settings import Settings
+from semvec.standard_streams import announce as write_line
 from semvec.telemetry.lines import Format, as_json, for_eyes
 
 
@@ -24,5 +25,5 @@ def announce(settings: Settings) -> None:
     record = logging.LogRecord(
         "semvec", logging.INFO, __file__, 0, "semvec %s is starting", (__version__,), None
     )
-    with contextlib.suppress(OSError, ValueError):  # a log that cannot be written stops no server
-        print(format_for(settings, sys.stderr).record(record), file=sys.stderr, flush=True)
+    with contextlib.suppress(ValueError):  # of a stream that was closed in Python
+        write_line(format_for(settings, sys.stderr).record(record), sys.stderr)

@@ -74,6 +74,7 @@ ERRORS: Mapping[int, str] = MappingProxyType(
         404: "Something is not there, or not yours; the text says what.",
         409: "The state of things does not allow it; the text says why.",
         413: "The body is over the limit.",
+        415: "The `Content-Encoding` or the media type of the body is not understood.",
         422: NOT_VALID,
         429: "Over a rate limit; `Retry-After` says when there is room again.",
         503: "The server cannot do this now; `Retry-After` says when to try again.",
@@ -82,6 +83,7 @@ ERRORS: Mapping[int, str] = MappingProxyType(
 """What the statuses of errors mean."""
 
 read_descriptions(Error)
+read_descriptions(Undone)
 read_descriptions(ValidationError)
 
 

@@ -111,7 +111,7 @@ async def _serve(settings: Settings, outbox: Outbox) -> None:
         ]
         gc.freeze()  # modules and the application are for life: collections need not walk them
         addresses = " and ".join(str(_address(listener, tls)) for listener in listeners)
-        announce(f"semvec {__version__} listening on {addresses}")
+        announce(f"semvec {__version__} listening on {addresses}", sys.stdout)
         await draining.until_begun()
         log.info("stopping")
         app[STREAMS].end()

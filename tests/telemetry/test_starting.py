@@ -2,8 +2,10 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
 
@@ -46,8 +48,21 @@ def test_the_line_has_the_level_and_the_form_of_the_log(
     assert stream.getvalue().endswith(f"semvec {__version__} is starting\n" * lines)
 
 
+def test_a_pipe_that_is_full_does_not_hold_the_start_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with suppress(BlockingIOError):
+        while os.write(writing, bytes(4096)):
+            pass
+    os.set_blocking(writing, True)
+    with open(reading, "rb"), open(writing, "w") as stream:
+        monkeypatch.setattr("sys.stderr", stream)
+        announce(load_settings({}))
+
+
 def test_a_log_that_cannot_be_written_stops_no_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    stream = io.StringIO()
-    stream.close()
-    monkeypatch.setattr("sys.stderr", stream)
-    announce(load_settings({}))
+    closed = io.StringIO()
+    closed.close()
+    for stream in (closed, None):
+        monkeypatch.setattr("sys.stderr", stream)
+        announce(load_settings({}))

@@ -35,8 +35,11 @@ class Undone:
     same Idempotency-Key, it is not carried out twice."""
 
     detail: str
+    """What went wrong, in words."""
     request_id: str | None
+    """The `X-Request-ID` of the answer, which the log has too."""
     outcome: Outcome
+    """What became of the request: `not_written` or `unknown`."""
 
 
 @dataclass(frozen=True, slots=True)
