@@ -12,13 +12,15 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 
-from semvec.store import Append, Effect, Receipt, Store, doing
+from semvec.store import Append, AuditInfo, Store, WriteContext, write_context
 
 EVENT = bytes(2500)
 
 
-def receipt(number: int) -> Receipt:
-    return Receipt(time.time(), "acme", "run", "session", f"s{number}", 200, "0f" * 8, "192.0.2.7")
+def receipt(number: int) -> AuditInfo:
+    return AuditInfo(
+        time.time(), "acme", "run", "session", f"s{number}", 200, "0f" * 8, "192.0.2.7"
+    )
 
 
 async def append(store: Store, appended: Append, number: int) -> None:
@@ -26,7 +28,7 @@ async def append(store: Store, appended: Append, number: int) -> None:
 
 
 async def recorded(store: Store, appended: Append, number: int) -> None:
-    with doing(Effect(receipt(number))):
+    with write_context(WriteContext(receipt(number))):
         await append(store, appended, number)
 
 

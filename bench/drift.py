@@ -21,10 +21,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from semvec.embed.opening import open_embedder
-from semvec.session.cues import cues
-from semvec.session.detector import ALARM, WEIGHTS, Evidence, Nearness, evidence, observe
+from semvec.embed.factory import open_embedder
+from semvec.session.detector import ALARM, WEIGHTS, DriftEvidence, Nearness, evidence, observe
 from semvec.session.drift import DriftState, advance
+from semvec.session.lexical_cues import cues
 from semvec.vectors import Vector
 
 Flags = npt.NDArray[np.bool_]
@@ -152,7 +152,7 @@ def main() -> None:
     files = [walks(path) for path in paths]
     for path, walked in zip(paths, files, strict=True):
         print(shipped(path.stem, walked))
-    print(f"\n{'fitted on':20} {'  '.join(Evidence._fields)}  alarm   F1 on each")
+    print(f"\n{'fitted on':20} {'  '.join(DriftEvidence._fields)}  alarm   F1 on each")
     for path, walked in zip(paths, files, strict=True):
         print(row(path.stem, fitted([walked]), files))
     print(row("all", fitted(files), files))

@@ -34,19 +34,19 @@ from bench.http import DIMENSION, vector
 from bench.load import Connection, request
 from bench.text import text
 from semvec.licensing.keys import private_key, write_key_pair
-from semvec.licensing.token import Caller, Claims, sign
+from semvec.licensing.token import Caller, TokenClaims, sign
 from semvec.licensing.verifier import open_verifier
 from semvec.machine import keep_freed_memory
 from semvec.service import open_service
 from semvec.settings import load_settings
+from semvec.telemetry.factory import open_telemetry
 from semvec.telemetry.lines import as_json
-from semvec.telemetry.opening import open_telemetry
-from semvec.telemetry.outbox import Outbox
+from semvec.telemetry.log_writer import LogWriter
 from semvec.web.app import assemble
-from semvec.web.connection import Connection as Guarded
-from semvec.web.crowd import Crowd
+from semvec.web.connection import HttpConnection as Guarded
+from semvec.web.connection_limiter import ConnectionLimiter
 from semvec.web.keys import CONTEXT, RequestContext
-from semvec.web.middleware.places import Places
+from semvec.web.middleware.access_log import AccessLog
 from semvec.web.serve import log_to
 
 CLIENTS = 8
@@ -72,7 +72,7 @@ class Cost:
         return self.whole - self.bare
 
 
-def bared(app: web.Application, places: Places) -> web.Application:
+def bared(app: web.Application, places: AccessLog) -> web.Application:
     """The application without its edge; whoever asks is the caller that the token names."""
     caller = Caller(SUBJECT, "pro")
 
@@ -92,20 +92,20 @@ def bared(app: web.Application, places: Places) -> web.Application:
 
 async def serve() -> None:
     loop = asyncio.get_running_loop()
-    settings, outbox = load_settings(), Outbox(sys.stderr, as_json)
+    settings, outbox = load_settings(), LogWriter(sys.stderr, as_json)
     log_to(outbox, settings.log_level)
     telemetry, unheard = open_telemetry(settings, outbox=outbox), open_telemetry(settings)
     service = open_service(settings, telemetry.metrics, telemetry.span)
     verifier = open_verifier(settings, revoked=service.revoked)
     whole = web.AppRunner(assemble(settings, service, verifier, telemetry))
     bare = web.AppRunner(
-        bared(assemble(settings, service, verifier, unheard), Places(unheard)), access_log=None
+        bared(assemble(settings, service, verifier, unheard), AccessLog(unheard)), access_log=None
     )
     await whole.setup()
     await bare.setup()
     await web.TCPSite(bare, "127.0.0.1", 0).start()
     assert whole.server
-    crowd = Crowd(settings.max_connections_per_ip)
+    crowd = ConnectionLimiter(settings.max_connections_per_ip)
     connection = Guarded.factory(whole.server, settings.request_deadline_s, crowd)
     guarded = await loop.create_server(connection, "127.0.0.1", 0)
     print(bare.addresses[0][1], guarded.sockets[0].getsockname()[1], flush=True)
@@ -133,7 +133,7 @@ class Both:
 def both(folder: Path) -> Iterator[Both]:
     private, public = write_key_pair(folder / "keys")
     now = int(time.time())
-    claims = Claims(sub=SUBJECT, tier="pro", iat=now, exp=now + 3600, jti="bench")
+    claims = TokenClaims(sub=SUBJECT, tier="pro", iat=now, exp=now + 3600, jti="bench")
     environment = {
         "SEMVEC_EMBEDDER": "none",
         "SEMVEC_LICENSE_PUBLIC_KEY": str(public),

@@ -45,7 +45,7 @@ class Figures:
 
 async def measure(rounds: int) -> Figures:
     begin = time.perf_counter()
-    from semvec.embed.opening import open_embedder  # what is imported counts as loading
+    from semvec.embed.factory import open_embedder  # what is imported counts as loading
 
     embedder = open_embedder("local")
     assert embedder is not None

@@ -17,11 +17,11 @@ import numpy as np
 
 from bench.sessions import DIMENSION, MOST_TOKENS, RANKING, UNITS, WIDTH, directions, repeated
 from semvec.kernels import numpy_
-from semvec.kernels.arena import Arena, SharedPlane
+from semvec.kernels.arena import Arena, SharedPool
 from semvec.kernels.batcher import Batcher
-from semvec.kernels.launches import Compare, Launches, Match
+from semvec.kernels.launches import CosineQuery, DeviceBatch, MatchQuery
 from semvec.kernels.mirror import Mirror
-from semvec.kernels.pages import PAGE, Lease
+from semvec.kernels.pages import PAGE_ROWS, Lease
 from semvec.kernels.protocol import Kernels
 
 K, ROUNDS = 10, 7
@@ -45,19 +45,19 @@ class Gathered:
 
 def gathered(kernels: Kernels, sessions: int, memories: int) -> Gathered:
     rng, arena = np.random.default_rng(0), Arena(0)
-    leases, compare, match = [], list[Compare](), list[Match]()
+    leases, compare, match = [], list[CosineQuery](), list[MatchQuery]()
     for _ in range(sessions):
         rows = filled(rng, arena.plane(DIMENSION), memories)
         tokens, asked = question(rng, arena.plane(WIDTH), memories)
         leases += [rows, tokens]
-        compare.append(Compare(directions(rng, 1, DIMENSION), (rows,), memories))
+        compare.append(CosineQuery(directions(rng, 1, DIMENSION), (rows,), memories))
         match.append(asked)
     mirror, start = Mirror(kernels), time.perf_counter()
     for width in (DIMENSION, WIDTH):
-        kernels.fetch(mirror.rows(arena.plane(width)).values[:1])
+        kernels.to_host(mirror.rows(arena.plane(width)).values[:1])
     sent_ms = 1e3 * (time.perf_counter() - start)
     del mirror
-    launches = Launches(kernels)
+    launches = DeviceBatch(kernels)
     return Gathered(
         sessions,
         memories,
@@ -68,24 +68,24 @@ def gathered(kernels: Kernels, sessions: int, memories: int) -> Gathered:
     )
 
 
-def filled(rng: Random, plane: SharedPlane, rows: int) -> Lease:
+def filled(rng: Random, plane: SharedPool, rows: int) -> Lease:
     lease = Lease(plane)
     lease.reserve(rows)
     for run in lease.runs(lease.size):
         plane.codes[run] = repeated(rng, run.stop - run.start, plane.width)
         plane.scales[run] = numpy_.unit_scales(plane.codes[run])
-        plane.wrote(run.start, run.stop - run.start)
+        plane.mark_dirty(run.start, run.stop - run.start)
     return lease
 
 
-def question(rng: Random, plane: SharedPlane, memories: int) -> tuple[Lease, Match]:
+def question(rng: Random, plane: SharedPool, memories: int) -> tuple[Lease, MatchQuery]:
     """To so many memories of 4 to 24 token vectors; each unit's word is in one of twenty."""
     lengths = rng.integers(4, MOST_TOKENS, memories, endpoint=True)
-    each = PAGE // MOST_TOKENS  # memories of a page, so that each lies in one
-    starts = PAGE * (np.arange(memories) // each) + MOST_TOKENS * (np.arange(memories) % each)
+    each = PAGE_ROWS // MOST_TOKENS  # memories of a page, so that each lies in one
+    starts = PAGE_ROWS * (np.arange(memories) // each) + MOST_TOKENS * (np.arange(memories) % each)
     lease = filled(rng, plane, int(starts[-1]) + MOST_TOKENS)
     at, where = np.nonzero(rng.random((UNITS, memories)) < 0.05)
-    return lease, Match(
+    return lease, MatchQuery(
         plane=plane,
         vectors=directions(rng, UNITS, WIDTH),
         weights=np.full(UNITS, 1 / UNITS, np.float32),
@@ -97,8 +97,8 @@ def question(rng: Random, plane: SharedPlane, memories: int) -> tuple[Lease, Mat
         ids=np.arange(1, memories + 1),
         starts=lease.places(starts),
         lengths=lengths,
-        whole=rng.random(memories, np.float32),
-        rest=np.ones(memories, np.float32),
+        text_cosine=rng.random(memories, np.float32),
+        headroom=np.ones(memories, np.float32),
         ranking=RANKING,
         k=K,
     )

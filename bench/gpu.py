@@ -28,8 +28,8 @@ from bench.gathered import told as gathered_told
 from bench.sessions import BASE, DIMENSION, RANKING, Load, Placed, directions, drawn, placed
 from bench.timed import TimedCard
 from semvec.kernels import numpy_
-from semvec.kernels.cupy_ import Card, CupyKernels
-from semvec.kernels.protocol import Rows, Runs
+from semvec.kernels.cupy_ import CudaDevice, CupyKernels
+from semvec.kernels.protocol import QuantisedRows, Runs
 
 K = 10
 WARM, ROUNDS = 3, 11
@@ -115,7 +115,7 @@ class Bench:
         base = directions(self._rng, BASE, DIMENSION).astype(np.float16)
         with self._card.ordered():
             values = cupy.tile(cupy.asarray(base), (-(-number // BASE), 1))[:number]
-            rows, ids = Rows(values), cupy.arange(number)
+            rows, ids = QuantisedRows(values), cupy.arange(number)
             cupy.cuda.get_current_stream().synchronize()
         queries, runs = directions(self._rng, 1, DIMENSION), Runs.single([0], [number])
         call = partial(self._kernels.cosine_top, queries, rows, ids, runs, K)
@@ -227,7 +227,7 @@ def main() -> None:
         figures.append(figure)
         print(told(figure), flush=True)
         write(folder, known, figures, [])
-    together, kernels = [], CupyKernels(Card())
+    together, kernels = [], CupyKernels(CudaDevice())
     for shape in GATHERED:
         together.append(gathered(kernels, *shape))
         print(gathered_told(together[-1]), flush=True)

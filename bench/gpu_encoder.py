@@ -30,14 +30,14 @@ from bench.timed import TimedCard
 from semvec.embed.architecture import Architecture
 from semvec.embed.forward import Forward
 from semvec.embed.packaged import DIRECTORY
-from semvec.embed.packed import Packed
-from semvec.embed.target import MOST_TOKENS, Target
+from semvec.embed.packed import PackedTexts
+from semvec.embed.target import MAX_TARGET_TOKENS, Target
 from semvec.embed.weights import Weights
-from semvec.kernels.cupy_ import Card
-from semvec.kernels.protocol import Array
+from semvec.kernels.cupy_ import CudaDevice
+from semvec.kernels.protocol import DeviceArray
 
 WORDS = 20
-BATCHES = 1, 8, 64, 256, MOST_TOKENS // (WORDS + 2)
+BATCHES = 1, 8, 64, 256, MAX_TARGET_TOKENS // (WORDS + 2)
 WARM, ROUNDS = 3, 21
 WANTED = 20_000
 """Texts a second, promised."""
@@ -67,9 +67,9 @@ class Bench:
     def __init__(self) -> None:
         self._shape = Architecture.read(DIRECTORY)
         weights = Weights.load(DIRECTORY / "model.safetensors")
-        self._card, self._timed = Card(), TimedCard()
-        self._forward = Forward(self._card, self._shape, weights, MOST_TOKENS)
-        self._marked = Forward(self._timed, self._shape, weights, MOST_TOKENS)
+        self._card, self._timed = CudaDevice(), TimedCard()
+        self._forward = Forward(self._card, self._shape, weights, MAX_TARGET_TOKENS)
+        self._marked = Forward(self._timed, self._shape, weights, MAX_TARGET_TOKENS)
         tokenizer = json.loads((DIRECTORY / "tokenizer.json").read_text())
         self._ids: dict[str, int] = tokenizer["model"]["vocab"]
 
@@ -113,7 +113,7 @@ class Bench:
 
         return self._took_ms(products)
 
-    def _noise(self, rows: int, numbers: int) -> Array:
+    def _noise(self, rows: int, numbers: int) -> DeviceArray:
         """Not zeros, which a card multiplies faster."""
         noise = np.random.default_rng(0).standard_normal((rows, numbers), np.float32)
         return self._card.place(noise.astype(np.float16))
@@ -131,9 +131,9 @@ class Bench:
         return float(statistics.median(times[WARM:]))
 
 
-def _packed(windows: Sequence[npt.NDArray[np.int64]]) -> Packed:
+def _packed(windows: Sequence[npt.NDArray[np.int64]]) -> PackedTexts:
     ones = np.ones(WORDS, np.float32)
-    return Packed.of(windows, [slice(1, WORDS + 1, 1)] * len(windows), [ones] * len(windows))
+    return PackedTexts.of(windows, [slice(1, WORDS + 1, 1)] * len(windows), [ones] * len(windows))
 
 
 async def texts_per_second() -> float:
@@ -141,7 +141,7 @@ async def texts_per_second() -> float:
     from semvec.embed.local import LocalEmbedder
 
     embedder = LocalEmbedder(DIRECTORY)
-    await embedder.start(Target(Card))
+    await embedder.start(Target(CudaDevice))
     rates = []
     for _ in range(5):
         requests = [[text(CHANCE, WORDS) for _ in range(TEXTS)] for _ in range(REQUESTS)]

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 from sqlalchemy import insert
 
-from semvec.groups.cluster import Gathered, aggregates, unit_lengths
+from semvec.groups.cluster import ClusterStates, aggregates, unit_lengths
 from semvec.kernels.protocol import Groups
 from semvec.service import Service
-from semvec.service.gathering import Gathering
+from semvec.service.cluster_aggregator import ClusterAggregator
 from semvec.settings import Settings
 from semvec.store import Append, Store
-from semvec.store.grouped import attached
+from semvec.store.cluster_queries import attached
 from semvec.store.tables import clusters, members, region_clusters, regions, sessions
 from semvec.vectors import packed
 
@@ -52,7 +52,7 @@ def kernels() -> None:
     updates = rng.integers(1, 99, CLUSTERS * MEMBERS)
 
     def pointing(attends: bool) -> Callable[[], object]:
-        gathered = Gathered(states, updates, groups, queries, np.full(CLUSTERS, attends))
+        gathered = ClusterStates(states, updates, groups, queries, np.full(CLUSTERS, attends))
         return lambda: aggregates(gathered)
 
     product, lengths, weighed, attending = milliseconds(
@@ -135,8 +135,8 @@ async def growing(number: int) -> str:
         service = Service(store, None, settings, time.time, lambda: "id")
         await service.start()
         region = POOL + 1 + number
-        gathering = Gathering(store, service._hot)
-        rows = await store.look(attached, region)
+        gathering = ClusterAggregator(store, service._hot)
+        rows = await store.query(attached, region)
 
         async def listing() -> None:
             cursor: str | None = None
@@ -150,7 +150,7 @@ async def growing(number: int) -> str:
 
         parts: list[Any] = [
             await timed(listing) / number,
-            await timed(lambda: store.look(attached, region)) / number,
+            await timed(lambda: store.query(attached, region)) / number,
             await timed(lambda: gathering.aggregates(rows)) / number,
             await timed(one),
         ]

@@ -1,8 +1,8 @@
 """Every kernel on the CPU, beside one BLAS call over as many bytes; 64 recalls at once beside 64.
 
-Then the same comparisons by way of the server's door, `semvec.hot.scans`: 64 that are asked for at
-once and share a turn of the thread, 64 that are asked for one after the other, and 64 that run
-where they are asked for, which is what a server does with all that are not large.
+Then the same comparisons through `semvec.cache.vector_scorer`: 64 that are asked for at once and
+share a turn of the thread, 64 that are asked for one after the other, and 64 that run where they
+are asked for, which is what a server does with all that are not large.
 
     OPENBLAS_NUM_THREADS=1 python -m bench.kernels [--sessions 64] [--memories 500] [--json FILE]
 
@@ -37,13 +37,13 @@ from bench.sessions import (
     repeated,
     single,
 )
-from semvec.hot.scans import in_turn
+from semvec.cache.vector_scorer import compare_in_order
 from semvec.kernels import numpy_
 from semvec.kernels.arena import Arena
 from semvec.kernels.batcher import Batcher
-from semvec.kernels.launches import Compare
+from semvec.kernels.launches import CosineQuery
 from semvec.kernels.pages import Lease
-from semvec.kernels.protocol import Groups, Rows, Runs
+from semvec.kernels.protocol import Groups, QuantisedRows, Runs
 from semvec.machine import keep_freed_memory
 
 ROUNDS = 5
@@ -108,7 +108,7 @@ def _each(call: Call, singles: list[Placed]) -> None:
 
 def others(load: Load) -> list[Figure]:
     rows, scales = load.codes, numpy_.unit_scales(load.codes)
-    wide, coded, d = numpy_.dequantise(rows, scales), Rows(rows, scales), rows.shape[1]
+    wide, coded, d = numpy_.dequantise(rows, scales), QuantisedRows(rows, scales), rows.shape[1]
     groups = Groups(np.arange(len(rows)), np.append(np.arange(0, len(rows), 50), len(rows)))
     queries = directions(np.random.default_rng(1), len(groups), d)
     few = Runs.single([0], [min(1000, len(rows))])
@@ -138,21 +138,21 @@ def door(sessions: int, memories: int) -> Figure:
         for run in lease.runs(lease.size):
             plane.codes[run] = repeated(rng, run.stop - run.start, DIMENSION)
             plane.scales[run] = numpy_.unit_scales(plane.codes[run])
-        asked.append(Compare(directions(rng, 1, DIMENSION), (lease,), memories))
+        asked.append(CosineQuery(directions(rng, 1, DIMENSION), (lease,), memories))
     batcher, loop = Batcher(), asyncio.new_event_loop()
 
     async def together() -> None:
-        await asyncio.gather(*(batcher.answer(in_turn, each) for each in asked))
+        await asyncio.gather(*(batcher.answer(compare_in_order, each) for each in asked))
 
     async def alone() -> None:
         for each in asked:
-            await batcher.answer(in_turn, each)
+            await batcher.answer(compare_in_order, each)
 
     calls: list[Callable[[], object]] = [
         lambda: loop.run_until_complete(together()),
         floor(sessions * memories * DIMENSION, 1, DIMENSION),
         lambda: loop.run_until_complete(alone()),
-        lambda: in_turn(asked),
+        lambda: compare_in_order(asked),
     ]
     times = took(*calls)
     loop.run_until_complete(batcher.close())

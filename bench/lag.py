@@ -26,7 +26,7 @@ from bench.http import Server, fill, workloads
 from bench.load import closed_loop, open_loop
 from semvec.settings import load_settings
 from semvec.telemetry.lines import for_eyes
-from semvec.telemetry.outbox import Outbox
+from semvec.telemetry.log_writer import LogWriter
 from semvec.web import serve
 
 TICK_S = 0.005
@@ -56,7 +56,7 @@ class Probe:
 
 async def watched(told: Path) -> None:
     probe = asyncio.create_task(Probe(told).run())
-    outbox = Outbox(sys.stderr, for_eyes)
+    outbox = LogWriter(sys.stderr, for_eyes)
     await serve._serve(load_settings(host="127.0.0.1", port=0), outbox)
     outbox.close()
     probe.cancel()

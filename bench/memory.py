@@ -15,28 +15,28 @@ from collections.abc import Sequence
 import psutil
 
 from bench.text import text
-from semvec.embed.opening import open_embedder
+from semvec.embed.factory import open_embedder
 from semvec.kernels.arena import Arena
-from semvec.session.events import Created, Profile
+from semvec.session.events import Profile, SessionCreated
 from semvec.session.session import Session
 from semvec.session.tiers import MEDIUM_TERM, SHORT_TERM
-from semvec.session.turn import Said, decide_turn, plan_turn
+from semvec.session.turn import EncodedText, decide_turn, plan_turn
 
 POOL, BATCH = 2048, 64
 LONG_TERM = 4096
 
 
-async def encoded(chance: random.Random) -> tuple[list[Said], Profile]:
+async def encoded(chance: random.Random) -> tuple[list[EncodedText], Profile]:
     """Texts with their vectors, and the profile of sessions that learn them."""
     embedder = open_embedder("local")
     assert embedder is not None
     await embedder.start()
-    pool: list[Said] = []
+    pool: list[EncodedText] = []
     while len(pool) < POOL:
         texts = [text(chance) for _ in range(BATCH)]
         encodings = await embedder.encode(texts)
         pool += [
-            Said(words, each.vector, each.tokens)
+            EncodedText(words, each.vector, each.tokens)
             for words, each in zip(texts, encodings, strict=True)
         ]
     await embedder.close()
@@ -44,12 +44,12 @@ async def encoded(chance: random.Random) -> tuple[list[Said], Profile]:
     return pool, Profile(sizes[0], embedder.model_name, LONG_TERM, token_dimension=sizes[1])
 
 
-def learn(sessions: Sequence[Session], pool: Sequence[Said], turns: int) -> None:
+def learn(sessions: Sequence[Session], pool: Sequence[EncodedText], turns: int) -> None:
     """So many different texts in each session, a minute apart, the sessions by turns."""
     for number in range(turns):
         for place, session in enumerate(sessions):
             known = pool[(number + 97 * place) % len(pool)]
-            said = Said(f"{known.text} {number}", known.vector, known.tokens)
+            said = EncodedText(f"{known.text} {number}", known.vector, known.tokens)
             plan = plan_turn(session, response=said)
             cosines = session.memories.cosines(plan.queries)
             session.apply(decide_turn(session, plan, cosines, now=60.0 * number))
@@ -76,7 +76,7 @@ def main() -> None:
     args = parser.parse_args()
     pool, profile = asyncio.run(encoded(random.Random(0)))
 
-    full = Session(Created(0.0, profile), Arena(0))
+    full = Session(SessionCreated(0.0, profile), Arena(0))
     learn([full], pool, LONG_TERM + MEDIUM_TERM + SHORT_TERM + 500)
     for name, nbytes in parts(full).items():
         print(f"{name:<24}{nbytes / len(full.memories):>10.0f}")
@@ -85,7 +85,7 @@ def main() -> None:
     process = psutil.Process()
     before = process.memory_info().rss
     arena = Arena(0)
-    sessions = [Session(Created(0.0, profile), arena) for _ in range(args.sessions)]
+    sessions = [Session(SessionCreated(0.0, profile), arena) for _ in range(args.sessions)]
     learn(sessions, pool, args.turns)
     taken = process.memory_info().rss - before
     counted = sum(session.nbytes for session in sessions)

@@ -14,7 +14,7 @@ import torch
 
 from bench.sessions import MOST_TOKENS, UNITS, WIDTH, Load
 from semvec.kernels.numpy_ import dequantise, unit_scales
-from semvec.kernels.protocol import Array
+from semvec.kernels.protocol import DeviceArray
 
 WARM, ROUNDS = 3, 11
 MOST_BYTES = 24 << 30
@@ -38,7 +38,7 @@ def took_ms(call: Call) -> float:
     return float(statistics.median(times[WARM:]))
 
 
-def float16(values: Array, queries: npt.NDArray[np.float32], k: int) -> Call:
+def float16(values: DeviceArray, queries: npt.NDArray[np.float32], k: int) -> Call:
     """One query over all rows, which are CuPy's."""
     rows = torch.from_dlpack(values)
     query = torch.from_numpy(queries[0]).half().cuda()

@@ -20,7 +20,7 @@ from typing import TypedDict
 
 import numpy as np
 
-from semvec.embed.opening import open_embedder
+from semvec.embed.factory import open_embedder
 from semvec.embed.protocol import Embedder
 from semvec.intake import NewSession
 from semvec.service import Service

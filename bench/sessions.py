@@ -7,7 +7,16 @@ import numpy as np
 import numpy.typing as npt
 
 from semvec.kernels.numpy_ import normalised, quantise, unit_scales
-from semvec.kernels.protocol import Counts, Evidence, Kernels, Questions, Ranking, Rows, Runs, Spans
+from semvec.kernels.protocol import (
+    Counts,
+    Kernels,
+    MatchEvidence,
+    QuantisedRows,
+    Ranking,
+    Runs,
+    Spans,
+    TokenQueries,
+)
 
 DIMENSION, WIDTH, UNITS = 384, 128, 24
 MOST_TOKENS = 24
@@ -26,10 +35,10 @@ class Load:
     codes: npt.NDArray[np.int8]
     ids: Counts
     runs: Runs
-    questions: Questions
+    questions: TokenQueries
     tokens: npt.NDArray[np.int8]
     spans: Spans
-    evidence: Evidence
+    evidence: MatchEvidence
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,9 +46,9 @@ class Placed:
     """The same where the kernels read it."""
 
     load: Load
-    rows: Rows
+    rows: QuantisedRows
     ids: Any
-    tokens: Rows
+    tokens: QuantisedRows
     spans: Spans
 
 
@@ -63,7 +72,7 @@ def drawn(rng: np.random.Generator, sessions: int, memories: int) -> Load:
         repeated(rng, total, DIMENSION),
         np.arange(total),
         runs,
-        Questions(vectors, weights, offsets),
+        TokenQueries(vectors, weights, offsets),
         repeated(rng, int(lengths.sum()), WIDTH),
         Spans(np.cumsum(lengths) - lengths, lengths, np.arange(total)),
         occurrences(rng, counts),
@@ -74,12 +83,12 @@ def repeated(rng: np.random.Generator, rows: int, dimension: int) -> npt.NDArray
     return np.resize(quantise(directions(rng, BASE, dimension)), (rows, dimension))
 
 
-def occurrences(rng: np.random.Generator, counts: Counts) -> Evidence:
+def occurrences(rng: np.random.Generator, counts: Counts) -> MatchEvidence:
     """Each unit's word in one of twenty memories."""
     numbers = UNITS * np.maximum(counts // 20, 1)
     of = np.repeat(np.arange(len(counts)), numbers)
     place = np.arange(len(of)) - np.repeat(np.cumsum(numbers) - numbers, numbers)
-    return Evidence(
+    return MatchEvidence(
         np.full(len(counts) * UNITS, 0.25, np.float32),
         np.full(len(counts) * UNITS, 0.5, np.float32),
         (place % UNITS).astype(np.int32),
@@ -90,27 +99,27 @@ def occurrences(rng: np.random.Generator, counts: Counts) -> Evidence:
 
 
 def placed(kernels: Kernels, load: Load) -> Placed:
-    put = kernels.place
+    put = kernels.to_device
     spans = Spans(put(load.spans.starts), put(load.spans.lengths), put(load.spans.ids))
     return Placed(
         load, coded(kernels, load.codes), put(load.ids), coded(kernels, load.tokens), spans
     )
 
 
-def coded(kernels: Kernels, codes: npt.NDArray[np.int8]) -> Rows:
+def coded(kernels: Kernels, codes: npt.NDArray[np.int8]) -> QuantisedRows:
     scales = unit_scales(codes[:BASE])
-    return Rows(kernels.place(codes), kernels.place(np.resize(scales, len(codes))))
+    return QuantisedRows(kernels.to_device(codes), kernels.to_device(np.resize(scales, len(codes))))
 
 
 def single(load: Load, session: int) -> Load:
     """One of the sessions, over the same rows."""
     runs, units = load.runs, slice(session * UNITS, (session + 1) * UNITS)
     words = slice(*load.evidence.offsets[session : session + 2])
-    questions = Questions(
+    questions = TokenQueries(
         load.questions.vectors[units], load.questions.weights[units], np.array([0, UNITS])
     )
     known = load.evidence
-    evidence = Evidence(
+    evidence = MatchEvidence(
         known.word_shares[units],
         known.whole_shares[units],
         known.units[words],

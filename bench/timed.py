@@ -8,13 +8,13 @@ from typing import Any
 import cupy
 import numpy as np
 
-from semvec.kernels.cupy_ import Card
-from semvec.kernels.protocol import Array
+from semvec.kernels.cupy_ import CudaDevice
+from semvec.kernels.protocol import DeviceArray
 
 PRODUCT = "matrix products"
 
 
-class TimedCard(Card):
+class TimedCard(CudaDevice):
     def __init__(self) -> None:
         super().__init__()
         self._marks: list[tuple[str, Any, Any]] = []
@@ -26,12 +26,12 @@ class TimedCard(Card):
         grid: tuple[int, int],
         threads: int,
         shared: int,
-        *arguments: Array | np.generic | None,
+        *arguments: DeviceArray | np.generic | None,
     ) -> None:
         with self._timed(kernel):
             super().launch(kernel, rows, grid, threads, shared, *arguments)
 
-    def matmul(self, left: Array, right: Array, found: Array) -> None:
+    def matmul(self, left: DeviceArray, right: DeviceArray, found: DeviceArray) -> None:
         with self._timed(PRODUCT):
             super().matmul(left, right, found)
 

@@ -12,7 +12,7 @@ from semvec.settings import load_settings
 from semvec.urls.database import SqliteUrl, read_database_url
 
 if TYPE_CHECKING:
-    from semvec.audit import Report
+    from semvec.audit import ChainReport
 
 Commands: TypeAlias = "_SubParsersAction[ArgumentParser]"
 
@@ -56,7 +56,7 @@ def _verify(ends: list[str]) -> int:
     return 0 if report.intact else 1
 
 
-async def _verified(database_url: str, ends: list[str]) -> "Report":
+async def _verified(database_url: str, ends: list[str]) -> "ChainReport":
     from semvec.audit import AuditLog
     from semvec.audit.verify import link_of
     from semvec.store import Store

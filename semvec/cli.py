@@ -17,10 +17,10 @@ from semvec.audit_cli import add_audit_commands
 from semvec.database_cli import add_database_commands
 from semvec.errors import LicenseExpired, StartError, Unauthorized
 from semvec.licensing.keys import private_key, write_key_pair
-from semvec.licensing.token import Claims, Tier, segment, sign
+from semvec.licensing.token import LicenseTier, TokenClaims, segment, sign
 from semvec.licensing.verifier import Verifier, build_verifier
 from semvec.revocation_cli import add_revocation_commands
-from semvec.session_cli import Refused, add_session_commands
+from semvec.session_cli import RequestFailed, add_session_commands
 from semvec.settings import SettingsError, declarations, load_settings
 from semvec.telemetry.starting import announce
 
@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(error, 2)
     except expected as error:
         return _fail(error, 1)
-    except Refused as error:
+    except RequestFailed as error:
         return _fail(error, 3)
 
 
@@ -74,7 +74,7 @@ def _issue(key: Path, sub: str, tier: str, ttl_s: int, jti: str | None, kid: str
     now = int(time.time())
     claims = {"sub": sub, "tier": tier, "iat": now, "exp": now + ttl_s}
     try:
-        checked = Claims.model_validate(claims | {"jti": jti or secrets.token_hex(16)})
+        checked = TokenClaims.model_validate(claims | {"jti": jti or secrets.token_hex(16)})
     except ValidationError as error:
         fault = error.errors()[0]
         raise ValueError(f"--{fault['loc'][0]}: {fault['msg']}") from None
@@ -160,7 +160,7 @@ def _add_issue(commands: Commands) -> None:
     issue = commands.add_parser("issue", help="print a new token")
     issue.add_argument("--key", type=Path, required=True, help="private.pem")
     issue.add_argument("--sub", required=True, help="whom the token is for; owns what it makes")
-    issue.add_argument("--tier", required=True, choices=get_args(Tier))
+    issue.add_argument("--tier", required=True, choices=get_args(LicenseTier))
     issue.add_argument("--ttl-s", type=int, default=MONTH_S, help="lifetime (default: 30 days)")
     issue.add_argument("--jti", help="the token's own id (default: random)")
     issue.add_argument("--kid", help="id of the key in a JWKS")

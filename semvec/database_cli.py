@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from semvec.settings import load_settings
 
 if TYPE_CHECKING:
-    from semvec.inspection import Fault, Report
+    from semvec.inspection import DatabaseReport, Fault
 
 Commands: TypeAlias = "_SubParsersAction[ArgumentParser]"
 
@@ -45,13 +45,13 @@ def _check(url: str | None, as_json: bool) -> int:
     return 1 if report.faults else 0
 
 
-def _text(report: "Report") -> str:
+def _text(report: "DatabaseReport") -> str:
     state = f"{len(report.faults)} faults" if report.faults else "intact"
     counts = f"{report.sessions} sessions, {report.memories} memories: {state}"
     return "\n".join([*map(str, report.faults), counts])
 
 
-def _json(report: "Report") -> str:
+def _json(report: "DatabaseReport") -> str:
     return json.dumps(
         {
             "intact": not report.faults,

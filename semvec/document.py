@@ -11,17 +11,17 @@ from hashlib import sha256
 from typing import Any, BinaryIO, TypeAlias, TypeVar
 
 from semvec.canonical import canonical
-from semvec.errors import Fault, Invalid, Malformed
+from semvec.errors import FieldFault, Invalid, Malformed
 from semvec.jsonstream import JsonStream
 from semvec.session.edits import MOST_ENTITY_BYTES
-from semvec.session.events import Entity, Held, MemoryRecord
+from semvec.session.events import Entity, MemoryRecord, QuarantinedItem
+from semvec.session.isolation_filter import MAX_QUARANTINED_BYTES
 from semvec.session.literals import text_size
-from semvec.session.sieve import MOST_HELD_BYTES
 from semvec.session.snapshot import SnapshotRecord
 from semvec.session.transfer import (
+    EXPORT_VERSION,
     FORMAT,
-    VERSION,
-    Counted,
+    CountedComponent,
     Image,
     complete,
     control_parts,
@@ -31,20 +31,20 @@ from semvec.session.transfer import (
     read_core,
     read_memory,
 )
-from semvec.session.verify import MOST, invariants, memory_faults
+from semvec.session.verify import MAX_FAULTS, invariants, memory_faults
 
 T = TypeVar("T")
 Steps: TypeAlias = Generator[None, None, T]
 
 STEP = 256
 """Items that are read between two yields."""
-UNKNOWN = "0" * 64
-MOST_CONTROLS = sum(MOST.values())
+UNKNOWN_MEMBER = "0" * 64
+MOST_CONTROLS = sum(MAX_FAULTS.values())
 LISTS = frozenset({"controls", "memories"})
-LONGEST_NAME = 64
+MAX_MEMBER_NAME = 64
 """Letters of an unknown name that are repeated."""
 BESIDE = frozenset({"checksum", "session_id"})
-MEMBERS = frozenset({"checksum", "core", "format", "version"}) | LISTS
+DOCUMENT_MEMBERS = frozenset({"checksum", "core", "format", "version"}) | LISTS
 
 
 class DocumentWriter:
@@ -57,9 +57,9 @@ class DocumentWriter:
         self._file, self._digest = file, sha256()
         self._hot = deque(record for _, record in sorted(image.memories.items()))
         head = f'{{"session_id":{canonical(session_id)},"checksum":"'
-        rest = f'{UNKNOWN}","state_dict":{{"checksum":"'
+        rest = f'{UNKNOWN_MEMBER}","state_dict":{{"checksum":"'
         self._gaps = len(head.encode()), len((head + rest).encode())
-        file.write(f'{head}{rest}{UNKNOWN}",'.encode())
+        file.write(f'{head}{rest}{UNKNOWN_MEMBER}",'.encode())
         self._digest.update(b"{")
         controls, core = canonical(list(control_parts(image))), canonical(core_part(image))
         self._write(f'"controls":{controls},"core":{core},"format":{canonical(FORMAT)},"memories":')
@@ -76,7 +76,7 @@ class DocumentWriter:
         """Write what is left, and go back to the start."""
         for record in self._hot:
             self._memory(record)
-        self._write(f'{"]" if self._mark == "," else "[]"},"version":{VERSION}}}')
+        self._write(f'{"]" if self._mark == "," else "[]"},"version":{EXPORT_VERSION}}}')
         self._file.write(b"}")
         for gap in self._gaps:
             self._file.seek(gap)
@@ -148,12 +148,12 @@ class DocumentReader:
             yield record
             last = record.id
 
-    def _controls(self) -> Iterator[Counted]:
-        last, room = 0, MOST_HELD_BYTES + MOST_ENTITY_BYTES
+    def _controls(self) -> Iterator[CountedComponent]:
+        last, room = 0, MAX_QUARANTINED_BYTES + MOST_ENTITY_BYTES
         for place, item in enumerate(self._items("controls")):
             control = read_control(item, place)
             match control.piece:
-                case Held(text=text):
+                case QuarantinedItem(text=text):
                     room -= len(text.encode())
                 case Entity() as entity:
                     room -= text_size(entity)
@@ -168,7 +168,7 @@ class DocumentReader:
         """The members of state_dict; of lists nothing but that they are there."""
         members: dict[str, Any] = {}
         for name, value in self._members():
-            members[name] = value if name in MEMBERS else None
+            members[name] = value if name in DOCUMENT_MEMBERS else None
             if name in LISTS:
                 for place, _ in enumerate(value):
                     if place % STEP == 0:
@@ -218,9 +218,10 @@ class DocumentReader:
                 self.beside[name] = stream.value()
             else:
                 raise Invalid(
-                    Fault(
-                        loc=["body", name[:LONGEST_NAME]],
-                        msg=f"unknown field {name[:LONGEST_NAME]!r}: an export has no such member",
+                    FieldFault(
+                        loc=["body", name[:MAX_MEMBER_NAME]],
+                        msg=f"unknown field {name[:MAX_MEMBER_NAME]!r}: "
+                        "an export has no such member",
                         type="extra_forbidden",
                     )
                 )
@@ -251,14 +252,15 @@ def _check_members(members: dict[str, Any]) -> None:
     """Raises Malformed where the document is of another format, or another version of it."""
     if members.get("format") != FORMAT:
         raise Malformed(f"state_dict.format is not {FORMAT!r}: send what the export answered")
-    if members.get("version") != VERSION:
+    if members.get("version") != EXPORT_VERSION:
         raise Malformed(
-            f"state_dict.version is {members.get('version')!r}, this release reads {VERSION}: "
-            "import it into a server of the release that exported it"
+            f"state_dict.version is {members.get('version')!r}, this release reads "
+            f"{EXPORT_VERSION}: import it into a server of the release that exported it"
         )
-    if members.keys() != MEMBERS:
+    if members.keys() != DOCUMENT_MEMBERS:
         raise Malformed(
-            f"state_dict has {', '.join(sorted(members))}; it needs {', '.join(sorted(MEMBERS))}"
+            f"state_dict has {', '.join(sorted(members))}; "
+            f"it needs {', '.join(sorted(DOCUMENT_MEMBERS))}"
         )
 
 

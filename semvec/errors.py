@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import ClassVar, Literal, TypedDict
 
-LONGEST = 1000
+MAX_ERROR_CHARS = 1000
 """Characters of what a caller is told; it may quote something as large as a body."""
 
 
-class Fault(TypedDict):
+class FieldFault(TypedDict):
     """One thing wrong with one field of a request."""
 
     loc: Sequence[str | int]
@@ -26,7 +26,9 @@ class SemvecError(Exception):
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
-        self.detail = detail if len(detail) <= LONGEST else f"{detail[:LONGEST]} […]"
+        self.detail = (
+            detail if len(detail) <= MAX_ERROR_CHARS else f"{detail[:MAX_ERROR_CHARS]} […]"
+        )
 
     @property
     def logged(self) -> str:
@@ -94,7 +96,7 @@ class Invalid(SemvecError):
 
     status = 422
 
-    def __init__(self, *faults: Fault) -> None:
+    def __init__(self, *faults: FieldFault) -> None:
         super().__init__("; ".join(fault["msg"] for fault in faults))
         self.faults = faults
 
@@ -129,7 +131,7 @@ class NotConfigured(SemvecError):
     status = 503
 
 
-Outcome = Literal["unknown", "not_written"]
+ChangeOutcome = Literal["unknown", "not_written"]
 """What is known of a change that was refused: "not_written" only where that is sure."""
 
 
@@ -148,7 +150,7 @@ class Unavailable(SemvecError):
         retry_after: int = 1,
         *,
         reason: str = "",
-        outcome: Outcome | None = None,
+        outcome: ChangeOutcome | None = None,
     ) -> None:
         super().__init__(detail)
         self.retry_after, self.reason, self.outcome = retry_after, reason, outcome

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 import msgspec
 
 from semvec.errors import Damaged
-from semvec.persistence import reading_rows, rebuilt, seen
+from semvec.persistence import head_columns, reading_rows, rebuilt
 from semvec.session.events import decode_memory
 from semvec.session.session import Session
 from semvec.session.snapshot import SnapshotRecord
 from semvec.session.transfer import image_of
 from semvec.session.verify import Check, checked, invariants, memory_faults
 from semvec.store import Head, MemoryRow, StoreError
-from semvec.store.inspect import Everything, Inspection, Named, inspecting
+from semvec.store.inspect import DatabaseInspection, Everything, Named, inspecting
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +31,15 @@ class Fault:
 
 
 @dataclass(slots=True)
-class Report:
+class DatabaseReport:
     sessions: int = 0
     memories: int = 0
     faults: list[Fault] = field(default_factory=list)
 
 
-async def check_database(url: str) -> Report:
+async def check_database(url: str) -> DatabaseReport:
     """Look at all of a database, which may be in use. Raises StoreError where there is none."""
-    report = Report()
+    report = DatabaseReport()
     async with inspecting(url) as inspection:
         report.faults += map(Fault, await _faults_of_database(inspection))
         if not report.faults:
@@ -47,7 +47,7 @@ async def check_database(url: str) -> Report:
     return report
 
 
-async def _faults_of_database(inspection: Inspection) -> list[str]:
+async def _faults_of_database(inspection: DatabaseInspection) -> list[str]:
     try:
         found = await inspection.faults_of_file()
     except StoreError as error:
@@ -63,7 +63,7 @@ async def _faults_of_database(inspection: Inspection) -> list[str]:
     ]
 
 
-async def _check_sessions(inspection: Inspection, report: Report) -> None:
+async def _check_sessions(inspection: DatabaseInspection, report: DatabaseReport) -> None:
     async for named in inspection.names():
         try:
             everything = await inspection.everything(named)
@@ -100,7 +100,7 @@ def _faults_of(everything: Everything, session: Session) -> Iterator[str]:
     image = image_of(session)
     checks = [*invariants(image), journal(everything.head, session)]
     yield from (f"{check.name}: {check.detail}" for check in checks if not check.ok)
-    outlook, now = everything.outlook, seen(session)
+    outlook, now = everything.outlook, head_columns(session)
     if outlook.dimension is not None and any(
         getattr(outlook, name) != value for name, value in now.items()
     ):

@@ -5,17 +5,17 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import NotRequired, TypedDict
 
-from semvec.condition import Condition
+from semvec.dependency_health import DependencyHealth
 from semvec.embed.protocol import Embedder, TextRefused
 from semvec.errors import Invalid
 from semvec.offloop import OffLoop
-from semvec.session.events import PolicyVector, Profile
+from semvec.session.events import Profile, StoredPolicyVector
 from semvec.session.longtexts import long, prepare
-from semvec.session.turn import Said
+from semvec.session.turn import EncodedText
 from semvec.telemetry.protocol import Span
 from semvec.vectors import Encoding, packed, unit_vector
 
-LARGEST_DIMENSION = 16_384
+MAX_ENCODER_DIMENSION = 16_384
 PROBE = "ready"
 """A text that every embedder can encode."""
 
@@ -29,7 +29,7 @@ class Policy(TypedDict):
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class FieldText:
     """A text of a request field, and its embedding where the client brings one."""
 
     field: str
@@ -70,7 +70,7 @@ class Intake:
     ) -> None:
         self._embedder, self._long_term, self._span = embedder, long_term, span
         self._off_loop = off_loop or OffLoop()
-        self.embedding = Condition("the embedder", self._probe)
+        self.embedding = DependencyHealth("the embedder", self._probe)
         self._recognised: EncoderNames | None = None
 
     def recognise(self, names: EncoderNames) -> None:
@@ -125,7 +125,7 @@ class Intake:
             token_dimension=loaded.token_dimension if loaded is not None and ours else 0,
         )
 
-    def profile_of(self, first: Text) -> Profile:
+    def profile_of(self, first: FieldText) -> Profile:
         """What a session is made with that begins with this text; raises Invalid where neither an
         embedder nor the text's vector says its dimension."""
         if self._embedder is not None:
@@ -133,9 +133,10 @@ class Intake:
         if first.embedding is None:
             raise unencodable(first.field, f"send {first.field}_embedding")
         field = f"{first.field}_embedding"
-        if not 0 < len(first.embedding) <= LARGEST_DIMENSION:
+        if not 0 < len(first.embedding) <= MAX_ENCODER_DIMENSION:
             raise Invalid.field(
-                field, f"{field} has {len(first.embedding)} numbers, not 1 to {LARGEST_DIMENSION}"
+                field,
+                f"{field} has {len(first.embedding)} numbers, not 1 to {MAX_ENCODER_DIMENSION}",
             )
         return self.profile(NewSession(dimension=len(first.embedding)))
 
@@ -149,7 +150,7 @@ class Intake:
             and profile.model in names.all
         )
 
-    async def said(self, profile: Profile, texts: Sequence[Text]) -> list[Said]:
+    async def encode_texts(self, profile: Profile, texts: Sequence[FieldText]) -> list[EncodedText]:
         """Each text with its unit vector; one call of the embedder for those without. The words of
         long ones are known then."""
         for each in texts:
@@ -167,17 +168,18 @@ class Intake:
         found = dict(zip(encoded, encodings, strict=True))
         found |= {field: Encoding(vector) for field, vector in given.items()}
         return [
-            Said(each.words, found[each.field].vector, found[each.field].tokens) for each in texts
+            EncodedText(each.words, found[each.field].vector, found[each.field].tokens)
+            for each in texts
         ]
 
-    async def injected(self, profile: Profile, text: str, embedding: list[float]) -> Said:
+    async def injected(self, profile: Profile, text: str, embedding: list[float]) -> EncodedText:
         """A text with the vector that its memory is to have, and token vectors where the embedder
         gives such as the session holds."""
         vector = unit_vector(embedding, profile.dimension, "embedding")
         if not self.encodes(profile) or not profile.token_dimension:
-            return Said(text, vector)
+            return EncodedText(text, vector)
         (encoding,) = await self._encode(profile, {"text": text})
-        return Said(text, vector, encoding.tokens)
+        return EncodedText(text, vector, encoding.tokens)
 
     async def _encode(self, profile: Profile, words: Mapping[str, str]) -> list[Encoding]:
         """Of texts by field, without token vectors where the session does not hold such as the
@@ -216,9 +218,9 @@ def vector_bytes(values: list[float] | None, dimension: int, field: str) -> byte
     return None if values is None else packed(unit_vector(values, dimension, field))
 
 
-def policy_vector(policy: Policy, dimension: int, place: int) -> PolicyVector:
+def policy_vector(policy: Policy, dimension: int, place: int) -> StoredPolicyVector:
     vector = packed(unit_vector(policy["embedding"], dimension, "policy_vectors", place))
-    return PolicyVector(vector, policy.get("weight", 1.0), policy.get("label"))
+    return StoredPolicyVector(vector, policy.get("weight", 1.0), policy.get("label"))
 
 
 def unencodable(field: str, remedy: str) -> Invalid:

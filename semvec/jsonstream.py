@@ -8,10 +8,10 @@ from typing import Any, BinaryIO
 
 from semvec.canonical import EXACT
 
-CHUNK = 64 * 1024
-MOST_MEMBERS = 100
+JSON_CHUNK = 64 * 1024
+MAX_JSON_MEMBERS = 100
 """Of an object that is read piece by piece."""
-BLANK = re.compile(r"[ \t\n\r]*")
+JSON_WHITE_SPACE = re.compile(r"[ \t\n\r]*")
 OF_NUMBERS = re.compile(r"[-+.0-9eE]*")
 
 
@@ -46,8 +46,8 @@ class JsonStream:
                 raise self._fault("an object has a member without a name")
             if name in seen:
                 raise self._fault(f"an object has {name!r} twice")
-            if len(seen) == MOST_MEMBERS:
-                raise self._fault(f"an object has more than {MOST_MEMBERS} members")
+            if len(seen) == MAX_JSON_MEMBERS:
+                raise self._fault(f"an object has more than {MAX_JSON_MEMBERS} members")
             seen.add(name)
             self._expect(":")
             yield name
@@ -99,7 +99,7 @@ class JsonStream:
     def _peek(self) -> str:
         """The next character but for white space; empty at the end."""
         while True:
-            blank = BLANK.match(self._text, self._at)
+            blank = JSON_WHITE_SPACE.match(self._text, self._at)
             self._at = blank.end() if blank else self._at
             if self._at < len(self._text) or self._ended:
                 return self._text[self._at : self._at + 1]
@@ -108,7 +108,7 @@ class JsonStream:
     def _read_on(self) -> None:
         """More text, at least as much again as there is."""
         kept = self._text[self._at :]
-        chunk = self._source.read(max(CHUNK, len(kept)))
+        chunk = self._source.read(max(JSON_CHUNK, len(kept)))
         self._ended = not chunk
         self._text, self._at = kept + self._decode(chunk, self._ended), 0
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 CGROUP = Path("/sys/fs/cgroup")
 MEMINFO = Path("/proc/meminfo")
-KEPT = 64 << 20
+FREE_SHARE = 64 << 20
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 """Parameters of mallopt(3)."""
 
@@ -28,8 +28,8 @@ def keep_freed_memory() -> None:
     """
     with contextlib.suppress(AttributeError):  # other C libraries have no mallopt
         mallopt = ctypes.CDLL(None).mallopt
-        mallopt(TRIM_THRESHOLD, KEPT)
-        mallopt(MMAP_THRESHOLD, KEPT // 2)
+        mallopt(TRIM_THRESHOLD, FREE_SHARE)
+        mallopt(MMAP_THRESHOLD, FREE_SHARE // 2)
 
 
 def _available() -> int:

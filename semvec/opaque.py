@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.ciphers.modes import ECB
 from semvec.errors import Malformed
 
 KEY_BYTES = 32
-BLOCK = 16
+CIPHER_BLOCK = 16
 NUMBER_BITS = 52
 """Of what `number` gives: integers that every JSON parser takes as they are."""
 HALF_BITS = NUMBER_BITS // 2
@@ -35,7 +35,7 @@ class Opaque:
         """Raises Malformed for what `cursor` never gave for this list."""
         with suppress(ValueError):
             block = base64.urlsafe_b64decode(f"{cursor}==")
-            if len(block) == BLOCK:
+            if len(block) == CIPHER_BLOCK:
                 plain = self._decrypt.update(block)
                 position = int.from_bytes(plain[:8], "big")
                 if plain[8:] == _tag(list, owner) and self.cursor(position, list, owner) == cursor:
@@ -50,7 +50,7 @@ class Opaque:
         return left << HALF_BITS | right
 
     def _mixed(self, place: int, half: int) -> int:
-        block = bytes([0xFF, place]) + half.to_bytes(BLOCK - 2, "big")
+        block = bytes([0xFF, place]) + half.to_bytes(CIPHER_BLOCK - 2, "big")
         return int.from_bytes(self._encrypt.update(block), "big") & HALF
 
 

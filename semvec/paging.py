@@ -8,38 +8,38 @@ from typing import Generic, TypeVar
 
 from semvec.errors import Malformed
 
-Item = TypeVar("Item")
-Row = TypeVar("Row")
-LARGEST = 2**63 - 1
+PageItem = TypeVar("PageItem")
+PageRow = TypeVar("PageRow")
+LARGEST_POSITION = 2**63 - 1
 """What a database takes for an integer."""
 
 
 @dataclass(frozen=True, slots=True)
-class Page(Generic[Item]):
+class Page(Generic[PageItem]):
     """`next_cursor` is opaque and None on the last page; `total` counts all items of the list."""
 
-    items: list[Item]
+    items: list[PageItem]
     next_cursor: str | None
     total: int
 
 
 @dataclass(frozen=True, slots=True)
-class Excerpt(Generic[Item]):
+class Excerpt(Generic[PageItem]):
     """One page of a list that stands inside of a body."""
 
-    body: Item
+    body: PageItem
     next_cursor: str | None
     total: int
 
 
 def page_of(
-    rows: Sequence[Row],
+    rows: Sequence[PageRow],
     limit: int,
-    item: Callable[[Row], Item],
-    place: Callable[[Row], int],
+    item: Callable[[PageRow], PageItem],
+    place: Callable[[PageRow], int],
     total: int,
     cursor: Callable[[int], str] = lambda position: cursor_of(position),
-) -> Page[Item]:
+) -> Page[PageItem]:
     """Of rows in the order of their places, of which one more was read than a page holds. `cursor`
     makes one of a place, if places are not the owner's own."""
     following = cursor(place(rows[limit - 1])) if len(rows) > limit else None
@@ -54,6 +54,6 @@ def position_of(cursor: str) -> int:
     """Raises Malformed for what `cursor_of` never gave."""
     with suppress(ValueError, OverflowError):
         position = int.from_bytes(base64.urlsafe_b64decode(f"{cursor}="), "big")
-        if position <= LARGEST and cursor_of(position) == cursor:
+        if position <= LARGEST_POSITION and cursor_of(position) == cursor:
             return position
     raise Malformed("cursor is not one that this server gave")

@@ -12,15 +12,15 @@ import numpy.typing as npt
 from msgspec.structs import replace
 
 from semvec.errors import Damaged, SemvecError
-from semvec.kernels.pages import Planes
+from semvec.kernels.pages import VectorPools
 from semvec.session import snapshot
 from semvec.session.events import (
-    Advised,
     Consolidated,
-    Created,
     MemoryRecord,
-    Moved,
-    Tier,
+    MemoryTier,
+    SessionCreated,
+    StateMoved,
+    StateUpdated,
     Turn,
     decode_event,
     decode_memory,
@@ -29,24 +29,24 @@ from semvec.session.events import (
     encode_memory,
     encode_piece,
 )
+from semvec.session.head_state import Mean, head_state, head_state_after
 from semvec.session.session import Session
-from semvec.session.state import pulled
-from semvec.session.steering import Mean, outlook, outlook_after
+from semvec.session.state import interpolate
 from semvec.store import (
     Append,
     ArchivedRow,
+    HeadSummary,
     MemoryRow,
     PieceRow,
-    Place,
     Snapshot,
-    Stored,
+    StoredSession,
 )
 from semvec.vectors import packed, unpacked
 from semvec.words import terms
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Saved:
+class PersistedState:
     """What storage has of a session beside its journal: a snapshot as of `seq`, 0 for none, rows
     of memories up to `memory_id` and of `pieces`, all with ids below `next_piece`."""
 
@@ -56,14 +56,14 @@ class Saved:
     next_piece: int
 
 
-NOTHING_SAVED = Saved(0, 0, np.zeros(0, np.int64), 1)
+NOTHING_PERSISTED = PersistedState(0, 0, np.zeros(0, np.int64), 1)
 
 
-Next = Turn | Consolidated | Moved | Advised
+NextEvent = Turn | Consolidated | StateMoved | StateUpdated
 """What happens to a session that is there."""
 
 
-def append_of(key: int, session: Session, line: bytes | None, event: Next) -> Append:
+def append_of(key: int, session: Session, line: bytes | None, event: NextEvent) -> Append:
     """The write that makes `event`, decided on `session` as of `line`, its next one."""
     if isinstance(event, Turn):
         return _turn_append(key, session, line, event)
@@ -72,14 +72,14 @@ def append_of(key: int, session: Session, line: bytes | None, event: Next) -> Ap
         seq=session.seq,
         events=(encode_event(event),),
         used_at=session.used_at,
-        interaction_count=session.state.interaction_count + isinstance(event, Advised),
+        interaction_count=session.state.interaction_count + isinstance(event, StateUpdated),
         total_memories=session.total_memories,
         line=line,
-        **seen(session, event),
+        **head_columns(session, event),
     )
 
 
-class Seen(TypedDict):
+class HeadColumns(TypedDict):
     """What a head tells of a session, for what looks at many without rebuilding them."""
 
     dimension: int
@@ -88,9 +88,9 @@ class Seen(TypedDict):
     drift_phase: str
 
 
-def seen(session: Session, event: Next | None = None) -> Seen:
+def head_columns(session: Session, event: NextEvent | None = None) -> HeadColumns:
     """Of a session as it is, or as it will be after the event."""
-    found = outlook(session) if event is None else outlook_after(session, event)
+    found = head_state(session) if event is None else head_state_after(session, event)
     return {
         "dimension": session.profile.dimension,
         "mean": mean_bytes(found.mean),
@@ -104,7 +104,7 @@ def mean_bytes(mean: Mean) -> bytes:
     return packed(mean.astype(np.float32))
 
 
-def moved_append(place: Place, event: Moved) -> Append:
+def moved_append(place: HeadSummary, event: StateMoved) -> Append:
     """The write that makes `event` the next one of a session that need not be in memory; its head
     tells of its state."""
     assert place.mean is not None
@@ -117,7 +117,7 @@ def moved_append(place: Place, event: Moved) -> Append:
         interaction_count=place.interaction_count,
         total_memories=place.total_memories,
         dimension=place.dimension,
-        mean=mean_bytes(pulled(mean, unpacked(event.toward), event.share)),
+        mean=mean_bytes(interpolate(mean, unpacked(event.toward), event.share)),
         phase=place.phase,
         drift_phase=place.drift_phase,
         line=place.line,
@@ -125,7 +125,7 @@ def moved_append(place: Place, event: Moved) -> Append:
 
 
 def _turn_append(key: int, session: Session, line: bytes | None, turn: Turn) -> Append:
-    gone = [move.memory_id for move in turn.moves if move.tier is Tier.ARCHIVE]
+    gone = [move.memory_id for move in turn.moves if move.tier is MemoryTier.ARCHIVE]
     fresh = sum(not learnt.reinforces for learnt in turn.learnt)
     updates = sum(learnt.update is not None for learnt in turn.learnt)
     return Append(
@@ -138,12 +138,12 @@ def _turn_append(key: int, session: Session, line: bytes | None, turn: Turn) -> 
         archived=tuple(archived_row(accessed(session.memories.record(i), turn)) for i in gone),
         returned=tuple(record.id for record in turn.returned),
         line=line,
-        **seen(session, turn),
+        **head_columns(session, turn),
     )
 
 
 def snapshot_of(
-    key: int, session: Session, line: bytes | None, saved: Saved
+    key: int, session: Session, line: bytes | None, saved: PersistedState
 ) -> Callable[[], Snapshot]:
     """A snapshot as of now, with the rows that it needs beside what is `saved`; these are encoded
     when the result is called, on any thread."""
@@ -169,27 +169,31 @@ def snapshot_of(
     return encoded
 
 
-def saved_with(session: Session) -> Saved:
+def persisted_state(session: Session) -> PersistedState:
     """What storage has once a snapshot of the session as it is now is there."""
     pieces = snapshot.piece_ids(session)
-    return Saved(session.seq, session.next_id - 1, pieces, session.next_piece)
+    return PersistedState(session.seq, session.next_id - 1, pieces, session.next_piece)
 
 
-def restored(stored: Stored, planes: Planes | None = None) -> tuple[Session, Saved]:
+def restored(
+    stored: StoredSession, planes: VectorPools | None = None
+) -> tuple[Session, PersistedState]:
     """A session as of its snapshot, or of its creation, and what storage has of it."""
     if stored.snapshot is None:
         created = decode_event(stored.events[0][1])
-        assert isinstance(created, Created)
-        return Session(created, planes), NOTHING_SAVED
+        assert isinstance(created, SessionCreated)
+        return Session(created, planes), NOTHING_PERSISTED
     contents = {key: decode_memory(memory) for key, memory in stored.memories.items()}
     pieces = {key: decode_piece(piece) for key, piece in stored.pieces.items()}
     seq, payload = stored.snapshot
     session = snapshot.restore(payload, contents, pieces, planes)
     session.seq = seq  # that of an import is given when it commits
-    return session, saved_with(session)
+    return session, persisted_state(session)
 
 
-def rebuilt(stored: Stored, planes: Planes | None = None) -> tuple[Session, Saved]:
+def rebuilt(
+    stored: StoredSession, planes: VectorPools | None = None
+) -> tuple[Session, PersistedState]:
     """A session as of its last event, its vectors in `planes`. Raises Damaged."""
     head = stored.head
     with reading_rows(head.session_id, head.key):

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TypeAlias
 
-from semvec.licensing.token import LONGEST_NAME, segment
+from semvec.licensing.token import MAX_CLAIM_CHARS, segment
 from semvec.settings import load_settings
 
 Commands: TypeAlias = "_SubParsersAction[ArgumentParser]"
@@ -49,8 +49,8 @@ def add_revocation_commands(commands: Commands) -> None:
 def _check(jti: str) -> None:
     if (named := _id_in(jti)) is not None:
         raise ValueError(f"JTI: that is a whole token, whose id is {named!r}")
-    if not 1 <= len(jti) <= LONGEST_NAME or not jti.isprintable():
-        raise ValueError(f"JTI: must be 1 to {LONGEST_NAME} printable characters")
+    if not 1 <= len(jti) <= MAX_CLAIM_CHARS or not jti.isprintable():
+        raise ValueError(f"JTI: must be 1 to {MAX_CLAIM_CHARS} printable characters")
 
 
 def _id_in(token: str) -> object:

@@ -18,13 +18,13 @@ from semvec.settings import load_settings
 Commands: TypeAlias = "_SubParsersAction[ArgumentParser]"
 
 DEFAULT_URL = "http://127.0.0.1:8080"
-CHUNK = 256 * 1024
-CONNECT_S = 30.0
-LARGEST = 1 << 28
+FILE_CHUNK = 256 * 1024
+CLIENT_CONNECT_S = 30.0
+MAX_FILE_BYTES = 1 << 28
 """Characters of what is read of an export at once."""
 
 
-class Refused(Exception):
+class RequestFailed(Exception):
     """The server's answer was no; the text is its own."""
 
 
@@ -50,7 +50,9 @@ class Server:
         self, method: str, path: str, body: bytes | Counted = b"", size: int | None = None
     ) -> Iterator[HTTPResponse]:
         """Raises Refused, OSError."""
-        connection = self._kind(self._host, self._port, timeout=CONNECT_S, blocksize=CHUNK)
+        connection = self._kind(
+            self._host, self._port, timeout=CLIENT_CONNECT_S, blocksize=FILE_CHUNK
+        )
         length = str(len(body) if isinstance(body, bytes) else size)
         headers = {**self._headers, "Content-Type": "application/json", "Content-Length": length}
         try:
@@ -59,7 +61,7 @@ class Server:
                 connection.request(method, self._prefix + path, body, headers)
             response = connection.getresponse()
             if response.status >= 400:
-                raise Refused(_reason(response))
+                raise RequestFailed(_reason(response))
             yield response
         except HTTPException as error:
             raise OSError(f"{self._url}: {error or type(error).__name__}") from error
@@ -136,7 +138,7 @@ def _look_into(source: BinaryIO, progress: Progress) -> tuple[str | None, dict[s
     from semvec.document import DocumentReader, run_through  # takes NumPy, which is slow to import
     from semvec.errors import Malformed
 
-    reader = DocumentReader(cast(BinaryIO, Counted(source, progress)), LARGEST)
+    reader = DocumentReader(cast(BinaryIO, Counted(source, progress)), MAX_FILE_BYTES)
     try:
         profile = run_through(reader.check()).profile
     except Malformed as error:
@@ -161,7 +163,7 @@ def _size(file: BinaryIO) -> int:
 def _copy(response: HTTPResponse, file: BinaryIO, progress: Progress) -> None:
     total, done = response.length or 0, 0
     progress.stage("receiving", total)
-    while chunk := response.read(CHUNK):
+    while chunk := response.read(FILE_CHUNK):
         file.write(chunk)
         done += len(chunk)
         progress.add(len(chunk))
@@ -189,7 +191,7 @@ def _path(session: str) -> str:
 
 def _reason(response: HTTPResponse) -> str:
     """What the server says, in one line."""
-    answer = response.read(CHUNK)
+    answer = response.read(FILE_CHUNK)
     try:
         detail = json.loads(answer)["detail"]
     except (ValueError, KeyError, TypeError):

@@ -23,23 +23,23 @@ from pydantic_core import ErrorDetails, PydanticUndefined
 
 from semvec.addresses import Networks
 from semvec.errors import StartError
-from semvec.forms import (
+from semvec.machine import free_memory
+from semvec.rate import Rate
+from semvec.settings_types import (
     Count,
     Credential,
     DatabaseAddress,
-    Device,
-    Embedder,
+    DeviceSetting,
+    EmbedderSetting,
     Origins,
     ProxyNetworks,
     RateOrNone,
     RedisAddress,
     Seconds,
-    Text,
+    TextSetting,
     WebAddress,
     fault,
 )
-from semvec.machine import free_memory
-from semvec.rate import Rate
 
 FOREIGN = re.compile(r"SEMVEC_(TEST_.*|SERVICE_(HOST|PORT).*|PORT(_.*)?)")
 """What tests read, and what Kubernetes sets for a service of this name."""
@@ -67,7 +67,7 @@ class Settings(BaseModel):
         alias_generator=AliasGenerator(validation_alias=lambda name: f"SEMVEC_{name.upper()}"),
     )
 
-    host: Text = Field(
+    host: TextSetting = Field(
         default="0.0.0.0",
         validation_alias="--host",
         description="address to listen on; :: takes IPv4 and IPv6, a comma-separated list takes "
@@ -113,7 +113,7 @@ class Settings(BaseModel):
         description="whether other processes may write the database; auto: PostgreSQL yes, "
         "SQLite no",
     )
-    license_public_key: Text | None = Field(
+    license_public_key: TextSetting | None = Field(
         default=None,
         repr=False,
         description="Ed25519 public keys that licence tokens are checked with: PEM text, or the "
@@ -144,7 +144,7 @@ class Settings(BaseModel):
     log_format: Literal["auto", "console", "json"] = Field(
         default="auto", description="auto: console on a terminal, json elsewhere"
     )
-    metrics_user: Text | None = Field(
+    metrics_user: TextSetting | None = Field(
         default=None,
         validation_alias="METRICS_USER",
         description="name that /metrics asks for; it is off without both",
@@ -155,13 +155,13 @@ class Settings(BaseModel):
         repr=False,
         description="password that /metrics asks for",
     )
-    traces_exporter: Text | None = Field(
+    traces_exporter: TextSetting | None = Field(
         default=None,
         validation_alias="OTEL_TRACES_EXPORTER",
         description="otlp: traces are on, none: they are off; unset: on where it is said where "
         "they go",
     )
-    traces_endpoint: Text | None = Field(
+    traces_endpoint: TextSetting | None = Field(
         default=None,
         validation_alias=AliasChoices(
             "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"
@@ -195,12 +195,12 @@ class Settings(BaseModel):
         "servers",
     )
 
-    embedder: Embedder = Field(
+    embedder: EmbedderSetting = Field(
         default="local",
         repr=False,
         description="local, none, or the URL of an OpenAI-compatible, TEI or Ollama endpoint",
     )
-    embed_model: Text | None = Field(
+    embed_model: TextSetting | None = Field(
         default=None,
         description="directory of another BERT-family model (weights, tokenizer.json); at an "
         "endpoint, the model's name",
@@ -209,7 +209,7 @@ class Settings(BaseModel):
         default=None, repr=False, description="bearer token for an endpoint that wants one"
     )
 
-    device: Device = Field(
+    device: DeviceSetting = Field(
         default="auto",
         description="where vectors are compared: cpu, cuda, cuda:N for the N-th device, or auto: "
         "the first where there is one",

@@ -22,7 +22,7 @@ BLANK = f"{CONTROLS}{WHITE_SPACE}{IGNORABLE}{EMPTY_SHAPES}"
 """Characters that draw nothing, for a character class. Format characters that draw something, such
 as the Arabic number sign U+0600, are not among them, nor are combining marks."""
 
-PIECE = 1_024
+TEXT_PIECE = 1_024
 """Characters that one call into C normalises or searches; it holds the interpreter lock."""
 SEAM = 256
 """Characters at the end of a piece in which a gap between words is looked for."""
@@ -51,7 +51,7 @@ def normalised(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
-def pieces(text: str, size: int = PIECE) -> Iterator[str]:
+def pieces(text: str, size: int = TEXT_PIECE) -> Iterator[str]:
     """The text in order, in pieces of at most `size` characters that end between words.
 
     A word longer than SEAM may be cut.

@@ -16,7 +16,7 @@ TOKEN_DIMENSION = 128
 """Numbers of a token vector, or as many as the model has."""
 KEPT_SHARE = 0.46
 """Of a text's tokens, about, as many vectors are kept."""
-KEPT = 24
+MAX_KEPT_TOKENS = 24
 """Vectors that a memory keeps at most: with two pooled ones of 384 they stay below 4 kB."""
 STOP_WEIGHT = 0.2
 """What a stop word weighs against another word where tokens are pooled; punctuation is left out."""
@@ -61,7 +61,7 @@ def as_tokens(vectors: Vector, words: Sequence[str], kept: bytes | None = None) 
 
 def kept_of(number: int) -> int:
     """Vectors that a memory keeps of a text of so many tokens, at most."""
-    return min(KEPT, math.ceil(KEPT_SHARE * number))
+    return min(MAX_KEPT_TOKENS, math.ceil(KEPT_SHARE * number))
 
 
 def token_weights(words: Sequence[str]) -> Vector:
@@ -80,10 +80,12 @@ def _weight(word: str) -> float:
 
 def repooled(kept: bytes | None, dimension: int) -> bytes | None:
     """Fewer token vectors where these are too many for one memory; None where they are not."""
-    if kept is None or len(kept) <= KEPT * dimension:
+    if kept is None or len(kept) <= MAX_KEPT_TOKENS * dimension:
         return None
     vectors = np.frombuffer(kept, np.int8).reshape(-1, dimension).astype(np.float32)
-    return quantise(pooled(normalised(vectors), np.ones(len(vectors), np.float32), KEPT)).tobytes()
+    return quantise(
+        pooled(normalised(vectors), np.ones(len(vectors), np.float32), MAX_KEPT_TOKENS)
+    ).tobytes()
 
 
 def pooled(vectors: Vector, weights: Vector, number: int) -> Vector:

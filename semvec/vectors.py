@@ -12,7 +12,7 @@ from semvec.kernels.numpy_ import quantise
 
 Vector = npt.NDArray[np.float32]
 
-ROUNDING = 1e-6
+UNIT_ROUNDING = 1e-6
 """What two cosines of unit vectors may differ by and still be equal."""
 
 

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import chain
 
-from semvec.texts import LONG_RUN, PIECE, pieces
+from semvec.texts import LONG_RUN, TEXT_PIECE, pieces
 
 INDEXED = 16_384
 """Characters of a text that count, composed ones too: what is past them is in its vector alone."""
 READ = 262_144
 """Characters of composed text whose words are read."""
-LONGEST = 64
+MAX_WORD_CHARS = 64
 """Characters of a word past which it is its own stem."""
 
 
@@ -34,7 +34,7 @@ STOP_WORDS = listed(
 
 MARKS = "\u0300-\u036f\u0591-\u05bd\u0610-\u061a\u064b-\u065f\u0900-\u0963\u0966-\u0dff"
 UNSPACED = "\u0e00-\u0eff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff"
-WORD = re.compile(rf"[\w{MARKS}{UNSPACED}]+")
+WORD_PATTERN = re.compile(rf"[\w{MARKS}{UNSPACED}]+")
 UNSPACED_RUN = re.compile(rf"([{UNSPACED}]+)")
 ASCII_WORD = re.compile(r"[a-z0-9]+")
 
@@ -63,7 +63,7 @@ def expanded(text: str, limit: int) -> Iterator[str]:
 def words(text: str, limit: int = READ) -> list[str]:
     """Case-folded words in order, as far as `limit` characters of composed text go; scripts without
     spaces give overlapping pairs of characters."""
-    if len(text) <= PIECE:
+    if len(text) <= TEXT_PIECE:
         return _words(composed(text)[:limit])
     return list(chain.from_iterable(map(_words, expanded(text, limit))))
 
@@ -71,7 +71,7 @@ def words(text: str, limit: int = READ) -> list[str]:
 def terms(text: str) -> list[str]:
     """What the index counts: stems of the words that are no English stop words, in order."""
     text = text[:INDEXED]
-    if len(text) <= PIECE:
+    if len(text) <= TEXT_PIECE:
         return _stems(_words(composed(text)[:INDEXED]))
     return joined.split("\n") if (joined := _terms_of_long(text)) else []
 
@@ -81,7 +81,7 @@ def _words(plain: str) -> list[str]:
     if plain.isascii():
         return ASCII_WORD.findall(plain.lower())
     found: list[str] = []
-    for word in WORD.findall(plain.casefold().replace("_", " ")):
+    for word in WORD_PATTERN.findall(plain.casefold().replace("_", " ")):
         if word.isascii():
             found.append(word)
         else:
@@ -91,7 +91,9 @@ def _words(plain: str) -> list[str]:
 
 def _stems(found: Iterable[str]) -> list[str]:
     return [
-        stem(word) if len(word) <= LONGEST else word for word in found if word not in STOP_WORDS
+        stem(word) if len(word) <= MAX_WORD_CHARS else word
+        for word in found
+        if word not in STOP_WORDS
     ]
 
 

@@ -6,28 +6,28 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from semvec.kernels.device import Device
+from semvec.kernels.device import GpuDevice
 from tests.kernels.emulated import Emulated
 
 if TYPE_CHECKING:
-    from semvec.kernels.cupy_ import Card
+    from semvec.kernels.cupy_ import CudaDevice
 
 
 @cache
-def emulated() -> Device:
+def emulated() -> GpuDevice:
     if which("g++") is None:
         pytest.skip("no g++ to run CUDA sources on the CPU with")
     return Emulated()
 
 
 @cache
-def card() -> "Card":
+def card() -> "CudaDevice":
     cupy = pytest.importorskip("cupy", reason="CuPy is not installed")
     try:
         if not cupy.cuda.runtime.getDeviceCount():
             pytest.skip("no CUDA device")
     except cupy.cuda.runtime.CUDARuntimeError as error:
         pytest.skip(f"no CUDA device: {error}")
-    from semvec.kernels.cupy_ import Card
+    from semvec.kernels.cupy_ import CudaDevice
 
-    return Card()
+    return CudaDevice()

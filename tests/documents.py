@@ -9,8 +9,8 @@ from typing import Any, BinaryIO
 from semvec.canonical import canonical
 from semvec.document import DocumentReader, DocumentWriter, run_through
 from semvec.session.events import MemoryRecord
-from semvec.session.folding import content_hash, fold_digest
 from semvec.session.session import Session
+from semvec.session.text_normalise import content_hash, normalised_digest
 from semvec.session.transfer import Image, image_of
 from tests.session.conversations import new_session
 
@@ -71,7 +71,7 @@ def write_large(file: BinaryIO, number: int, characters: int) -> None:
                 MemoryRecord(
                     id=place,
                     hash=content_hash(text),
-                    fold=fold_digest(text),
+                    fold=normalised_digest(text),
                     question=None,
                     response=text,
                     vector=bytes([127, *[0] * 7]),

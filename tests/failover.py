@@ -48,16 +48,16 @@ class Pair:
         _run("initdb", "-A", "trust", "-U", "postgres", "--no-sync", "-D", str(first))
         with (first / "postgresql.conf").open("a") as settings:
             settings.write(f"{PRIMARY}port = {self.ports[0]}\n")
-        self._start("first", "-c synchronous_standby_names=''")
+        self._start_background("first", "-c synchronous_standby_names=''")
         where = ("-h", "127.0.0.1", "-p", str(self.ports[0]), "-U", "postgres")
         _run("createdb", *where, "semvec")
         _run("pg_basebackup", *where, "-D", str(second), "-R", "-X", "stream", "-c", "fast")
         with (second / "postgresql.conf").open("a") as settings:
             settings.write(f"port = {self.ports[1]}\n")
-        self._start("second")
+        self._start_background("second")
         self.query("ALTER SYSTEM SET synchronous_standby_names = '*'")
         _run("pg_ctl", "-D", str(first), "-m", "fast", "stop")
-        self._start("first")
+        self._start_background("first")
         self.wait_for("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'", "1")
 
     def stop(self) -> None:
@@ -88,7 +88,7 @@ class Pair:
         self.wait_for("SELECT pg_is_in_recovery()", "t", node=1)
         _run("pg_ctl", "-D", str(second), "-w", "promote")
 
-    def _start(self, name: str, options: str = "") -> None:
+    def _start_background(self, name: str, options: str = "") -> None:
         folder = str(self._folder / name)
         log = str(self._folder / f"{name}.log")
         _run("pg_ctl", "-D", folder, "-o", options, "-l", log, "-w", "start")

@@ -12,9 +12,9 @@ import sqlalchemy
 from semvec import answers
 from semvec.embed.protocol import Embedder
 from semvec.intake import NewSession
-from semvec.kernels.opening import Opened, open_device
+from semvec.kernels.factory import OpenedDevice, open_device
 from semvec.service import Service
-from semvec.session.events import Level, Tier
+from semvec.session.events import IsolationLevel, MemoryTier
 from semvec.settings import Settings
 from semvec.store import Store
 
@@ -46,7 +46,7 @@ async def running(
     *,
     shared: bool | None = None,
     embedder: Embedder | None = None,
-    open_device: Callable[[str], Opened | None] = open_device,
+    open_device: Callable[[str], OpenedDevice | None] = open_device,
     **settings: Any,
 ) -> AsyncIterator[Service]:
     """A service on this database, without an embedder unless one is given."""
@@ -120,7 +120,7 @@ async def recall(
 
 async def isolate(
     service: Service,
-    level: Level,
+    level: IsolationLevel,
     excluded: tuple[str, ...] = (),
     allowed: tuple[str, ...] = (),
     **more: Any,
@@ -135,7 +135,7 @@ async def isolate(
 
 
 async def inject(
-    service: Service, words: str, tier: Tier = Tier.SHORT_TERM, owner: str = OWNER
+    service: Service, words: str, tier: MemoryTier = MemoryTier.SHORT_TERM, owner: str = OWNER
 ) -> Any:
     return await service.control.inject(
         owner,

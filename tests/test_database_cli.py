@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from semvec.cli import main
-from semvec.inspection import Report, check_database
+from semvec.inspection import DatabaseReport, check_database
 from tests.services import create, inject, put, run, running, store
 
 ARCHIVED = "(SELECT min(id) FROM memories WHERE archived_seq IS NOT NULL)"
@@ -44,7 +44,7 @@ def change(url: str, *statements: str) -> None:
     engine.dispose()
 
 
-def told(report: Report) -> list[tuple[str | None, str]]:
+def told(report: DatabaseReport) -> list[tuple[str | None, str]]:
     return [
         (each.session.session_id if each.session else None, each.fault) for each in report.faults
     ]

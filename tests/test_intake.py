@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from semvec.errors import Invalid
-from semvec.intake import LARGEST_DIMENSION, EncoderNames, Intake, NewSession, Policy, Text
+from semvec.intake import MAX_ENCODER_DIMENSION, EncoderNames, FieldText, Intake, NewSession, Policy
 from semvec.session.events import Profile
 from semvec.tokens import tokens_of
 from semvec.vectors import Encoding, unit_vector, unpacked
@@ -92,9 +92,9 @@ async def test_text_for_a_session_of_another_dimension_is_refused() -> None:
     embedder = Letters()
     intake = Intake(embedder, 7)
     wide = profile(intake, 8)
-    texts = [Text("message", "abc", [1.0] * 8), Text("response", "abc", None)]
+    texts = [FieldText("message", "abc", [1.0] * 8), FieldText("response", "abc", None)]
     with pytest.raises(Invalid, match=r"letters gives 4 numbers.* holds 8 of its client") as error:
-        await intake.said(wide, texts)
+        await intake.encode_texts(wide, texts)
     assert fields(error.value) == ["response"]
     assert embedder.calls == []
 
@@ -103,7 +103,7 @@ async def test_text_for_a_session_of_the_same_model_with_other_vectors_is_refuse
     intake = Intake(Letters(), 7)
     wider = replace(profile(intake), dimension=5)
     with pytest.raises(Invalid, match=r"letters gives 4 numbers.* holds 5 of letters"):
-        await intake.said(wider, [Text("q", "abc", None)])
+        await intake.encode_texts(wider, [FieldText("q", "abc", None)])
     assert (await intake.injected(wider, "abc", [1.0] * 5)).tokens is None
 
 
@@ -111,11 +111,11 @@ async def test_only_texts_that_come_without_vectors_are_encoded() -> None:
     embedder = Letters()
     intake = Intake(embedder, 7)
     texts = [
-        Text("message", "aaa", None),
-        Text("response", "bbb", [0, 0, 2, 0]),
-        Text("q", "ddd", None),
+        FieldText("message", "aaa", None),
+        FieldText("response", "bbb", [0, 0, 2, 0]),
+        FieldText("q", "ddd", None),
     ]
-    found = await intake.said(profile(intake), texts)
+    found = await intake.encode_texts(profile(intake), texts)
     assert [each.text for each in found] == ["aaa", "bbb", "ddd"]
     assert [each.vector.argmax() for each in found] == [0, 2, 3]
     assert embedder.calls == [["aaa", "ddd"]]
@@ -128,7 +128,9 @@ async def test_a_session_made_without_token_vectors_gets_none() -> None:
     made = profile(intake)
     assert made.token_dimension == 4
     for other in (0, 3):
-        (said,) = await intake.said(replace(made, token_dimension=other), [Text("q", "a", None)])
+        (said,) = await intake.encode_texts(
+            replace(made, token_dimension=other), [FieldText("q", "a", None)]
+        )
         assert said.tokens is None
 
 
@@ -144,14 +146,14 @@ async def test_what_is_injected_keeps_its_vector_and_gets_token_vectors() -> Non
 
 def test_a_first_text_with_a_vector_says_the_dimension_where_no_embedder_does() -> None:
     intake = Intake(None, 7)
-    assert intake.profile_of(Text("message", "abc", [1.0, 2.0])).dimension == 2
-    assert Intake(Letters(), 7).profile_of(Text("message", "abc", [1.0, 2.0])).dimension == 4
-    for embedding in ([], [1.0] * (LARGEST_DIMENSION + 1)):
+    assert intake.profile_of(FieldText("message", "abc", [1.0, 2.0])).dimension == 2
+    assert Intake(Letters(), 7).profile_of(FieldText("message", "abc", [1.0, 2.0])).dimension == 4
+    for embedding in ([], [1.0] * (MAX_ENCODER_DIMENSION + 1)):
         with pytest.raises(Invalid, match=f"has {len(embedding)} numbers") as refused:
-            intake.profile_of(Text("message", "abc", embedding))
+            intake.profile_of(FieldText("message", "abc", embedding))
         assert fields(refused.value) == ["message_embedding"]
     with pytest.raises(Invalid, match="no embedder is configured: send message_embedding"):
-        intake.profile_of(Text("message", "abc", None))
+        intake.profile_of(FieldText("message", "abc", None))
 
 
 async def test_an_injected_text_takes_the_vector_that_comes_with_it() -> None:

@@ -110,7 +110,7 @@ def test_what_is_no_object_is_refused(text: bytes) -> None:
 
 
 def test_a_value_is_read_no_further_than_its_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jsonstream, "CHUNK", 100)
+    monkeypatch.setattr(jsonstream, "JSON_CHUNK", 100)
     source = io.BytesIO(b'["' + b"a" * 1_000_000)
     with pytest.raises(ValueError, match="no value of up to 1000 characters"):
         list(JsonStream(source, 1000).items())
@@ -118,6 +118,6 @@ def test_a_value_is_read_no_further_than_its_bound(monkeypatch: pytest.MonkeyPat
 
 
 def test_nothing_but_the_item_at_hand_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jsonstream, "CHUNK", 64)
+    monkeypatch.setattr(jsonstream, "JSON_CHUNK", 64)
     reading = JsonStream(io.BytesIO(json.dumps(["x" * 50] * 10_000).encode()), 100)
     assert max(len(reading._text) for _ in reading.items()) < 400

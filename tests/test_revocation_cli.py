@@ -10,7 +10,7 @@ import pytest
 
 from semvec.cli import main
 from semvec.licensing.keys import private_key, write_key_pair
-from semvec.licensing.token import Claims, sign
+from semvec.licensing.token import TokenClaims, sign
 from tests.servers import Server, serving
 
 WITHIN_S = 5
@@ -25,7 +25,7 @@ class Issuer:
 
     def token(self, jti: str | None) -> str:
         now = int(time.time())
-        claims = Claims(sub="acme", tier="enterprise", iat=now, exp=now + 600, jti=jti)
+        claims = TokenClaims(sub="acme", tier="enterprise", iat=now, exp=now + 600, jti=jti)
         return sign(claims, self._key)
 
 

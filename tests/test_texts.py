@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semvec.texts import PIECE, is_blank, normalised, pieces
+from semvec.texts import TEXT_PIECE, is_blank, normalised, pieces
 
 DRAWN_FORMATS = "\u0600\u0605\u06dd\u070f\u0890\u08e2\U000110bd\U000110cd"
 """Format characters that stand before digits or words and are drawn."""
@@ -52,7 +52,7 @@ def test_pieces_make_up_the_text(text: str, size: int) -> None:
 
 
 def test_pieces_end_between_words() -> None:
-    text = "word " * PIECE
+    text = "word " * TEXT_PIECE
     assert all(piece.endswith(" ") for piece in pieces(text))
 
 

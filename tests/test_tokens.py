@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semvec.tokens import KEPT, pooled, projection, repooled, token_weights, tokens_of
+from semvec.tokens import MAX_KEPT_TOKENS, pooled, projection, repooled, token_weights, tokens_of
 from semvec.vectors import Vector, normalised
 
 
@@ -39,7 +39,7 @@ def test_cosines_are_about_what_they_were() -> None:
 
 
 def test_a_text_is_kept_as_a_share_of_its_tokens_and_never_more_than_fits() -> None:
-    for n, kept in ((0, 0), (1, 1), (2, 1), (12, 6), (50, 23), (2048, KEPT)):
+    for n, kept in ((0, 0), (1, 1), (2, 1), (12, 6), (50, 23), (2048, MAX_KEPT_TOKENS)):
         tokens = tokens_of(rows(n, n), ["lighthouse"] * n)
         assert tokens.vectors.shape == (n, 128)
         assert len(tokens.kept) == 128 * kept
@@ -82,4 +82,4 @@ def test_a_pair_has_no_more_vectors_than_a_memory_may() -> None:
     assert repooled(None, 128) is None
     both = repooled(half + half, 128)
     assert both is not None
-    assert len(both) == 128 * KEPT
+    assert len(both) == 128 * MAX_KEPT_TOKENS

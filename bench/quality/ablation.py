@@ -15,7 +15,7 @@ from bench.quality.sessions import vector_bytes
 from bench.quality.variants import AS_IT_IS, Swap, Variant, swapped
 from semvec import tokens
 from semvec.kernels.numpy_ import Codes
-from semvec.kernels.pages import OwnPlane
+from semvec.kernels.pages import OwnPool
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +93,12 @@ def unround(encoder: Encoder, learnt: Learnt) -> None:
     memories = learnt.session.memories
     held = memories.tokens
     plane = held.lease.plane
-    assert isinstance(plane, OwnPlane)
+    assert isinstance(plane, OwnPool)
     with swapped([Swap(tokens, "quantise", lambda rows: rows)]):
         said = [encoder.said(memories.content(row).text) for row in range(memories.count)]
     floats = np.zeros(plane.codes.shape, np.float32)
     places = held.places(np.arange(memories.count)).tolist()
     for place, each in zip(places, said, strict=True):
-        kept = np.frombuffer(each.kept or b"", np.float32).reshape(-1, plane.width)
+        kept = np.frombuffer(each.packed_tokens or b"", np.float32).reshape(-1, plane.width)
         floats[place : place + len(kept)] = kept
     plane.codes, plane.scales = cast(Codes, floats), np.ones(len(floats), np.float32)

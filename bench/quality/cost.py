@@ -14,7 +14,7 @@ from bench.quality.recall import query_of
 from bench.quality.sessions import ask, new_session, play, told
 from semvec.session.events import Profile
 from semvec.session.session import Session
-from semvec.session.turn import Said
+from semvec.session.turn import EncodedText
 
 Item = TypeVar("Item")
 
@@ -54,12 +54,12 @@ def cost(
     )
 
 
-def query_ms(session: Session, asked: Sequence[Said], rounds: int) -> float:
+def query_ms(session: Session, asked: Sequence[EncodedText], rounds: int) -> float:
     return milliseconds(lambda: lambda said: ask(session, query_of(said), ITEMS), asked, rounds)
 
 
-def turn_ms(profile: Profile, turns: Sequence[Said], rounds: int) -> float:
-    def begin() -> Callable[[Said], object]:
+def turn_ms(profile: Profile, turns: Sequence[EncodedText], rounds: int) -> float:
+    def begin() -> Callable[[EncodedText], object]:
         session = new_session(profile)
         return lambda said: play(session, response=said)
 
@@ -72,7 +72,7 @@ def pooling(encoder: Encoder, conversations: Sequence[Conversation], rounds: int
     return milliseconds(lambda: encoder.said, texts, rounds)
 
 
-def endless(encoder: Encoder, conversations: Sequence[Conversation]) -> Iterator[Said]:
+def endless(encoder: Encoder, conversations: Sequence[Conversation]) -> Iterator[EncodedText]:
     """The turns of all conversations, over and over; from the second time on with a number, so that
     each is a memory of its own."""
     for time_ in count(1):
@@ -82,7 +82,7 @@ def endless(encoder: Encoder, conversations: Sequence[Conversation]) -> Iterator
                 yield said if time_ == 1 else replace(said, text=f"{text} ({time_})")
 
 
-def without_tokens(said: Said) -> Said:
+def without_tokens(said: EncodedText) -> EncodedText:
     return replace(said, tokens=None)
 
 

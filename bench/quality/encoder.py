@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from semvec.embed.encoded import Encoded, join
-from semvec.embed.model import Model
+from semvec.embed.model import CpuModel
 from semvec.embed.packaged import DIRECTORY, MODEL_NAME
 from semvec.session.events import Profile
-from semvec.session.turn import Said
+from semvec.session.turn import EncodedText
 from semvec.tokens import projection
 
 LONG_TERM = 4096
@@ -22,7 +22,7 @@ class Encoder:
     """
 
     def __init__(self) -> None:
-        self._model = Model.load(DIRECTORY)
+        self._model = CpuModel.load(DIRECTORY)
         self._passes: dict[str, list[Encoded]] = {}
 
     def learn(self, texts: Iterable[str]) -> None:
@@ -31,9 +31,9 @@ class Encoder:
         with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
             self._passes.update(zip(fresh, pool.map(self._pass, fresh), strict=True))
 
-    def said(self, text: str, *, tokens: bool = True) -> Said:
+    def said(self, text: str, *, tokens: bool = True) -> EncodedText:
         encoding = join(self._passes[text])
-        return Said(text, encoding.vector, encoding.tokens if tokens else None)
+        return EncodedText(text, encoding.vector, encoding.tokens if tokens else None)
 
     def profile(self, *, tokens: bool = True) -> Profile:
         """Of a session as it is made by default."""

@@ -9,9 +9,9 @@ from statistics import fmean
 from bench.quality.data import Conversation
 from bench.quality.encoder import Encoder
 from bench.quality.sessions import ask, told
-from semvec.session.query import Query
+from semvec.session.query import EncodedQuery
 from semvec.session.session import Session
-from semvec.session.turn import Said
+from semvec.session.turn import EncodedText
 
 KS = (5, 10, 20)
 UNANSWERABLE = "adversarial"
@@ -35,8 +35,8 @@ class Asked:
     recall: Mapping[int, float]
 
 
-def query_of(said: Said) -> Query:
-    return Query(said.text, said.vector, said.tokens)
+def query_of(said: EncodedText) -> EncodedQuery:
+    return EncodedQuery(said.text, said.vector, said.tokens)
 
 
 def learn(
@@ -51,7 +51,9 @@ def learn(
 
 
 def questions(
-    encoder: Encoder, learnt: Iterable[Learnt], query: Callable[[Said], Query] = query_of
+    encoder: Encoder,
+    learnt: Iterable[Learnt],
+    query: Callable[[EncodedText], EncodedQuery] = query_of,
 ) -> Iterator[Asked]:
     """Every question to the session of its conversation."""
     for each in learnt:

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable
 
-from semvec.kernels.pages import Plane
-from semvec.session.events import Created, Profile, Turn
-from semvec.session.query import Query
+from semvec.kernels.pages import VectorPool
+from semvec.session.events import Profile, SessionCreated, Turn
+from semvec.session.query import EncodedQuery
 from semvec.session.search import Found, Search
 from semvec.session.session import Session
-from semvec.session.turn import Said, decide_turn, plan_turn
+from semvec.session.turn import EncodedText, decide_turn, plan_turn
 
 START = 1_000_000_000.0
 TURN_S = 0.01
@@ -15,10 +15,12 @@ TURN_S = 0.01
 
 
 def new_session(profile: Profile) -> Session:
-    return Session(Created(START, profile))
+    return Session(SessionCreated(START, profile))
 
 
-def play(session: Session, *, message: Said | None = None, response: Said | None = None) -> Turn:
+def play(
+    session: Session, *, message: EncodedText | None = None, response: EncodedText | None = None
+) -> Turn:
     """One turn, decided and applied."""
     plan = plan_turn(session, message=message, response=response)
     cosines = session.memories.cosines(plan.queries)
@@ -27,7 +29,7 @@ def play(session: Session, *, message: Said | None = None, response: Said | None
     return turn
 
 
-def told(profile: Profile, said: Iterable[Said]) -> Session:
+def told(profile: Profile, said: Iterable[EncodedText]) -> Session:
     """A session in which each of these is a memory of its own."""
     session = new_session(profile)
     for each in said:
@@ -35,7 +37,7 @@ def told(profile: Profile, said: Iterable[Said]) -> Session:
     return session
 
 
-def ask(session: Session, query: Query, k: int) -> list[Found]:
+def ask(session: Session, query: EncodedQuery, k: int) -> list[Found]:
     """At most k memories for a question that is not learnt."""
     cosines = session.memories.cosines(query.vector[None])[0]
     return Search(session, query, cosines, session.used_at).best(k)
@@ -51,5 +53,5 @@ def vector_bytes(session: Session) -> list[int]:
     return [fixed + each * int(length) for length in tokens.lengths[: memories.count]]
 
 
-def _row_bytes(plane: Plane) -> int:
+def _row_bytes(plane: VectorPool) -> int:
     return plane.width * plane.codes.itemsize + plane.scales.itemsize

@@ -8,10 +8,10 @@ from unittest.mock import patch
 
 from bench.quality.recall import query_of
 from semvec import tokens
-from semvec.session import query, recall, search
+from semvec.session import query, scoring, search
 from semvec.session.lexical import LexicalIndex
-from semvec.session.query import Query
-from semvec.session.turn import Said
+from semvec.session.query import EncodedQuery
+from semvec.session.turn import EncodedText
 
 EVERYTHING = 1_000_000
 
@@ -34,7 +34,7 @@ class Variant:
     swaps: tuple[Swap, ...] = ()
     tokens: bool = True
     rounded: bool = True
-    query: Callable[[Said], Query] = query_of
+    query: Callable[[EncodedText], EncodedQuery] = query_of
 
 
 @contextmanager
@@ -47,14 +47,14 @@ def swapped(swaps: Sequence[Swap]) -> Iterator[None]:
         yield
 
 
-def by_words(said: Said) -> Query:
+def by_words(said: EncodedText) -> EncodedQuery:
     """As of an embedder without token vectors."""
-    return Query(said.text, said.vector)
+    return EncodedQuery(said.text, said.vector)
 
 
-def by_vector(said: Said) -> Query:
+def by_vector(said: EncodedText) -> EncodedQuery:
     """As of a client that sends no text."""
-    return Query(None, said.vector)
+    return EncodedQuery(None, said.vector)
 
 
 def as_unheard(index: LexicalIndex, term: str) -> float:
@@ -67,8 +67,8 @@ def unshared(words: Sequence[str]) -> Iterator[tuple[str, int]]:
     return ((word, 1) for word in words)
 
 
-NO_AFTER, NO_BEFORE = Swap(recall, "AFTER", (0.0,) * 3), Swap(recall, "BEFORE", (0.0,) * 2)
-NO_SMALL_TERMS = Swap(recall, "RECENCY_SHARE", 0.0), Swap(recall, "IMPORTANCE_SHARE", 0.0)
+NO_AFTER, NO_BEFORE = Swap(scoring, "AFTER", (0.0,) * 3), Swap(scoring, "BEFORE", (0.0,) * 2)
+NO_SMALL_TERMS = Swap(scoring, "RECENCY_SHARE", 0.0), Swap(scoring, "IMPORTANCE_SHARE", 0.0)
 NO_NEIGHBOURS = Swap(search, "SHORTLIST_AFTER", 0.0), Swap(search, "SHORTLIST_BEFORE", 0.0)
 NOT_POOLED = Swap(tokens, "KEPT_SHARE", 1.0), Swap(tokens, "KEPT", EVERYTHING)
 NOT_PROJECTED = Swap(tokens, "TOKEN_DIMENSION", EVERYTHING)

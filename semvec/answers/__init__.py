@@ -47,6 +47,7 @@ from semvec.answers.observer import (
     Unregistered,
 )
 from semvec.answers.sessions import (
+    ClosedSession,
     Context,
     ContextItem,
     Created,
@@ -57,7 +58,6 @@ from semvec.answers.sessions import (
     Metrics,
     Ready,
     Run,
-    SessionId,
     SessionItem,
     Stored,
     Verified,
@@ -70,6 +70,7 @@ __all__ = [
     "Anchors",
     "Anomaly",
     "Cleared",
+    "ClosedSession",
     "ClusterFeedback",
     "ClusterInfo",
     "ClusterItem",
@@ -105,7 +106,6 @@ __all__ = [
     "Removed",
     "Run",
     "SerializedUser",
-    "SessionId",
     "SessionItem",
     "Stored",
     "Switched",

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from semvec.session.drift import Phase as DriftPhase
+from semvec.session.drift import DriftPhase as DriftPhase
 
 
 @dataclass(frozen=True, slots=True)

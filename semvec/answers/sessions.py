@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from semvec.session.drift import Phase as DriftPhase
-from semvec.session.state import Phase, Switch
+from semvec.session.drift import DriftPhase as DriftPhase
+from semvec.session.state import SessionPhase, TopicSwitch
 from semvec.session.verify import Check
 
 
@@ -41,7 +41,7 @@ class Created:
 
 
 @dataclass(frozen=True, slots=True)
-class SessionId:
+class ClosedSession:
     """The session that was erased."""
 
     session_id: str
@@ -152,7 +152,7 @@ class Metrics:
 
     session_id: str
     """The session."""
-    phase: Phase
+    phase: SessionPhase
     """The phase that the state is in."""
     interaction_count: int
     """Updates of the state."""
@@ -166,9 +166,9 @@ class Metrics:
     """Signal that the phase follows, for each of the last updates, oldest first."""
     norm_history: list[float]
     """Length of the state after each of the last updates, oldest first."""
-    phase_history: list[Phase]
+    phase_history: list[SessionPhase]
     """Phase after each of the last updates, oldest first."""
-    topic_history: list[Switch]
+    topic_history: list[TopicSwitch]
     """The last changes of subject, oldest first."""
 
 

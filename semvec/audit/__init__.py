@@ -1,7 +1,7 @@
 """Who did what: the audit log, to write, to read and to verify."""
 
 from semvec.audit.decorator import audited
-from semvec.audit.log import AuditLog, Event, audit_log
-from semvec.audit.verify import Fault, Report
+from semvec.audit.log import AuditEvent, AuditLog, audit_log
+from semvec.audit.verify import ChainFault, ChainReport
 
-__all__ = ["AuditLog", "Event", "Fault", "Report", "audit_log", "audited"]
+__all__ = ["AuditEvent", "AuditLog", "ChainFault", "ChainReport", "audit_log", "audited"]

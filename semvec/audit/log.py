@@ -10,17 +10,17 @@ from typing import Any
 
 import orjson
 
-from semvec.audit.verify import ELSEWHERE, Inspection, Report, named_by
+from semvec.audit.verify import ELSEWHERE, ChainInspection, ChainReport, named_by
 from semvec.clock import Clock
 from semvec.opaque import Opaque
 from semvec.paging import Page, page_of
-from semvec.store import Entry, Filter, Link, Recorded, Store
+from semvec.store import AuditEntry, AuditFilter, ChainLink, RecordedEntry, Store
 
 LIST = "audit"
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class AuditEvent:
     """One change that is on record."""
 
     id: int
@@ -59,7 +59,7 @@ class AuditLog:
         details: dict[str, Any] | None = None,
     ) -> None:
         """Put on record what somebody did; committed when this returns. Raises Unavailable."""
-        entry = Entry(
+        entry = AuditEntry(
             at=self._clock(),
             subject=subject,
             action=action,
@@ -81,23 +81,23 @@ class AuditLog:
         until: float | None = None,
         limit: int = 100,
         cursor: str | None = None,
-    ) -> Page[Event]:
+    ) -> Page[AuditEvent]:
         """What is on record, newest first; None lets everything pass. Raises Malformed for a cursor
         that is none."""
         opaque = self._store.opaque
         before = opaque.position(cursor, LIST, subject or "") if cursor is not None else None
-        wanted = Filter(subject, action, resource, since, until)
+        wanted = AuditFilter(subject, action, resource, since, until)
         rows = await self._store.entries(wanted, limit=limit + 1, before=before)
         total = await self._store.count_entries(wanted)
         cursors = partial(opaque.cursor, list=LIST, owner=subject or "")
         return page_of(rows, limit, partial(event_of, opaque), attrgetter("id"), total, cursors)
 
-    async def verify(self, ends: Iterable[Link] = ()) -> Report:
+    async def verify(self, ends: Iterable[ChainLink] = ()) -> ChainReport:
         """Whether all rows are as they were written, among them those in `ends`."""
-        async with self._store.trail() as trail:
+        async with self._store.open_audit_reader() as trail:
             known = [named for row in await trail.openings() for named in named_by(row)]
             known += ((ELSEWHERE, end) for end in ends)
-            inspection = Inspection(trail.begins, known)
+            inspection = ChainInspection(trail.begins, known)
             async for page in trail.pages():
                 inspection.see(page)
         return inspection.report()
@@ -115,9 +115,9 @@ async def audit_log(database_url: str) -> AsyncIterator[AuditLog]:
         await store.close()
 
 
-def event_of(opaque: Opaque, row: Recorded) -> Event:
+def event_of(opaque: Opaque, row: RecordedEntry) -> AuditEvent:
     entry = row.entry
-    return Event(
+    return AuditEvent(
         id=opaque.number(row.id),
         timestamp=entry.at,
         action=entry.action,

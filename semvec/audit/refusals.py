@@ -1,38 +1,38 @@
 """Refused logins, counted: one row for each address and minute, however many there were."""
 
 from semvec.clock import Clock
-from semvec.store import Entry
+from semvec.store import AuditEntry
 
 MINUTE_S = 60.0
-MOST = 4096
+MAX_REFUSAL_ROWS = 4096
 """Addresses that are counted apart; beyond that all others together are one."""
-ROWS = MOST + 1
+ROWS = MAX_REFUSAL_ROWS + 1
 ACTION = "login.refused"
 RESOURCE = "login"
 
 
-class Refusals:
+class RefusedLoginLog:
     """`note` counts, `due` gives the rows of the minutes that are over."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._minute = 0.0
         self._counts: dict[str | None, int] = {}
-        self._over: list[Entry] = []
+        self._over: list[AuditEntry] = []
 
-    def note(self, address: str) -> None:
+    def record(self, address: str) -> None:
         self._turn()
-        known = address in self._counts or len(self._counts) < MOST
+        known = address in self._counts or len(self._counts) < MAX_REFUSAL_ROWS
         who = address if known else None
         self._counts[who] = self._counts.get(who, 0) + 1
 
-    def due(self, *, closing: bool = False) -> list[Entry]:
+    def due(self, *, closing: bool = False) -> list[AuditEntry]:
         """Rows to put on record, those of a minute that is not over only when `closing`."""
         self._turn(at_once=closing)
         over, self._over = self._over, []
         return over
 
-    def give_back(self, entries: list[Entry]) -> None:
+    def give_back(self, entries: list[AuditEntry]) -> None:
         """Those that could not be put on record, as far as there is room."""
         self._over = [*entries, *self._over][:ROWS]
 
@@ -41,7 +41,7 @@ class Refusals:
         if minute == self._minute and not at_once:
             return
         rows = [
-            Entry(self._minute, "", ACTION, RESOURCE, 401, "", address, f'{{"count":{count}}}')
+            AuditEntry(self._minute, "", ACTION, RESOURCE, 401, "", address, f'{{"count":{count}}}')
             for address, count in self._counts.items()
         ]
         self._over = [*self._over, *rows][:ROWS]

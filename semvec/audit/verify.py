@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from semvec.store import Link, Recorded
+from semvec.store import ChainLink, RecordedEntry
 from semvec.store.audit import digest
 
 ELSEWHERE = "somebody"
@@ -14,7 +14,7 @@ ELSEWHERE = "somebody"
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class ChainFault:
     """What is wrong with a chain, at this row of it."""
 
     chain: int
@@ -26,87 +26,87 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ChainReport:
     """`ends` are the last rows of the chains: kept elsewhere, they tell of ends that are cut off
     later."""
 
     rows: int
-    ends: list[Link]
-    faults: list[Fault]
+    ends: list[ChainLink]
+    faults: list[ChainFault]
 
     @property
     def intact(self) -> bool:
         return not self.faults
 
 
-class Inspection:
+class ChainInspection:
     """Sees all rows, oldest first, and notes what does not fit.
 
     `begins` are the links before the first rows of the chains. `known` are rows that have to be
     there, or to be pruned: whoever says so, and where and what.
     """
 
-    def __init__(self, begins: Iterable[Link], known: Iterable[tuple[str, Link]]) -> None:
+    def __init__(self, begins: Iterable[ChainLink], known: Iterable[tuple[str, ChainLink]]) -> None:
         self._begins = {begin.chain: begin for begin in begins}
         self._ends = dict(self._begins)
         self._known: dict[tuple[int, int], dict[bytes, str]] = {}
         for who, link in known:
             self._known.setdefault((link.chain, link.seq), {})[link.hash] = who
         self._rows = 0
-        self._faults: list[Fault] = []
+        self._faults: list[ChainFault] = []
 
-    def see(self, page: Iterable[Recorded]) -> None:
+    def see(self, page: Iterable[RecordedEntry]) -> None:
         for row in page:
             self._faults += self._wrong(row)
-            self._ends[row.chain] = Link(row.chain, row.seq, row.hash)
+            self._ends[row.chain] = ChainLink(row.chain, row.seq, row.hash)
             self._rows += 1
 
-    def report(self) -> Report:
+    def report(self) -> ChainReport:
         missing = [
-            Fault(chain, seq, f"{who} names this row, and it is missing")
+            ChainFault(chain, seq, f"{who} names this row, and it is missing")
             for (chain, seq), hashes in self._known.items()
             for who in hashes.values()
             if not self._pruned(chain, seq)
         ]
         faults = sorted([*self._faults, *missing], key=lambda fault: (fault.chain, fault.seq))
-        return Report(self._rows, [*self._ends.values()], faults)
+        return ChainReport(self._rows, [*self._ends.values()], faults)
 
-    def _wrong(self, row: Recorded) -> Iterator[Fault]:
+    def _wrong(self, row: RecordedEntry) -> Iterator[ChainFault]:
         end = self._ends.get(row.chain)
         if end is None:
-            yield Fault(row.chain, row.seq, "there is no such chain")
+            yield ChainFault(row.chain, row.seq, "there is no such chain")
         elif row.seq <= end.seq:
-            yield Fault(row.chain, row.seq, f"it comes after row {end.seq}")
+            yield ChainFault(row.chain, row.seq, f"it comes after row {end.seq}")
         elif row.seq > end.seq + 1:
             missing = f"{end.seq + 1}" + (f" to {row.seq - 1}" if row.seq > end.seq + 2 else "")
-            yield Fault(row.chain, row.seq, f"before it, row {missing} is missing")
+            yield ChainFault(row.chain, row.seq, f"before it, row {missing} is missing")
         elif digest(end.hash, row.chain, row.seq, row.entry) != row.hash:
-            yield Fault(row.chain, row.seq, "it does not hash on top of the row before it")
+            yield ChainFault(row.chain, row.seq, "it does not hash on top of the row before it")
         for hash, who in self._known.pop((row.chain, row.seq), {}).items():
             if hash != row.hash:
-                yield Fault(row.chain, row.seq, f"it is not the row that {who} names")
+                yield ChainFault(row.chain, row.seq, f"it is not the row that {who} names")
 
     def _pruned(self, chain: int, seq: int) -> bool:
         begin = self._begins.get(chain)
         return begin is not None and seq <= begin.seq
 
 
-def named_by(opening: Recorded) -> Iterator[tuple[str, Link]]:
+def named_by(opening: RecordedEntry) -> Iterator[tuple[str, ChainLink]]:
     """The last rows of other chains that the first row of a chain names."""
     try:
         named: Any = orjson.loads(opening.entry.details)["after"]
-        links = [Link(chain, seq, bytes.fromhex(hash)) for chain, seq, hash in named]
+        links = [ChainLink(chain, seq, bytes.fromhex(hash)) for chain, seq, hash in named]
     except (ValueError, KeyError, TypeError):
         return  # then it was changed, and is told of for that
     for link in links:
         yield f"chain {opening.chain}", link
 
 
-def link_of(text: str) -> Link:
+def link_of(text: str) -> ChainLink:
     """An end as it is printed, CHAIN:SEQ:HASH. Raises ValueError."""
     chain, seq, hash = text.split(":")
-    return Link(int(chain), int(seq), bytes.fromhex(hash))
+    return ChainLink(int(chain), int(seq), bytes.fromhex(hash))
 
 
-def printed(link: Link) -> str:
+def printed(link: ChainLink) -> str:
     return f"{link.chain}:{link.seq}:{link.hash.hex()}"

@@ -12,7 +12,7 @@ Dialect = Literal["openai", "tei", "ollama"]
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class EmbeddingEndpoint:
     """An address to post texts to; `shown` is the address without anything secret."""
 
     url: URL = field(repr=False)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 LONGEST = 240
 """Characters of an excerpt."""
 MESSAGE_KEYS = ("error", "message", "detail", "msg", "errors")
-WORD = re.compile(r"\w+", re.ASCII)
+QUOTED_WORD = re.compile(r"\w+", re.ASCII)
 ESCAPE = re.compile(r"\\+(u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[abfnrtv0])|%[0-9a-fA-F]{2}|&#?\w+;")
 """Characters as JSON, Python, URLs and HTML spell them: they would join with a word."""
 RUN = 4
@@ -31,7 +31,7 @@ def excerpt(body: bytes, secrets: Iterable[str]) -> str:
         known = any(run in secret for secret in folded for run in runs)
         return HIDDEN if len(word) >= 3 and known else match[0]
 
-    return WORD.sub(hide, plain)
+    return QUOTED_WORD.sub(hide, plain)
 
 
 def _message(body: bytes) -> str:

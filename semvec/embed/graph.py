@@ -14,7 +14,7 @@ import numpy.typing as npt
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from semvec.embed.architecture import Architecture
-from semvec.embed.weights import Array, Matrix, Weights
+from semvec.embed.weights import HostArray, Matrix, Weights
 
 CONTRIB = "com.microsoft"
 OPSETS = {"": 21, CONTRIB: 1}
@@ -35,7 +35,7 @@ class Graph:
     """A model and the large tensors that it names but does not hold."""
 
     model: ModelProto
-    tensors: dict[str, Array]
+    tensors: dict[str, HostArray]
 
 
 def encoder_graph(shape: Architecture, weights: Weights) -> Graph:
@@ -71,7 +71,7 @@ class _Builder:
         self._weights = weights
         self._nodes: list[NodeProto] = []
         self._constants: dict[str, TensorProto] = {}
-        self._outside: dict[str, Array] = {}
+        self._outside: dict[str, HostArray] = {}
         batch = self._op("Shape", "ids")
         width = self._constant("width", np.array([shape.hidden]))
         self._ragged = self._op("Concat", batch, width, axis=0)
@@ -273,7 +273,7 @@ class _Builder:
             self._constants[key] = self._stored(key, array.reshape(np.shape(value)))
         return key
 
-    def _stored(self, key: str, array: Array) -> TensorProto:
+    def _stored(self, key: str, array: HostArray) -> TensorProto:
         if array.nbytes <= INLINE_BYTES:
             return numpy_helper.from_array(array, key)
         self._outside[key] = array

@@ -26,7 +26,7 @@ stay below 0.07; another model is near 2."""
 SAME_PROBE: Final = 0.25
 """The same for the vector of a single probe, which varies more than their mean."""
 
-SAME_VECTOR = 0.001
+SAME_TEXT = 0.001
 """The same for two vectors of what the encoder takes for one text."""
 
 
@@ -70,7 +70,7 @@ class ProbeVectors:
     def is_same_vector(self, one: Vector, other: Vector) -> bool:
         """Whether two vectors are one but for rounding."""
         apart = one - other
-        return float(apart @ apart) / self.spread <= SAME_VECTOR
+        return float(apart @ apart) / self.spread <= SAME_TEXT
 
     def is_same_probe(self, place: int, vector: Vector) -> bool:
         """Whether the encoder that made these can have made `vector` of the probe at `place`."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from semvec.embed.directory import ModelDirectory
 from semvec.embed.encoded import Encoded, Encoder, Pace, join
 from semvec.embed.lanes import Lanes
-from semvec.embed.model import Model
+from semvec.embed.model import CpuModel
 from semvec.embed.on_device import DeviceModel
 from semvec.embed.target import Target
 from semvec.embed.windows import SLICE, Cutting, Window
@@ -188,7 +188,7 @@ class LocalEmbedder:
                 return DeviceModel.of(model, device)
             except (ImportError, MemoryError, Unavailable, ValueError) as error:
                 log.warning("%s is encoded on the CPU: %s", self._model_name, error)
-        return Model.of(model)
+        return CpuModel.of(model)
 
     def _admit(self, jobs: Sequence[_Text], most: int) -> None:
         """Raises Overloaded if too much waits; waiting long texts keep no short one out."""

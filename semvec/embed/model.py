@@ -20,7 +20,7 @@ PACE = Pace(BATCH_TOKENS, True, turn_characters=2_000, pending_characters=1_000_
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Model:
+class CpuModel:
     """Each run is one thread's work.
 
     Small batches on several threads beat one large batch spread over them: a forward pass is two

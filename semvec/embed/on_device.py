@@ -10,13 +10,13 @@ import numpy as np
 from semvec.embed.directory import ModelDirectory
 from semvec.embed.encoded import Encoded, Pace
 from semvec.embed.forward import Forward, Passed
-from semvec.embed.packed import Packed
-from semvec.embed.target import MOST_TOKENS, Target
+from semvec.embed.packed import PackedTexts
+from semvec.embed.target import MAX_TARGET_TOKENS, Target
 from semvec.embed.windows import Window, Windows
 from semvec.errors import Unavailable
 from semvec.tokens import token_weights
 
-WARMED = 2, 64, 1024, MOST_TOKENS
+WARMED = 2, 64, 1024, MAX_TARGET_TOKENS
 """Tokens of the passes at the start, so that no request waits for a library to be loaded."""
 LONGEST_TURN = 250_000
 MOST_PENDING = 16_000_000
@@ -58,7 +58,7 @@ class DeviceModel:
 
     def run(self, windows: Sequence[Window]) -> list[Encoded]:
         """Unavailable if the device fails or has no room left."""
-        packed = Packed.of(
+        packed = PackedTexts.of(
             [window.ids for window in windows],
             [window.own for window in windows],
             [token_weights(window.words) for window in windows],
@@ -73,7 +73,7 @@ class DeviceModel:
         self._thread.shutdown()
 
 
-def _parts(windows: Sequence[Window], packed: Packed, passed: Passed) -> list[Encoded]:
+def _parts(windows: Sequence[Window], packed: PackedTexts, passed: Passed) -> list[Encoded]:
     parts, begin, rooms = [], 0, packed.rooms.tolist()
     for place, window in enumerate(windows):
         end = begin + len(window.words)
@@ -85,9 +85,9 @@ def _parts(windows: Sequence[Window], packed: Packed, passed: Passed) -> list[En
     return parts
 
 
-def _blank(tokens: int, longest: int) -> Packed:
+def _blank(tokens: int, longest: int) -> PackedTexts:
     """Windows of so many tokens together, the first word of the vocabulary again and again."""
     lengths = [longest] * (tokens // longest) + [tokens % longest] * (tokens % longest > 0)
     ids = [np.zeros(length, np.int32) for length in lengths]
     weights = [np.ones(length, np.float32) for length in lengths]
-    return Packed.of(ids, [slice(0, length, 1) for length in lengths], weights)
+    return PackedTexts.of(ids, [slice(0, length, 1) for length in lengths], weights)

@@ -19,7 +19,7 @@ Ints = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Packed:
+class PackedTexts:
     """n windows of t tokens together.
 
     `ids`, shape (t,), and `lengths`, shape (n,), are the tokens' and the windows'. Vectors are
@@ -44,7 +44,7 @@ class Packed:
         ids: Sequence[npt.NDArray[Any]],
         own: Sequence[slice],
         weights: Sequence[Vector],
-    ) -> "Packed":
+    ) -> "PackedTexts":
         """One or more windows, with the places in each whose vectors are wanted, and what each of
         these counts where they are pooled."""
         lengths = np.array([len(each) for each in ids], np.int32)

@@ -7,8 +7,8 @@ import numpy as np
 
 from semvec.embed.architecture import Architecture
 from semvec.embed.weights import Weights
-from semvec.kernels.device import Device
-from semvec.kernels.protocol import Array
+from semvec.kernels.device import GpuDevice
+from semvec.kernels.protocol import DeviceArray
 from semvec.tokens import projection
 from semvec.vectors import Vector
 
@@ -17,16 +17,16 @@ from semvec.vectors import Vector
 class Dense:
     """A matrix (out, in), float16, and its bias, float32."""
 
-    matrix: Array
-    bias: Array
+    matrix: DeviceArray
+    bias: DeviceArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Norm:
     """Float32."""
 
-    gain: Array
-    offset: Array
+    gain: DeviceArray
+    offset: DeviceArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,18 +42,18 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Placed:
+class DeviceWeights:
     """All of a model; `places` hold positions and the first type of token, `projection` is that of
     `semvec.tokens`, shape (p, d)."""
 
-    words: Array
-    places: Array
+    words: DeviceArray
+    places: DeviceArray
     norm: Norm
     layers: Sequence[Layer]
-    projection: Array
+    projection: DeviceArray
 
     @classmethod
-    def on(cls, device: Device, shape: Architecture, weights: Weights) -> "Placed":
+    def on(cls, device: GpuDevice, shape: Architecture, weights: Weights) -> "DeviceWeights":
         """ValueError for weights that do not fit the shape or float16."""
         placing = _Placing(device, shape, weights)
         return cls(
@@ -66,13 +66,13 @@ class Placed:
 
 
 class _Placing:
-    def __init__(self, device: Device, shape: Architecture, weights: Weights) -> None:
+    def __init__(self, device: GpuDevice, shape: Architecture, weights: Weights) -> None:
         self._device, self._shape, self._weights = device, shape, weights
 
-    def words(self) -> Array:
+    def words(self) -> DeviceArray:
         return self.halves(self._table("word", self._shape.vocabulary))
 
-    def places(self) -> Array:
+    def places(self) -> DeviceArray:
         places = self._table("position", self._shape.positions)[self._shape.first_position :]
         return self.halves(places + self._table("token_type", self._shape.token_types)[0])
 
@@ -95,7 +95,7 @@ class _Placing:
         )
         return Norm(self._device.place(gain), self._device.place(offset))
 
-    def halves(self, values: Vector) -> Array:
+    def halves(self, values: Vector) -> DeviceArray:
         if np.abs(values).max(initial=0.0) > np.finfo(np.float16).max:
             raise ValueError("the weights hold numbers that float16 has no room for")
         return self._device.place(np.ascontiguousarray(values, np.float16))

@@ -18,11 +18,11 @@ import numpy as np
 from semvec.embed.architecture import Architecture
 from semvec.embed.graph import encoder_graph, tapped
 from semvec.embed.model import open_session
-from semvec.embed.weights import Array, Floats, Weights, write_tensors
+from semvec.embed.weights import HostArray, WeightArray, Weights, write_tensors
 
 COPIED = ("config.json", "tokenizer.json", "1_Pooling/config.json", "sentence_bert_config.json")
 LENGTHS = (4, 8, 16, 32, 64, 128)
-TEXTS = 32
+CALIBRATION_TEXTS = 32
 SEED = 20261121
 STEPS_PER_OCTAVE = 4
 """Channel divisors are powers of two to a quarter: rounding errors of a machine fall away."""
@@ -45,10 +45,10 @@ def quantise(source: Path, target: Path) -> dict[str, str]:
     }
 
 
-def tensors(shape: Architecture, weights: Weights) -> dict[str, Array]:
+def tensors(shape: Architecture, weights: Weights) -> dict[str, HostArray]:
     """The int8 tensors of a model and what stays float32 beside them."""
     width, inner = shape.hidden, shape.intermediate
-    out: dict[str, Array] = {}
+    out: dict[str, HostArray] = {}
     embeddings = "embeddings.word_embeddings"
     words = weights.matrix(f"{embeddings}.weight", (shape.vocabulary, width)).dequantised()
     out |= _int8(embeddings, words)
@@ -101,15 +101,15 @@ def _readers(shape: Architecture) -> dict[str, str]:
     return out
 
 
-def _peaks(shape: Architecture, weights: Weights) -> dict[str, Floats]:
+def _peaks(shape: Architecture, weights: Weights) -> dict[str, WeightArray]:
     """Largest magnitude of each channel after each LayerNorm, shape (d,)."""
     names = norms(shape)
     session = open_session(tapped(encoder_graph(shape, weights), names))
     random = np.random.default_rng(SEED)
     peaks = {name: np.zeros(shape.hidden, np.float32) for name in names}
     for length in LENGTHS:
-        ids = random.integers(0, shape.vocabulary, (TEXTS, min(length, shape.window)))
-        lengths = np.full(TEXTS, ids.shape[1], np.int32)
+        ids = random.integers(0, shape.vocabulary, (CALIBRATION_TEXTS, min(length, shape.window)))
+        lengths = np.full(CALIBRATION_TEXTS, ids.shape[1], np.int32)
         for name, state in zip(
             names, session.run(names, {"ids": ids, "lengths": lengths}), strict=True
         ):
@@ -117,18 +117,20 @@ def _peaks(shape: Architecture, weights: Weights) -> dict[str, Floats]:
     return peaks
 
 
-def _divisors(peak: Floats) -> Floats:
+def _divisors(peak: WeightArray) -> WeightArray:
     excess = np.maximum(1, peak / np.median(peak))
     steps = np.rint(np.log2(excess) / 2 * STEPS_PER_OCTAVE) / STEPS_PER_OCTAVE
-    divisors: Floats = np.exp2(steps).astype(np.float32)
+    divisors: WeightArray = np.exp2(steps).astype(np.float32)
     return divisors
 
 
-def _int8(name: str, real: Floats, divisor: Floats | None = None) -> Mapping[str, Array]:
+def _int8(
+    name: str, real: WeightArray, divisor: WeightArray | None = None
+) -> Mapping[str, HostArray]:
     scaled = real if divisor is None else real * divisor
     peak = np.abs(scaled).max(axis=1)
     scale = np.where(peak > 0, peak / 127, 1).astype(np.float32)
-    out: dict[str, Array] = {
+    out: dict[str, HostArray] = {
         f"{name}.weight": np.rint(scaled / scale[:, None]).astype(np.int8),
         f"{name}.weight.scale": scale,
     }

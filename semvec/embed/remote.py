@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 import aiohttp
 
 from semvec.embed.cutting import mean_vector, pieces, size_of
-from semvec.embed.endpoint import Endpoint
+from semvec.embed.endpoint import EmbeddingEndpoint
 from semvec.embed.excerpt import excerpt
 from semvec.embed.identity import PROBES, ProbeVectors
 from semvec.embed.protocol import TextRefused
@@ -105,7 +105,7 @@ class RemoteEmbedder:
         telemetry: Batches = SILENT,
     ) -> None:
         """ValueError for a URL that cannot be used, or where the name of a model is missing."""
-        self._endpoint = Endpoint.of(url, model)
+        self._endpoint = EmbeddingEndpoint.of(url, model)
         self._headers = self._endpoint.headers(api_key)
         self._secrets = [api_key or "", self._endpoint.url.password or ""]
         self._patience = patience or Patience()

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from semvec.vectors import Vector
 
-Row = npt.NDArray[np.float64]
+ReplyRow = npt.NDArray[np.float64]
 
 
 def unit_rows(reply: bytes, count: int, dimension: int | None) -> list[Vector]:
@@ -67,7 +67,7 @@ def _in_order(items: Sequence[Any]) -> Sequence[Any]:
     return [items[numbers[index]] for index in range(len(items))]
 
 
-def _row(item: Any) -> Row:
+def _row(item: Any) -> ReplyRow:
     values = item.get("embedding") if isinstance(item, dict) else item
     if isinstance(values, str):
         return _from_base64(values)
@@ -78,7 +78,7 @@ def _row(item: Any) -> Row:
     return _numbers(values)
 
 
-def _numbers(values: list[Any]) -> Row:
+def _numbers(values: list[Any]) -> ReplyRow:
     try:
         row = np.array(values)
     except ValueError as error:  # lists of several lengths
@@ -88,7 +88,7 @@ def _numbers(values: list[Any]) -> Row:
     return row.astype(np.float64)
 
 
-def _from_base64(text: str) -> Row:
+def _from_base64(text: str) -> ReplyRow:
     try:
         data = base64.b64decode(text, validate=True)
     except binascii.Error as error:
@@ -98,7 +98,7 @@ def _from_base64(text: str) -> Row:
     return np.frombuffer(data, "<f4").astype(np.float64)
 
 
-def _units(rows: Sequence[Row], dimension: int | None) -> list[Vector]:
+def _units(rows: Sequence[ReplyRow], dimension: int | None) -> list[Vector]:
     lengths = {len(row) for row in rows}
     if len(lengths) != 1 or 0 in lengths:
         raise ValueError("not vectors of one length")

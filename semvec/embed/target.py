@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from semvec.kernels.device import Device
+from semvec.kernels.device import GpuDevice
 
-MOST_TOKENS = 16_384
+MAX_TARGET_TOKENS = 16_384
 """Tokens of one pass: enough to keep a card busy, and 130 MB with the packaged model."""
 
 
@@ -13,5 +13,5 @@ MOST_TOKENS = 16_384
 class Target:
     """`open` is called on the thread that will speak to the device, and by nobody else."""
 
-    open: Callable[[], Device]
-    most_tokens: int = MOST_TOKENS
+    open: Callable[[], GpuDevice]
+    most_tokens: int = MAX_TARGET_TOKENS

@@ -13,8 +13,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[Any]
-Floats = npt.NDArray[np.float32]
+HostArray = npt.NDArray[Any]
+WeightArray = npt.NDArray[np.float32]
 
 DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I8": "<i1"}
 
@@ -27,21 +27,21 @@ class Matrix:
     and one for each input channel by which the layer's input is divided before it is quantised.
     """
 
-    values: Array
-    scale: Floats | None = None
-    input_scale: Floats | None = None
+    values: HostArray
+    scale: WeightArray | None = None
+    input_scale: WeightArray | None = None
 
-    def dequantised(self) -> Floats:
+    def dequantised(self) -> WeightArray:
         if self.scale is None:
             return self.values
-        real: Floats = self.values * self.scale[:, None]
+        real: WeightArray = self.values * self.scale[:, None]
         return real if self.input_scale is None else real / self.input_scale
 
 
 class Weights:
     """The tensors of one model by name, without the prefix that some exports put before each."""
 
-    def __init__(self, tensors: Mapping[str, Array]) -> None:
+    def __init__(self, tensors: Mapping[str, HostArray]) -> None:
         ends = "embeddings.word_embeddings.weight"
         words = next((name for name in tensors if name.endswith(ends)), ends)
         self._prefix = words.removesuffix(ends)
@@ -52,7 +52,7 @@ class Weights:
         """Reads a safetensors file; OSError if it cannot be read, ValueError if it is not whole."""
         return cls(_parse(path.read_bytes(), path))
 
-    def vector(self, name: str, length: int) -> Floats:
+    def vector(self, name: str, length: int) -> WeightArray:
         return self._tensor(name, (length,)).astype(np.float32, copy=False)
 
     def matrix(self, name: str, shape: tuple[int, int]) -> Matrix:
@@ -67,7 +67,7 @@ class Weights:
             self.vector(f"{name}.input_scale", inputs) if divided else None,
         )
 
-    def _tensor(self, name: str, shape: tuple[int, ...]) -> Array:
+    def _tensor(self, name: str, shape: tuple[int, ...]) -> HostArray:
         tensor = self._tensors.get(self._prefix + name)
         if tensor is None:
             raise ValueError(f"the weights lack the tensor {name}")
@@ -76,7 +76,7 @@ class Weights:
         return tensor
 
 
-def write_tensors(path: Path, tensors: Mapping[str, Array]) -> None:
+def write_tensors(path: Path, tensors: Mapping[str, HostArray]) -> None:
     """Writes a safetensors file, tensors in order of name: the same tensors, the same bytes."""
     names = {np.dtype(code): name for name, code in DTYPES.items()}
     header: dict[str, object] = {}
@@ -96,7 +96,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Array]) -> None:
             file.write(np.ascontiguousarray(tensors[name]).tobytes())
 
 
-def _parse(content: bytes, path: Path) -> dict[str, Array]:
+def _parse(content: bytes, path: Path) -> dict[str, HostArray]:
     start = 8 + int.from_bytes(content[:8], "little")
     try:
         header: dict[str, dict[str, Any]] = json.loads(content[8:start])
@@ -110,7 +110,7 @@ def _parse(content: bytes, path: Path) -> dict[str, Array]:
         raise ValueError(f"{path} is not a whole safetensors file: {error}") from error
 
 
-def _tensor(content: bytes, start: int, entry: Mapping[str, Any]) -> Array:
+def _tensor(content: bytes, start: int, entry: Mapping[str, Any]) -> HostArray:
     shape = tuple(entry["shape"])
     offset = start + entry["data_offsets"][0]
     values = np.frombuffer(content, DTYPES[entry["dtype"]], int(np.prod(shape)), offset)

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from semvec.kernels.numpy_ import attention_means, normalised, weighted_means
-from semvec.kernels.protocol import Counts, Groups, Rows
+from semvec.kernels.protocol import Counts, Groups, QuantisedRows
 from semvec.vectors import Vector
 
 Mode = Literal["weighted_average", "attention"]
@@ -16,7 +16,7 @@ TEMPERATURE = 0.1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Gathered:
+class ClusterStates:
     """g clusters of one dimension, and the states of all their members.
 
     `states`, shape (t, d), float32, are s of each member, and `updates`, shape (t,), how many made
@@ -31,10 +31,10 @@ class Gathered:
     attends: npt.NDArray[np.bool_]
 
 
-def aggregates(gathered: Gathered) -> Vector:
+def aggregates(gathered: ClusterStates) -> Vector:
     """What each cluster points at, shape (g, d): unit length, or zeros where that is nowhere."""
     found = np.zeros((len(gathered.groups), gathered.states.shape[1]), np.float32)
-    rows = Rows(gathered.states, unit_lengths(gathered.states))
+    rows = QuantisedRows(gathered.states, unit_lengths(gathered.states))
     weighed, attending = np.nonzero(~gathered.attends)[0], np.nonzero(gathered.attends)[0]
     if len(weighed):
         groups = chosen(gathered.groups, weighed)

@@ -7,7 +7,7 @@ from math import fsum
 import numpy as np
 import numpy.typing as npt
 
-from semvec.vectors import ROUNDING, Vector
+from semvec.vectors import UNIT_ROUNDING, Vector
 
 AGREEING = 0.5
 """Cosine to a proposal from which a voter is for it."""
@@ -18,16 +18,16 @@ MOST_VOTERS = 1000
 class Reputation:
     """How often a session was on the side of the outcome, and how often on the other."""
 
-    kept: int = 0
-    missed: int = 0
+    won: int = 0
+    lost: int = 0
 
     @property
     def trust(self) -> float:
         """The mean of a Beta distribution that starts uniform."""
-        return (self.kept + 1) / (self.kept + self.missed + 2)
+        return (self.won + 1) / (self.won + self.lost + 2)
 
     def after(self, *, right: bool) -> "Reputation":
-        return Reputation(self.kept + right, self.missed + (not right))
+        return Reputation(self.won + right, self.lost + (not right))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +50,13 @@ def poll(directions: Vector, target: Vector, voters: Sequence[Reputation]) -> Po
     nothing is accepted.
     """
     cosines = directions @ target
-    agreed = tuple((cosines >= AGREEING - ROUNDING).tolist())
+    agreed = tuple((cosines >= AGREEING - UNIT_ROUNDING).tolist())
     trust = [each.trust for each in voters]
     behind = fsum(share for share, agrees in zip(trust, agreed, strict=True) if agrees)
-    return Poll(bool(voters) and 3.0 * behind >= 2.0 * fsum(trust) * (1.0 - ROUNDING), agreed)
+    return Poll(bool(voters) and 3.0 * behind >= 2.0 * fsum(trust) * (1.0 - UNIT_ROUNDING), agreed)
 
 
-def passed_on(max_weight: float, source: Reputation) -> float:
+def transfer_delta(max_weight: float, source: Reputation) -> float:
     """The share of a transfer: no more than the caller allows, nor than the source is trusted."""
     return min(max_weight, source.trust)
 

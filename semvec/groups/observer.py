@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from semvec.session.drift import Phase as DriftPhase
-from semvec.session.state import Phase
+from semvec.session.drift import DriftPhase as DriftPhase
+from semvec.session.state import SessionPhase
 
 AnomalyType = Literal["cross_cluster_convergence", "systemic_drift", "cluster_divergence"]
 Detail = str | int | float | list[str]
@@ -15,25 +15,25 @@ CONVERGING_CLUSTERS = 3
 CONVERGING_REGIONS = 2
 DIVERGING = 3.0
 """Times the average of its region's interactions past which a cluster diverges."""
-NAMED = 100
+MAX_NAMED_CLUSTERS = 100
 """Most ids of one kind that an anomaly names; it counts all."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class ClusterSighting:
     """One cluster as it stands in one of the regions that hold it."""
 
     region: int
     region_id: str
     cluster: int
     cluster_id: str
-    phase: Phase
+    phase: SessionPhase
     drift_phase: DriftPhase
     interaction_count: int
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class AnomalyCondition:
     """Something out of the ordinary; while it stands its `name` stays the same."""
 
     name: str
@@ -41,19 +41,21 @@ class Condition:
     details: dict[str, Detail]
 
 
-def conditions(sights: Sequence[Sight]) -> list[Condition]:
+def conditions(sights: Sequence[ClusterSighting]) -> list[AnomalyCondition]:
     """All that stand, as the clusters are seen now."""
     return [*_converging(sights), *_drifting(sights), *_diverging(sights)]
 
 
-def news(found: Iterable[Condition], standing: Iterable[str]) -> list[Condition]:
+def new_conditions(
+    found: Iterable[AnomalyCondition], standing: Iterable[str]
+) -> list[AnomalyCondition]:
     """The conditions that did not stand before."""
     known = set(standing)
     return [each for each in found if each.name not in known]
 
 
-def _converging(sights: Sequence[Sight]) -> Iterator[Condition]:
-    by_phase = defaultdict[Phase, list[Sight]](list)
+def _converging(sights: Sequence[ClusterSighting]) -> Iterator[AnomalyCondition]:
+    by_phase = defaultdict[SessionPhase, list[ClusterSighting]](list)
     for sight in sights:
         if sight.phase != "initialization":
             by_phase[sight.phase].append(sight)
@@ -61,43 +63,43 @@ def _converging(sights: Sequence[Sight]) -> Iterator[Condition]:
         clusters = _distinct(alike)
         regions = {sight.region: sight.region_id for sight in alike}
         if len(clusters) >= CONVERGING_CLUSTERS and len(regions) >= CONVERGING_REGIONS:
-            yield Condition(
+            yield AnomalyCondition(
                 f"convergence:{phase}",
                 "cross_cluster_convergence",
                 {
                     "phase": phase,
                     "cluster_count": len(clusters),
                     "region_count": len(regions),
-                    "cluster_ids": [sight.cluster_id for sight in clusters[:NAMED]],
-                    "region_ids": [*regions.values()][:NAMED],
+                    "cluster_ids": [sight.cluster_id for sight in clusters[:MAX_NAMED_CLUSTERS]],
+                    "region_ids": [*regions.values()][:MAX_NAMED_CLUSTERS],
                 },
             )
 
 
-def _drifting(sights: Sequence[Sight]) -> Iterator[Condition]:
+def _drifting(sights: Sequence[ClusterSighting]) -> Iterator[AnomalyCondition]:
     clusters = _distinct(sights)
     drifting = [sight for sight in clusters if sight.drift_phase != "stable"]
     if 2 * len(drifting) > len(clusters):
-        yield Condition(
+        yield AnomalyCondition(
             "drift",
             "systemic_drift",
             {
                 "drifting_count": len(drifting),
                 "cluster_count": len(clusters),
-                "cluster_ids": [sight.cluster_id for sight in drifting[:NAMED]],
+                "cluster_ids": [sight.cluster_id for sight in drifting[:MAX_NAMED_CLUSTERS]],
             },
         )
 
 
-def _diverging(sights: Sequence[Sight]) -> Iterator[Condition]:
-    by_region = defaultdict[int, list[Sight]](list)
+def _diverging(sights: Sequence[ClusterSighting]) -> Iterator[AnomalyCondition]:
+    by_region = defaultdict[int, list[ClusterSighting]](list)
     for sight in sights:
         by_region[sight.region].append(sight)
     for region, held in by_region.items():
         total = sum(sight.interaction_count for sight in held)
         for sight in held:
             if sight.interaction_count * len(held) > DIVERGING * total:
-                yield Condition(
+                yield AnomalyCondition(
                     f"divergence:{region}:{sight.cluster}",
                     "cluster_divergence",
                     {
@@ -109,9 +111,9 @@ def _diverging(sights: Sequence[Sight]) -> Iterator[Condition]:
                 )
 
 
-def _distinct(sights: Sequence[Sight]) -> list[Sight]:
+def _distinct(sights: Sequence[ClusterSighting]) -> list[ClusterSighting]:
     """The first sight of each cluster."""
-    first: dict[int, Sight] = {}
+    first: dict[int, ClusterSighting] = {}
     for sight in sights:
         first.setdefault(sight.cluster, sight)
     return [*first.values()]

@@ -14,9 +14,9 @@ from semvec.telemetry.protocol import SILENT, Batches
 ROOM = 1024
 """Questions that may wait; as many as a launch takes a few milliseconds for."""
 
-Asked = TypeVar("Asked")
-Answer = TypeVar("Answer")
-Launch = Callable[[Sequence[Asked]], Sequence[Answer]]
+Request = TypeVar("Request")
+LaunchResult = TypeVar("LaunchResult")
+Launch = Callable[[Sequence[Request]], Sequence[LaunchResult]]
 """Answers many questions at once, in their order; runs on the thread."""
 
 
@@ -30,7 +30,7 @@ class Waiter:
     since: float
 
 
-Batch = tuple[asyncio.AbstractEventLoop, list[Waiter]]
+LaunchBatch = tuple[asyncio.AbstractEventLoop, list[Waiter]]
 Done = list[tuple[Waiter, Any]]
 """Who asked, and the answer or an exception."""
 
@@ -49,10 +49,10 @@ class Batcher:
         self._begun = 0.0
         self._idle = asyncio.Event()
         self._idle.set()
-        self._batches: SimpleQueue[Batch | None] = SimpleQueue()
+        self._batches: SimpleQueue[LaunchBatch | None] = SimpleQueue()
         self._thread: Thread | None = None
 
-    async def answer(self, launch: Launch[Asked, Answer], asked: Asked) -> Answer:
+    async def answer(self, launch: Launch[Request, LaunchResult], asked: Request) -> LaunchResult:
         """Raises what the launch raises, and Unavailable where too many wait."""
         if self._closed:
             raise Unavailable("the server is stopping")
@@ -60,7 +60,7 @@ class Batcher:
             self._waiting = [each for each in self._waiting if not each.outcome.cancelled()]
         if len(self._waiting) >= self._room:
             raise Unavailable(f"{self._room} recalls wait already")
-        outcome: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        outcome: asyncio.Future[LaunchResult] = asyncio.get_running_loop().create_future()
         self._waiting.append(Waiter(launch, asked, outcome, time.monotonic()))
         self._dispatch()
         return await outcome

@@ -8,22 +8,22 @@ from semvec.kernels.protocol import (
     REACH_LIMIT,
     TOP_LIMIT,
     UNIT_LIMIT,
-    Array,
     Counts,
-    Evidence,
+    DeviceArray,
     Groups,
-    Host,
-    Questions,
+    HostNumbers,
+    MatchEvidence,
+    QuantisedRows,
     Ranking,
-    Rows,
     Runs,
     Spans,
+    TokenQueries,
 )
 
 OUT_OF_ROWS = "a memory's tokens are not all among the rows"
 
 
-def check_array(name: str, array: Array, kinds: str, *shape: int | None) -> None:
+def check_array(name: str, array: DeviceArray, kinds: str, *shape: int | None) -> None:
     """`kinds` are NumPy's letters for dtypes; None in `shape` stands for any length."""
     if not hasattr(array, "dtype") or all(array.dtype != np.dtype(kind) for kind in kinds):
         allowed = " or ".join(np.dtype(kind).name for kind in kinds)
@@ -43,13 +43,13 @@ def check_top(k: int) -> None:
         raise ValueError(f"k is {k}, not from 1 to {TOP_LIMIT}")
 
 
-def check_rows(rows: Rows, kinds: str = "befd") -> None:
+def check_rows(rows: QuantisedRows, kinds: str = "befd") -> None:
     check_array("values", rows.values, kinds, None, None)
     if rows.scales is not None:
         check_array("scales", rows.scales, "f", len(rows.values))
 
 
-def check_queries(queries: Host, kinds: str, number: int, dimension: int) -> None:
+def check_queries(queries: HostNumbers, kinds: str, number: int, dimension: int) -> None:
     check_array("queries", queries, kinds, number, dimension)
 
 
@@ -70,7 +70,9 @@ def _check_offsets(offsets: Counts, number: int, name: str = "offsets") -> None:
         raise ValueError(f"{name} fall")
 
 
-def check_questions(questions: Questions, tokens: Rows, runs: Runs, kinds: str = "fd") -> None:
+def check_questions(
+    questions: TokenQueries, tokens: QuantisedRows, runs: Runs, kinds: str = "fd"
+) -> None:
     check_rows(tokens, "b")
     if tokens.scales is None:
         raise TypeError("tokens have no scales")
@@ -90,7 +92,9 @@ def check_spans(spans: Spans, runs: Runs) -> None:
     check_runs(runs, len(spans.starts))
 
 
-def check_match(evidence: Evidence, ranking: Ranking, questions: Questions, runs: Runs) -> None:
+def check_match(
+    evidence: MatchEvidence, ranking: Ranking, questions: TokenQueries, runs: Runs
+) -> None:
     """What `match_top` asks beside what is asked of questions and spans."""
     _check_ranking(ranking)
     if (np.diff(runs.offsets) != 1).any():
@@ -102,7 +106,7 @@ def check_match(evidence: Evidence, ranking: Ranking, questions: Questions, runs
             check_array(name, getattr(evidence, name), "fd", int(counts.sum()))
 
 
-def _check_occurrences(evidence: Evidence, questions: Questions, counts: Counts) -> None:
+def _check_occurrences(evidence: MatchEvidence, questions: TokenQueries, counts: Counts) -> None:
     for name in ("word_shares", "whole_shares"):
         check_array(name, getattr(evidence, name), "fd", len(questions.vectors))
     number = len(evidence.units)
@@ -128,7 +132,7 @@ def _check_ranking(ranking: Ranking) -> None:
         raise ValueError("a neighbour's share is not from 0 to 1")
 
 
-def check_written(rows: Rows, at: Counts, fresh: Rows) -> None:
+def check_written(rows: QuantisedRows, at: Counts, fresh: QuantisedRows) -> None:
     """What `write_rows` asks."""
     for each in (rows, fresh):
         check_array("values", each.values, "b", None, rows.values.shape[1])

@@ -14,13 +14,13 @@ from semvec.kernels.device import DeviceLost, OutOfMemory
 from semvec.kernels.device_groups import Grouped
 from semvec.kernels.device_ragged import Ragged
 from semvec.kernels.plan import SLOT_BYTES, STAGE_BYTES
-from semvec.kernels.protocol import Array, Host
+from semvec.kernels.protocol import DeviceArray, HostNumbers
 from semvec.kernels.sources import KERNELS, flattened, variants
 
 SHARED_LIMIT = SLOT_BYTES + STAGE_BYTES
 """Bytes of memory that a block may ask for."""
 ALIGNMENT = 256
-OLDEST = 80
+OLDEST_COMPUTE = 80
 OUT_OF_MEMORY = 2
 """What CUDA calls it, its runtime and its driver alike."""
 
@@ -28,11 +28,11 @@ OUT_OF_MEMORY = 2
 class CupyKernels(Ragged, Grouped):
     """`protocol.Kernels` on a card."""
 
-    def __init__(self, card: "Card") -> None:
+    def __init__(self, card: "CudaDevice") -> None:
         super().__init__(card)
 
 
-class Card:
+class CudaDevice:
     """`Device` over CuPy: one stream, and pinned memory for both directions.
 
     Compiles every kernel before it is ready. Raises RuntimeError for a device that is too old.
@@ -40,7 +40,7 @@ class Card:
 
     def __init__(self, number: int = 0) -> None:
         self._device = cupy.cuda.Device(number)
-        if int(self._device.compute_capability) < OLDEST:
+        if int(self._device.compute_capability) < OLDEST_COMPUTE:
             raise RuntimeError(f"device {number} is older than compute capability 8.0")
         self.processors = int(self._device.attributes["MultiProcessorCount"])
         self.name = cupy.cuda.runtime.getDeviceProperties(number)["name"].decode()
@@ -77,11 +77,11 @@ class Card:
         cupy.get_default_memory_pool().free_all_blocks()
         return OutOfMemory(f"the GPU is out of memory: {error}")
 
-    def place(self, array: Host) -> Array:
+    def place(self, array: HostNumbers) -> DeviceArray:
         with self.ordered():
             return cupy.asarray(array, order="C")
 
-    def upload(self, *arrays: Host) -> list[Array]:
+    def upload(self, *arrays: HostNumbers) -> list[DeviceArray]:
         begins, size = _begins([array.nbytes for array in arrays])
         with self.ordered():
             self._copied.synchronize()
@@ -98,7 +98,7 @@ class Card:
                 for array, begin in zip(arrays, begins, strict=True)
             ]
 
-    def download(self, *arrays: Array) -> list[Host]:
+    def download(self, *arrays: DeviceArray) -> list[HostNumbers]:
         begins, size = _begins([array.nbytes for array in arrays])
         with self.ordered():
             staged = self._down.bytes(size)
@@ -112,18 +112,18 @@ class Card:
             for array, begin in zip(arrays, begins, strict=True)
         ]
 
-    def empty(self, shape: tuple[int, ...], dtype: Any) -> Array:
+    def empty(self, shape: tuple[int, ...], dtype: Any) -> DeviceArray:
         with self.ordered():
             return cupy.empty(shape, dtype)
 
-    def address(self, array: Array) -> int:
+    def address(self, array: DeviceArray) -> int:
         if not isinstance(array, cupy.ndarray):
             raise TypeError(f"{type(array).__name__} is not in the device's memory: place it first")
         if not array.flags.c_contiguous:
             raise ValueError("an array has gaps")
         return int(array.data.ptr)
 
-    def matmul(self, left: Array, right: Array, found: Array) -> None:
+    def matmul(self, left: DeviceArray, right: DeviceArray, found: DeviceArray) -> None:
         with self.ordered():
             cupy.dot(left, right.T, out=found)
 
@@ -134,7 +134,7 @@ class Card:
         grid: tuple[int, int],
         threads: int,
         shared: int,
-        *arguments: Array | np.generic | None,
+        *arguments: DeviceArray | np.generic | None,
     ) -> None:
         if shared > SHARED_LIMIT:
             raise ValueError("a query has more numbers than a block has memory for")
@@ -142,7 +142,7 @@ class Card:
         with self.ordered():
             self._kernels[kernel, rows](grid, (threads,), ready, shared_mem=shared)
 
-    def _argument(self, argument: Array | np.generic | None) -> np.generic:
+    def _argument(self, argument: DeviceArray | np.generic | None) -> np.generic:
         if argument is None or isinstance(argument, np.generic):
             return np.uint64(0) if argument is None else argument
         return np.uint64(self.address(argument))
@@ -154,7 +154,7 @@ class Pinned:
     def __init__(self) -> None:
         self._room: Any = cupy.cuda.alloc_pinned_memory(1 << 20)
 
-    def bytes(self, number: int) -> Host:
+    def bytes(self, number: int) -> HostNumbers:
         if number > self._room.size():
             self._room = cupy.cuda.alloc_pinned_memory(1 << (number - 1).bit_length())
         return np.frombuffer(self._room, np.uint8, number)

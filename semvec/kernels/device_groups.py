@@ -10,9 +10,17 @@ from semvec.kernels.checks import (
     check_temperature,
     check_weights,
 )
-from semvec.kernels.device import KINDS, OnDevice
+from semvec.kernels.device import DTYPE_NAMES, OnDevice
 from semvec.kernels.groups import check_near
-from semvec.kernels.protocol import Array, Counts, Groups, Host, Pairs, Rows, Runs
+from semvec.kernels.protocol import (
+    Counts,
+    DeviceArray,
+    Groups,
+    HostNumbers,
+    Pairs,
+    QuantisedRows,
+    Runs,
+)
 from semvec.kernels.rows import ragged_rows
 
 PAIR_THREADS = 128
@@ -26,13 +34,15 @@ ROW_BYTES = 512
 
 
 class Grouped(OnDevice):
-    def near_pairs(self, rows: Rows, runs: Runs, threshold: float) -> Pairs:
+    def near_pairs(self, rows: QuantisedRows, runs: Runs, threshold: float) -> Pairs:
         return self._near(rows, runs, runs, threshold, triangle=True)
 
-    def near_across(self, rows: Rows, left: Runs, right: Runs, threshold: float) -> Pairs:
+    def near_across(self, rows: QuantisedRows, left: Runs, right: Runs, threshold: float) -> Pairs:
         return self._near(rows, left, right, threshold, triangle=False)
 
-    def _near(self, rows: Rows, left: Runs, right: Runs, threshold: float, triangle: bool) -> Pairs:
+    def _near(
+        self, rows: QuantisedRows, left: Runs, right: Runs, threshold: float, triangle: bool
+    ) -> Pairs:
         check_near(rows, left, right, threshold, "b")
         ours, theirs = (ragged_rows(each.starts, each.lengths)[0] for each in (left, right))
         tiles = plan.tiles(left, right, triangle)
@@ -43,8 +53,14 @@ class Grouped(OnDevice):
         return Pairs(groups, ours[here], theirs[there], cosines[order])
 
     def _tiles(
-        self, rows: Rows, ours: Counts, theirs: Counts, tiles: Counts, threshold: float, room: int
-    ) -> tuple[Host, Host]:
+        self,
+        rows: QuantisedRows,
+        ours: Counts,
+        theirs: Counts,
+        tiles: Counts,
+        threshold: float,
+        room: int,
+    ) -> tuple[HostNumbers, HostNumbers]:
         """Pairs of places in the lists of rows, (n, 2), in no order, and their cosines."""
         lefts, rights, placed, number = self._device.upload(
             ours, theirs, tiles, np.zeros(1, np.int64)
@@ -60,8 +76,10 @@ class Grouped(OnDevice):
             return self._tiles(rows, ours, theirs, tiles, threshold, int(total[0]))
         return pairs[: total[0]], near[: total[0]]
 
-    def weighted_means(self, rows: Rows, groups: Groups, weights: Host) -> Host:
-        check_rows(rows, KINDS)
+    def weighted_means(
+        self, rows: QuantisedRows, groups: Groups, weights: HostNumbers
+    ) -> HostNumbers:
+        check_rows(rows, DTYPE_NAMES)
         check_groups(groups, len(rows.values))
         check_weights(weights, groups)
         members, firsts, shares = self._device.upload(
@@ -70,9 +88,9 @@ class Grouped(OnDevice):
         return self._means(rows, members, firsts, shares)
 
     def attention_means(
-        self, queries: Host, rows: Rows, groups: Groups, temperature: float
-    ) -> Host:
-        check_rows(rows, KINDS)
+        self, queries: HostNumbers, rows: QuantisedRows, groups: Groups, temperature: float
+    ) -> HostNumbers:
+        check_rows(rows, DTYPE_NAMES)
         check_groups(groups, len(rows.values))
         check_queries(queries, "f", len(groups), rows.values.shape[1])
         check_temperature(temperature)
@@ -82,7 +100,9 @@ class Grouped(OnDevice):
         self._launch("attention", rows, (len(groups), 1), 4 * MEAN_WARPS, *arguments)
         return self._means(rows, members, firsts, weights)
 
-    def _means(self, rows: Rows, members: Array, firsts: Array, weights: Array) -> Host:
+    def _means(
+        self, rows: QuantisedRows, members: DeviceArray, firsts: DeviceArray, weights: DeviceArray
+    ) -> HostNumbers:
         values, scales, d, aligned = self._rows(rows)
         found = self._device.empty((len(firsts) - 1, int(d)), np.float32)
         size = rows.values.dtype.itemsize

@@ -16,19 +16,19 @@ from semvec.kernels.checks import (
     check_spans,
     check_top,
 )
-from semvec.kernels.device import KINDS, WARP, OnDevice
+from semvec.kernels.device import DTYPE_NAMES, WARP, OnDevice
 from semvec.kernels.plan import Blocks
 from semvec.kernels.protocol import (
     REACH_LIMIT,
-    Array,
     Counts,
-    Evidence,
-    Host,
-    Questions,
+    DeviceArray,
+    HostNumbers,
+    MatchEvidence,
+    QuantisedRows,
     Ranking,
-    Rows,
     Runs,
     Spans,
+    TokenQueries,
     Top,
 )
 
@@ -39,7 +39,9 @@ ENTRY = 16
 
 
 class Ragged(OnDevice):
-    def cosine_top(self, queries: Host, rows: Rows, ids: Array, runs: Runs, k: int) -> Top:
+    def cosine_top(
+        self, queries: HostNumbers, rows: QuantisedRows, ids: DeviceArray, runs: Runs, k: int
+    ) -> Top:
         check_top(k)
         check_array("ids", ids, "l", len(rows.values))
         scanned, blocks, firsts = self._scan(queries, rows, runs)
@@ -49,7 +51,7 @@ class Ragged(OnDevice):
         self._launch("cosine_top", rows, (len(blocks), 1), shared, *arguments)
         return self._merged(lists, blocks, firsts, k)
 
-    def ragged_cosines(self, queries: Host, rows: Rows, runs: Runs) -> Array:
+    def ragged_cosines(self, queries: HostNumbers, rows: QuantisedRows, runs: Runs) -> DeviceArray:
         scanned, blocks, _ = self._scan(queries, rows, runs)
         found = self._device.empty((int(runs.lengths.sum()),), np.float32)
         arguments = *self._rows(rows), *scanned, found
@@ -57,10 +59,10 @@ class Ragged(OnDevice):
         return found
 
     def _scan(
-        self, queries: Host, rows: Rows, runs: Runs
-    ) -> tuple[tuple[Array, ...], Blocks, Array]:
+        self, queries: HostNumbers, rows: QuantisedRows, runs: Runs
+    ) -> tuple[tuple[DeviceArray, ...], Blocks, DeviceArray]:
         """Queries, their steps, stretches and items as the kernels take them; the blocks."""
-        check_rows(rows, KINDS)
+        check_rows(rows, DTYPE_NAMES)
         check_runs(runs, len(rows.values))
         check_queries(queries, "f", len(runs), rows.values.shape[1])
         cut, blocks = plan.stretches(runs, self._device.processors)
@@ -71,8 +73,8 @@ class Ragged(OnDevice):
         return (vectors, steps, cut, items), blocks, firsts
 
     def ragged_maxima(
-        self, questions: Questions, tokens: Rows, spans: Spans, runs: Runs
-    ) -> list[Array]:
+        self, questions: TokenQueries, tokens: QuantisedRows, spans: Spans, runs: Runs
+    ) -> list[DeviceArray]:
         self._check(questions, tokens, spans, runs)
         blocks = plan.chunks(questions, runs, self._device.processors, 0, None)
         units, counts = np.diff(questions.offsets), runs.counts()
@@ -89,7 +91,7 @@ class Ragged(OnDevice):
         return [found[first:last].reshape(count, unit).T for first, last, count, unit in parts]
 
     def maxsim_top(
-        self, questions: Questions, tokens: Rows, spans: Spans, runs: Runs, k: int
+        self, questions: TokenQueries, tokens: QuantisedRows, spans: Spans, runs: Runs, k: int
     ) -> Top:
         check_top(k)
         self._check(questions, tokens, spans, runs)
@@ -105,11 +107,11 @@ class Ragged(OnDevice):
 
     def match_top(
         self,
-        questions: Questions,
-        tokens: Rows,
+        questions: TokenQueries,
+        tokens: QuantisedRows,
         spans: Spans,
         runs: Runs,
-        evidence: Evidence,
+        evidence: MatchEvidence,
         ranking: Ranking,
         k: int,
     ) -> Top:
@@ -138,7 +140,9 @@ class Ragged(OnDevice):
         self._launch_chunks("match_top", blocks, k, *arguments)
         return self._merged(lists, blocks, firsts, k, fault)
 
-    def _check(self, questions: Questions, tokens: Rows, spans: Spans, runs: Runs) -> None:
+    def _check(
+        self, questions: TokenQueries, tokens: QuantisedRows, spans: Spans, runs: Runs
+    ) -> None:
         check_questions(questions, tokens, runs, "f")
         check_spans(spans, runs)
         if tokens.values.shape[1] > TOKEN_WIDTH:
@@ -146,18 +150,18 @@ class Ragged(OnDevice):
                 f"tokens have {tokens.values.shape[1]} numbers, more than {TOKEN_WIDTH}"
             )
 
-    def _staged(self, *arrays: Array | None) -> list[Array | None]:
+    def _staged(self, *arrays: DeviceArray | None) -> list[DeviceArray | None]:
         """Those of the host as float32 on the device, in one transfer; the others as they are."""
         ours = [each for each in arrays if isinstance(each, np.ndarray)]
         floats = (each.astype(np.float32, copy=False) for each in ours)
         there = iter(self._device.upload(*floats) if ours else [])
         return [next(there) if isinstance(each, np.ndarray) else each for each in arrays]
 
-    def _tokens(self, tokens: Rows, spans: Spans) -> tuple[Array | np.generic, ...]:
+    def _tokens(self, tokens: QuantisedRows, spans: Spans) -> tuple[DeviceArray | np.generic, ...]:
         rows = np.int64(len(tokens.values))
         return *self._rows(tokens), rows, spans.starts, spans.lengths, spans.ids
 
-    def _fixed(self, vectors: Array, width: int) -> tuple[Array, Array]:
+    def _fixed(self, vectors: DeviceArray, width: int) -> tuple[DeviceArray, DeviceArray]:
         """Vectors (m, d) as 16-bit numbers in two halves, (m, 2, width), and their steps."""
         number, d = vectors.shape
         halves = self._device.empty((number, 2, width), np.int8)
@@ -168,18 +172,23 @@ class Ragged(OnDevice):
         )
         return halves, steps
 
-    def _lists(self, number: int, k: int) -> tuple[Array, Array]:
+    def _lists(self, number: int, k: int) -> tuple[DeviceArray, DeviceArray]:
         empty = self._device.empty
         return empty((number, k), np.float32), empty((number, k), np.int64)
 
     def _launch_chunks(
-        self, kernel: str, blocks: Blocks, k: int, *arguments: Array | np.generic | None
+        self, kernel: str, blocks: Blocks, k: int, *arguments: DeviceArray | np.generic | None
     ) -> None:
         shared = max(plan.shared_bytes(blocks.items), _list_bytes(k))
         self._launch(kernel, None, (len(blocks), 1), shared, *arguments)
 
     def _merged(
-        self, lists: Sequence[Array], blocks: Blocks, firsts: Array, k: int, *fault: Array
+        self,
+        lists: Sequence[DeviceArray],
+        blocks: Blocks,
+        firsts: DeviceArray,
+        k: int,
+        *fault: DeviceArray,
     ) -> Top:
         """The best of the lists that blocks have left."""
         queries, tops = len(blocks.numbers), lists
@@ -193,13 +202,13 @@ class Ragged(OnDevice):
         return Top(ids, np.where(ids >= 0, scores, np.float32(0.0)))
 
 
-def _padded(rows: Rows) -> int:
+def _padded(rows: QuantisedRows) -> int:
     """Numbers of a row up to a whole number of 16 bytes."""
     each, d = 16 // int(rows.values.dtype.itemsize), int(rows.values.shape[1])
     return -(-d // each) * each
 
 
-def _query_bytes(rows: Rows) -> int:
+def _query_bytes(rows: QuantisedRows) -> int:
     """Bytes of a block's memory for its query: two halves beside codes, else float32."""
     return _padded(rows) * (2 if rows.values.dtype == np.int8 else 4)
 
@@ -209,7 +218,7 @@ def _list_bytes(k: int) -> int:
     return plan.WARPS * 128 * ENTRY if k else 0
 
 
-def _shares(ranking: Ranking) -> Host:
+def _shares(ranking: Ranking) -> HostNumbers:
     """`Ranking` in match.cu."""
     shares = np.zeros((2, REACH_LIMIT), np.float32)
     shares[0, : len(ranking.after)] = ranking.after
@@ -221,6 +230,6 @@ def _no_fault() -> Counts:
     return np.zeros(1, np.int32)
 
 
-def _check_fault(fault: Host) -> None:
+def _check_fault(fault: HostNumbers) -> None:
     if fault.any():
         raise ValueError(OUT_OF_ROWS)

@@ -15,24 +15,24 @@ from semvec.kernels.checks import (
     check_threshold,
     check_weights,
 )
-from semvec.kernels.protocol import Groups, Host, Pairs, Rows, Runs
-from semvec.kernels.rows import Places, ragged_rows
+from semvec.kernels.protocol import Groups, HostNumbers, Pairs, QuantisedRows, Runs
+from semvec.kernels.rows import RowPlaces, ragged_rows
 
 SLAB = 1024
 """Rows that are compared with all others of their group at once."""
 
-Reals = npt.NDArray[Any]
+GroupReals = npt.NDArray[Any]
 
 
-def near_pairs(rows: Rows, runs: Runs, threshold: float) -> Pairs:
+def near_pairs(rows: QuantisedRows, runs: Runs, threshold: float) -> Pairs:
     return _near(rows, runs, runs, threshold, triangle=True)
 
 
-def near_across(rows: Rows, left: Runs, right: Runs, threshold: float) -> Pairs:
+def near_across(rows: QuantisedRows, left: Runs, right: Runs, threshold: float) -> Pairs:
     return _near(rows, left, right, threshold, triangle=False)
 
 
-def _near(rows: Rows, left: Runs, right: Runs, threshold: float, triangle: bool) -> Pairs:
+def _near(rows: QuantisedRows, left: Runs, right: Runs, threshold: float, triangle: bool) -> Pairs:
     check_near(rows, left, right, threshold)
     none = np.zeros(0, np.int64)
     groups, lefts, rights, cosines = [none], [none], [none], [np.zeros(0, _wide(rows))]
@@ -50,7 +50,9 @@ def _near(rows: Rows, left: Runs, right: Runs, threshold: float, triangle: bool)
     return Pairs(*map(np.concatenate, (groups, lefts, rights, cosines)))
 
 
-def check_near(rows: Rows, left: Runs, right: Runs, threshold: float, kinds: str = "befd") -> None:
+def check_near(
+    rows: QuantisedRows, left: Runs, right: Runs, threshold: float, kinds: str = "befd"
+) -> None:
     check_threshold(threshold)
     check_rows(rows, kinds)
     check_runs(left, len(rows.values))
@@ -59,25 +61,25 @@ def check_near(rows: Rows, left: Runs, right: Runs, threshold: float, kinds: str
         raise ValueError(f"{len(left)} groups on the left, {len(right)} on the right")
 
 
-def places(runs: Runs) -> Iterator[Places]:
+def places(runs: Runs) -> Iterator[RowPlaces]:
     """The rows of each group, one run after the other."""
     for first, last in zip(runs.offsets[:-1], runs.offsets[1:], strict=True):
         yield ragged_rows(runs.starts[first:last], runs.lengths[first:last])[0]
 
 
-def _wide(rows: Rows) -> type[np.floating[Any]]:
+def _wide(rows: QuantisedRows) -> type[np.floating[Any]]:
     return np.float64 if rows.values.dtype == np.float64 else np.float32
 
 
-def _numbers(rows: Rows, at: Places) -> Reals:
+def _numbers(rows: QuantisedRows, at: RowPlaces) -> GroupReals:
     """What rows stand for, shape (len(at), d)."""
-    wide: Reals = rows.values[at].astype(_wide(rows))
+    wide: GroupReals = rows.values[at].astype(_wide(rows))
     if rows.scales is not None:
         wide *= rows.scales[at, None]
     return wide
 
 
-def weighted_means(rows: Rows, groups: Groups, weights: Host) -> Host:
+def weighted_means(rows: QuantisedRows, groups: Groups, weights: HostNumbers) -> HostNumbers:
     check_rows(rows)
     check_groups(groups, len(rows.values))
     check_weights(weights, groups)
@@ -90,7 +92,9 @@ def weighted_means(rows: Rows, groups: Groups, weights: Host) -> Host:
     return found
 
 
-def attention_means(queries: Host, rows: Rows, groups: Groups, temperature: float) -> Host:
+def attention_means(
+    queries: HostNumbers, rows: QuantisedRows, groups: Groups, temperature: float
+) -> HostNumbers:
     check_rows(rows)
     check_groups(groups, len(rows.values))
     check_queries(queries, "fd", len(groups), rows.values.shape[1])
@@ -103,9 +107,9 @@ def attention_means(queries: Host, rows: Rows, groups: Groups, temperature: floa
     return found
 
 
-def _softmax(scores: Reals) -> Reals:
+def _softmax(scores: GroupReals) -> GroupReals:
     powers = np.exp(scores - scores.max())
-    shares: Reals = powers / powers.sum()
+    shares: GroupReals = powers / powers.sum()
     return shares
 
 

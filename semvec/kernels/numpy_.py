@@ -8,7 +8,7 @@ import numpy as np
 
 from semvec.kernels.checks import check_written
 from semvec.kernels.groups import attention_means, near_across, near_pairs, weighted_means
-from semvec.kernels.protocol import Counts, Host, Kernels, Rows
+from semvec.kernels.protocol import Counts, HostNumbers, Kernels, QuantisedRows
 from semvec.kernels.ragged import (
     cosine_top,
     match_top,
@@ -18,7 +18,7 @@ from semvec.kernels.ragged import (
 )
 from semvec.kernels.rows import (
     Codes,
-    Places,
+    RowPlaces,
     Scales,
     cosines,
     dequantise,
@@ -35,14 +35,13 @@ from semvec.kernels.rows import (
 __all__ = [
     "Codes",
     "Kernels",
-    "Places",
+    "RowPlaces",
     "Scales",
     "attention_means",
     "cosine_top",
     "cosines",
     "dequantise",
     "empty_rows",
-    "fetch",
     "match_top",
     "maxsim_top",
     "near_across",
@@ -50,37 +49,38 @@ __all__ = [
     "nearest",
     "normalised",
     "paged_cosines",
-    "place",
     "quantise",
     "ragged_cosines",
     "ragged_maxima",
     "ragged_rows",
     "spread",
-    "stage",
+    "to_device",
+    "to_host",
     "token_maxima",
     "unit_scales",
+    "upload",
     "weighted_means",
     "write_rows",
 ]
 
 
-def place(array: Host) -> Host:
+def to_device(array: HostNumbers) -> HostNumbers:
     return np.asarray(array)
 
 
-def fetch(array: Host) -> Host:
+def to_host(array: HostNumbers) -> HostNumbers:
     return array
 
 
-def stage(*arrays: Host) -> list[Host]:
+def upload(*arrays: HostNumbers) -> list[HostNumbers]:
     return list(arrays)
 
 
-def empty_rows(number: int, dimension: int) -> Rows:
-    return Rows(np.empty((number, dimension), np.int8), np.empty(number, np.float32))
+def empty_rows(number: int, dimension: int) -> QuantisedRows:
+    return QuantisedRows(np.empty((number, dimension), np.int8), np.empty(number, np.float32))
 
 
-def write_rows(rows: Rows, at: Counts, fresh: Rows) -> None:
+def write_rows(rows: QuantisedRows, at: Counts, fresh: QuantisedRows) -> None:
     check_written(rows, at, fresh)
     assert rows.scales is not None
     rows.values[at], rows.scales[at] = fresh.values, fresh.scales

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from semvec.kernels.protocol import Counts, Evidence, Questions, Runs
+from semvec.kernels.protocol import Counts, MatchEvidence, Runs, TokenQueries
 
 WARPS = 8
 """Warps of a block; the kernels count on it."""
@@ -78,7 +78,7 @@ def _edges(query: Counts, block: Counts) -> Counts:
     return np.concatenate([np.zeros(min(1, len(query)), np.int64), inner, [len(query)]])
 
 
-def most_memories(questions: Questions, reach: int) -> int:
+def most_memories(questions: TokenQueries, reach: int) -> int:
     """Memories of its own that a block has room for, whatever the question."""
     units = int(np.diff(questions.offsets).max(initial=1))
     room = SLOT_BYTES // (12 + 4 * _stride(units)) - 2 * reach
@@ -90,7 +90,7 @@ def _stride(units: int) -> int:
 
 
 def chunks(
-    questions: Questions, runs: Runs, processors: int, reach: int, evidence: Evidence | None
+    questions: TokenQueries, runs: Runs, processors: int, reach: int, evidence: MatchEvidence | None
 ) -> Blocks:
     """Blocks of memories, (first unit, units, low, high, first, last, origin, place, first word,
     past the last word): see `Item` in tokens.cuh. `place` counts memories."""

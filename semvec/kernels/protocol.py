@@ -12,9 +12,9 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-Array = Any
+DeviceArray = Any
 """An array where the kernels read it; its shape and dtype are in the docstring."""
-Host = npt.NDArray[Any]
+HostNumbers = npt.NDArray[Any]
 Counts = npt.NDArray[np.int64]
 
 TOP_LIMIT = 128
@@ -26,15 +26,15 @@ REACH_LIMIT = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Rows:
+class QuantisedRows:
     """Vectors by row: row i stands for `scales[i] * values[i]`.
 
     `values`, shape (t, d), are int8 codes, or float16, float32 or, on the CPU, float64; `scales`
     are float32, shape (t,), and None stands for ones. Both are arrays of the kernels' kind.
     """
 
-    values: Array
-    scales: Array | None = None
+    values: DeviceArray
+    scales: DeviceArray | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,11 +78,11 @@ class Top:
     """
 
     ids: Counts
-    scores: Host
+    scores: HostNumbers
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Questions:
+class TokenQueries:
     """m questions, each cut into units with a vector and a weight of its own.
 
     `vectors`, shape (u, p), are unit length or zero, float32 or on the CPU float64; `weights` have
@@ -90,8 +90,8 @@ class Questions:
     int64, shape (m + 1,).
     """
 
-    vectors: Host
-    weights: Host
+    vectors: HostNumbers
+    weights: HostNumbers
     offsets: Counts
 
     def __len__(self) -> int:
@@ -107,13 +107,13 @@ class Spans:
     at. Arrays of the kernels' kind, int64, shape (n,).
     """
 
-    starts: Array
-    lengths: Array
-    ids: Array
+    starts: DeviceArray
+    lengths: DeviceArray
+    ids: DeviceArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Evidence:
+class MatchEvidence:
     """What speaks for memories beside their tokens.
 
     By unit, shape (u,), in [0, 1]: what its word counts, `word_shares` beside the nearest token,
@@ -127,14 +127,14 @@ class Evidence:
     change nothing.
     """
 
-    word_shares: Host
-    whole_shares: Host
+    word_shares: HostNumbers
+    whole_shares: HostNumbers
     units: npt.NDArray[np.int32]
     memories: npt.NDArray[np.int32]
-    shares: Host
+    shares: HostNumbers
     offsets: Counts
-    whole: Array | None = None
-    rest: Array | None = None
+    whole: DeviceArray | None = None
+    rest: DeviceArray | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,7 @@ class Pairs:
     groups: Counts
     left: Counts
     right: Counts
-    cosines: Host
+    cosines: HostNumbers
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -183,37 +183,39 @@ class Kernels(Protocol):
     to 1024 numbers. A device takes a query beside int8 rows as 16-bit fixed-point numbers.
     """
 
-    def place(self, array: Host) -> Array:
+    def to_device(self, array: HostNumbers) -> DeviceArray:
         """A copy, or the array itself, where the kernels read it."""
 
-    def fetch(self, array: Array) -> Host:
+    def to_host(self, array: DeviceArray) -> HostNumbers:
         """What an array of the kernels' kind holds."""
 
-    def stage(self, *arrays: Host) -> list[Array]:
+    def upload(self, *arrays: HostNumbers) -> list[DeviceArray]:
         """Copies where the kernels read them, in one transfer."""
 
-    def empty_rows(self, number: int, dimension: int) -> Rows:
+    def empty_rows(self, number: int, dimension: int) -> QuantisedRows:
         """Room for int8 rows with scales; they hold anything."""
 
-    def write_rows(self, rows: Rows, at: Counts, fresh: Rows) -> None:
+    def write_rows(self, rows: QuantisedRows, at: Counts, fresh: QuantisedRows) -> None:
         """Put `fresh` rows, of either kind, in the places `at`, shape (n,), each at most once.
 
         The one operation that changes what it is given: `rows`, as `empty_rows` made them.
         """
 
-    def cosine_top(self, queries: Host, rows: Rows, ids: Array, runs: Runs, k: int) -> Top:
+    def cosine_top(
+        self, queries: HostNumbers, rows: QuantisedRows, ids: DeviceArray, runs: Runs, k: int
+    ) -> Top:
         """The k rows nearest to each query, among its own.
 
         `queries`, shape (m, d), are unit vectors, float32 or float64; `rows` unit vectors or zero;
         `ids`, shape (t,), int64, of the kernels' kind, name the rows, below 0 for none.
         """
 
-    def ragged_cosines(self, queries: Host, rows: Rows, runs: Runs) -> Array:
+    def ragged_cosines(self, queries: HostNumbers, rows: QuantisedRows, runs: Runs) -> DeviceArray:
         """Cosines of each query to its rows, one query after the other, shape (sum of counts,)."""
 
     def ragged_maxima(
-        self, questions: Questions, tokens: Rows, spans: Spans, runs: Runs
-    ) -> list[Array]:
+        self, questions: TokenQueries, tokens: QuantisedRows, spans: Spans, runs: Runs
+    ) -> list[DeviceArray]:
         """The highest cosine of each unit to any token of each memory of its question's runs.
 
         One array of shape (units, memories) for each question; 0 where a memory has no tokens or is
@@ -222,7 +224,7 @@ class Kernels(Protocol):
         """
 
     def maxsim_top(
-        self, questions: Questions, tokens: Rows, spans: Spans, runs: Runs, k: int
+        self, questions: TokenQueries, tokens: QuantisedRows, spans: Spans, runs: Runs, k: int
     ) -> Top:
         """The k memories with most of the weighted sum of `ragged_maxima` over the units.
 
@@ -231,11 +233,11 @@ class Kernels(Protocol):
 
     def match_top(
         self,
-        questions: Questions,
-        tokens: Rows,
+        questions: TokenQueries,
+        tokens: QuantisedRows,
         spans: Spans,
         runs: Runs,
-        evidence: Evidence,
+        evidence: MatchEvidence,
         ranking: Ranking,
         k: int,
     ) -> Top:
@@ -247,37 +249,39 @@ class Kernels(Protocol):
         `rest` the score is 1 - (1 - sum) * rest, clipped to [0, 1]. The ranking of docs/recall.md.
         """
 
-    def near_pairs(self, rows: Rows, runs: Runs, threshold: float) -> Pairs:
+    def near_pairs(self, rows: QuantisedRows, runs: Runs, threshold: float) -> Pairs:
         """All pairs of rows in the same group, i before j, whose cosine reaches the threshold.
 
         Query j of `runs` is group j. The threshold is above 0. On a device rows are int8 codes.
         """
 
-    def near_across(self, rows: Rows, left: Runs, right: Runs, threshold: float) -> Pairs:
+    def near_across(self, rows: QuantisedRows, left: Runs, right: Runs, threshold: float) -> Pairs:
         """The same for every row of a group's `left` runs with every one of its `right` runs."""
 
-    def weighted_means(self, rows: Rows, groups: Groups, weights: Host) -> Host:
+    def weighted_means(
+        self, rows: QuantisedRows, groups: Groups, weights: HostNumbers
+    ) -> HostNumbers:
         """The weighted mean of each group's rows, shape (g, d); zeros where weights sum to 0.
 
         `weights`, shape (n,), at least 0, by member.
         """
 
     def attention_means(
-        self, queries: Host, rows: Rows, groups: Groups, temperature: float
-    ) -> Host:
+        self, queries: HostNumbers, rows: QuantisedRows, groups: Groups, temperature: float
+    ) -> HostNumbers:
         """The mean of each group's rows by softmax(query . row / temperature), shape (g, d).
 
         `queries`, shape (g, d); a zero query gives the plain mean. Zeros for an empty group.
         """
 
-    def normalised(self, values: Array) -> Array:
+    def normalised(self, values: DeviceArray) -> DeviceArray:
         """Rows, shape (n, d), float32 or float64, at unit length; zero rows stay zero."""
 
-    def quantise(self, values: Array) -> Array:
+    def quantise(self, values: DeviceArray) -> DeviceArray:
         """int8 codes of rows (n, d): each over its largest magnitude, times 127, rounded."""
 
-    def unit_scales(self, codes: Array) -> Array:
+    def unit_scales(self, codes: DeviceArray) -> DeviceArray:
         """What makes each row of codes (n, d) unit length, float32, shape (n,); 0 for zero rows."""
 
-    def dequantise(self, codes: Array, scales: Array) -> Array:
+    def dequantise(self, codes: DeviceArray, scales: DeviceArray) -> DeviceArray:
         """`scales[i] * codes[i]` for each row i, float32, shape (n, d)."""

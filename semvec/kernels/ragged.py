@@ -18,36 +18,38 @@ from semvec.kernels.checks import (
     check_top,
 )
 from semvec.kernels.protocol import (
-    Evidence,
-    Host,
-    Questions,
+    HostNumbers,
+    MatchEvidence,
+    QuantisedRows,
     Ranking,
-    Rows,
     Runs,
     Spans,
+    TokenQueries,
     Top,
 )
-from semvec.kernels.rows import Ids, Places, cosines, ragged_rows, spread, token_maxima
+from semvec.kernels.rows import RowIds, RowPlaces, cosines, ragged_rows, spread, token_maxima
 
-Reals = npt.NDArray[Any]
+RaggedReals = npt.NDArray[Any]
 Flags = npt.NDArray[np.bool_]
 
 
-def cosine_top(queries: Host, rows: Rows, ids: Host, runs: Runs, k: int) -> Top:
+def cosine_top(
+    queries: HostNumbers, rows: QuantisedRows, ids: HostNumbers, runs: Runs, k: int
+) -> Top:
     check_top(k)
     check_array("ids", ids, "l", len(rows.values))
     found = _cosines_by_query(queries, rows, runs)
     return _top([(scores, ids[at]) for at, scores in found], k, queries.dtype)
 
 
-def ragged_cosines(queries: Host, rows: Rows, runs: Runs) -> Host:
+def ragged_cosines(queries: HostNumbers, rows: QuantisedRows, runs: Runs) -> HostNumbers:
     found = [scores for _, scores in _cosines_by_query(queries, rows, runs)]
     return np.concatenate([np.zeros(0, queries.dtype), *found])
 
 
 def _cosines_by_query(
-    queries: Host, rows: Rows, runs: Runs
-) -> Iterator[tuple[slice | Places, Reals]]:
+    queries: HostNumbers, rows: QuantisedRows, runs: Runs
+) -> Iterator[tuple[slice | RowPlaces, RaggedReals]]:
     check_rows(rows)
     check_runs(runs, len(rows.values))
     check_queries(queries, "fd", len(runs), rows.values.shape[1])
@@ -56,7 +58,7 @@ def _cosines_by_query(
         yield at, cosines(query[None], values[at], None if scales is None else scales[at])[0]
 
 
-def _places(runs: Runs) -> Iterator[slice | Places]:
+def _places(runs: Runs) -> Iterator[slice | RowPlaces]:
     """The rows of each query: a slice where they are one run, which copies nothing."""
     for first, last in zip(runs.offsets[:-1], runs.offsets[1:], strict=True):
         starts, lengths = runs.starts[first:last], runs.lengths[first:last]
@@ -66,7 +68,9 @@ def _places(runs: Runs) -> Iterator[slice | Places]:
             yield ragged_rows(starts, lengths)[0]
 
 
-def ragged_maxima(questions: Questions, tokens: Rows, spans: Spans, runs: Runs) -> list[Host]:
+def ragged_maxima(
+    questions: TokenQueries, tokens: QuantisedRows, spans: Spans, runs: Runs
+) -> list[HostNumbers]:
     check_questions(questions, tokens, runs)
     check_spans(spans, runs)
     assert tokens.scales is not None
@@ -78,7 +82,7 @@ def ragged_maxima(questions: Questions, tokens: Rows, spans: Spans, runs: Runs) 
     return found
 
 
-def _checked(spans: Spans, at: slice | Places, rows: int) -> tuple[Places, Places]:
+def _checked(spans: Spans, at: slice | RowPlaces, rows: int) -> tuple[RowPlaces, RowPlaces]:
     """Starts and lengths of memories, length 0 where one is gone."""
     starts, lengths = spans.starts[at], np.where(spans.ids[at] >= 0, spans.lengths[at], 0)
     held = lengths != 0
@@ -87,7 +91,9 @@ def _checked(spans: Spans, at: slice | Places, rows: int) -> tuple[Places, Place
     return starts, lengths
 
 
-def maxsim_top(questions: Questions, tokens: Rows, spans: Spans, runs: Runs, k: int) -> Top:
+def maxsim_top(
+    questions: TokenQueries, tokens: QuantisedRows, spans: Spans, runs: Runs, k: int
+) -> Top:
     check_top(k)
     found = [
         (weights @ maxima, spans.ids[at])
@@ -102,11 +108,11 @@ def maxsim_top(questions: Questions, tokens: Rows, spans: Spans, runs: Runs, k: 
 
 
 def match_top(
-    questions: Questions,
-    tokens: Rows,
+    questions: TokenQueries,
+    tokens: QuantisedRows,
     spans: Spans,
     runs: Runs,
-    evidence: Evidence,
+    evidence: MatchEvidence,
     ranking: Ranking,
     k: int,
 ) -> Top:
@@ -133,20 +139,25 @@ def match_top(
 
 
 def _answered(
-    maxima: Reals, by_token: Flags, evidence: Evidence, units: slice, flat: slice, floor: float
-) -> Reals:
+    maxima: RaggedReals,
+    by_token: Flags,
+    evidence: MatchEvidence,
+    units: slice,
+    flat: slice,
+    floor: float,
+) -> RaggedReals:
     """How far each memory answers each unit but for its word, shape (units, memories)."""
     whole = 0.0 if evidence.whole is None else evidence.whole[flat]
     near = np.clip(np.where(by_token, (maxima - floor) / (1.0 - floor), whole), 0.0, 1.0)
     shares = np.where(
         by_token, evidence.word_shares[units, None], evidence.whole_shares[units, None]
     )
-    answered: Reals = ((1.0 - shares) * near).astype(maxima.dtype)
+    answered: RaggedReals = ((1.0 - shares) * near).astype(maxima.dtype)
     return answered
 
 
 def _add_words(
-    answered: Reals, by_token: Flags, evidence: Evidence, units: slice, words: slice
+    answered: RaggedReals, by_token: Flags, evidence: MatchEvidence, units: slice, words: slice
 ) -> None:
     at, memories = evidence.units[words], evidence.memories[words]
     beside_token, beside_whole = evidence.word_shares[units], evidence.whole_shares[units]
@@ -154,7 +165,7 @@ def _add_words(
     answered[at, memories] += shares * evidence.shares[words]
 
 
-def _top(found: list[tuple[Reals, Ids]], k: int, dtype: np.dtype[Any]) -> Top:
+def _top(found: list[tuple[RaggedReals, RowIds]], k: int, dtype: np.dtype[Any]) -> Top:
     top = Top(np.full((len(found), k), -1, np.int64), np.zeros((len(found), k), dtype))
     for row, (scores, ids) in enumerate(found):
         places = _best(scores, ids, k)
@@ -162,7 +173,7 @@ def _top(found: list[tuple[Reals, Ids]], k: int, dtype: np.dtype[Any]) -> Top:
     return top
 
 
-def _best(scores: Reals, ids: Ids, k: int) -> Places:
+def _best(scores: RaggedReals, ids: RowIds, k: int) -> RowPlaces:
     """Places of at most k named ones by falling score, ties by the newer id."""
     places = np.flatnonzero(ids >= 0)
     if k < len(places):

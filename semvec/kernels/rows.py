@@ -13,12 +13,12 @@ import numpy.typing as npt
 Real = TypeVar("Real", np.float32, np.float64)
 Codes = npt.NDArray[np.int8]
 Scales = npt.NDArray[np.float32]
-Places = npt.NDArray[np.intp]
-Ids = npt.NDArray[np.int64]
+RowPlaces = npt.NDArray[np.intp]
+RowIds = npt.NDArray[np.int64]
 
-BLOCK = 256
+ROWS_PER_BLOCK = 256
 """Rows that are widened at once: they stay in the cache between widening and product."""
-MEMORIES = 64
+MEMORIES_PER_BLOCK = 64
 """Memories whose tokens are widened at once, for the same reason."""
 
 
@@ -67,9 +67,9 @@ def cosines(
     One pass over the rows serves all queries: reading them is what takes the time.
     """
     found = np.empty((len(queries), len(rows)), queries.dtype)
-    for start in range(0, len(rows), BLOCK):
-        block = rows[start : start + BLOCK].astype(queries.dtype, copy=False)
-        np.matmul(queries, block.T, out=found[:, start : start + BLOCK])
+    for start in range(0, len(rows), ROWS_PER_BLOCK):
+        block = rows[start : start + ROWS_PER_BLOCK].astype(queries.dtype, copy=False)
+        np.matmul(queries, block.T, out=found[:, start : start + ROWS_PER_BLOCK])
     if scales is not None:
         found *= scales
     return found
@@ -81,9 +81,9 @@ def paged_cosines(
     """`cosines` to the rows of these runs, `count` together, of BLOCK each and the last of no more;
     shape (m, count)."""
     found = np.empty((len(queries), count), queries.dtype)
-    for begin, run in zip(range(0, count, BLOCK), runs, strict=True):
+    for begin, run in zip(range(0, count, ROWS_PER_BLOCK), runs, strict=True):
         block = codes[run].astype(queries.dtype)
-        np.matmul(queries, block.T, out=found[:, begin : begin + BLOCK])
+        np.matmul(queries, block.T, out=found[:, begin : begin + ROWS_PER_BLOCK])
     if runs:
         found *= scales[runs[0]] if len(runs) == 1 else np.concatenate([scales[r] for r in runs])
     return found
@@ -91,13 +91,13 @@ def paged_cosines(
 
 def nearest(
     queries: npt.NDArray[Real], codes: Codes, scales: Scales
-) -> tuple[Places, npt.NDArray[Real]]:
+) -> tuple[RowPlaces, npt.NDArray[Real]]:
     """Of rows (n, d) the one with the highest cosine to each unit query (m, d), and that cosine;
     both of shape (m,). Of equals the first row; 0 and -1 where there are no rows."""
     places = np.zeros(len(queries), np.intp)
     highest = np.full(len(queries), -1.0, queries.dtype)
-    for start in range(0, len(codes), BLOCK):
-        block = slice(start, start + BLOCK)
+    for start in range(0, len(codes), ROWS_PER_BLOCK):
+        block = slice(start, start + ROWS_PER_BLOCK)
         found = cosines(queries, codes[block], scales[block])
         best = found.argmax(axis=1)
         cosine = found[np.arange(len(found)), best]
@@ -107,7 +107,7 @@ def nearest(
 
 
 def token_maxima(
-    queries: npt.NDArray[Real], codes: Codes, scales: Scales, starts: Places, lengths: Places
+    queries: npt.NDArray[Real], codes: Codes, scales: Scales, starts: RowPlaces, lengths: RowPlaces
 ) -> npt.NDArray[Real]:
     """The highest cosine of each query token to any token of each memory, shape (q, n).
 
@@ -117,8 +117,8 @@ def token_maxima(
     """
     found = np.zeros((len(queries), len(starts)), queries.dtype)
     held = np.flatnonzero(lengths)
-    for start in range(0, len(held), MEMORIES):
-        at = held[start : start + MEMORIES]
+    for start in range(0, len(held), MEMORIES_PER_BLOCK):
+        at = held[start : start + MEMORIES_PER_BLOCK]
         rows, firsts = ragged_rows(starts[at], lengths[at])
         products = codes.take(rows, axis=0).astype(queries.dtype) @ queries.T
         products *= scales.take(rows)[:, None]
@@ -126,7 +126,7 @@ def token_maxima(
     return np.maximum(found, 0.0, out=found)
 
 
-def ragged_rows(starts: Places, lengths: Places) -> tuple[Places, Places]:
+def ragged_rows(starts: RowPlaces, lengths: RowPlaces) -> tuple[RowPlaces, RowPlaces]:
     """The rows of n runs, one run after the other, and where each run begins among them."""
     firsts = np.cumsum(lengths) - lengths
     rows = np.repeat(starts - firsts, lengths) + np.arange(lengths.sum())
@@ -134,7 +134,7 @@ def ragged_rows(starts: Places, lengths: Places) -> tuple[Places, Places]:
 
 
 def spread(
-    answered: npt.NDArray[Real], ids: Ids, after: Sequence[float], before: Sequence[float]
+    answered: npt.NDArray[Real], ids: RowIds, after: Sequence[float], before: Sequence[float]
 ) -> npt.NDArray[Real]:
     """The highest of each memory's own number and its neighbours' shares of theirs, shape (q, n).
 

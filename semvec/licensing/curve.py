@@ -1,9 +1,9 @@
 """Ed25519 points: which encodings are points that may stand as a public key (RFC 8032, 5.1)."""
 
-P = 2**255 - 19
-D = -121665 * pow(121666, -1, P) % P
+FIELD_PRIME = 2**255 - 19
+D = -121665 * pow(121666, -1, FIELD_PRIME) % FIELD_PRIME
 SIGN = 1 << 255
-ROOT_OF_MINUS_ONE = pow(2, (P - 1) // 4, P)
+ROOT_OF_MINUS_ONE = pow(2, (FIELD_PRIME - 1) // 4, FIELD_PRIME)
 COFACTOR = 8
 
 Point = tuple[int, int]
@@ -14,12 +14,12 @@ def decode(encoding: bytes) -> Point:
     """Raises ValueError for an encoding that is not canonical, and where there is no such point."""
     number = int.from_bytes(encoding, "little")
     y, is_odd = number % SIGN, number >= SIGN
-    if len(encoding) != 32 or y >= P:
+    if len(encoding) != 32 or y >= FIELD_PRIME:
         raise ValueError("not the canonical encoding of a point")
-    x = _root((y * y - 1) * pow(D * y * y + 1, -1, P) % P)
+    x = _root((y * y - 1) * pow(D * y * y + 1, -1, FIELD_PRIME) % FIELD_PRIME)
     if x is None or (x == 0 and is_odd):
         raise ValueError("not a point of the curve")
-    return (P - x if x % 2 != is_odd else x), y
+    return (FIELD_PRIME - x if x % 2 != is_odd else x), y
 
 
 def has_small_order(point: Point) -> bool:
@@ -30,9 +30,9 @@ def has_small_order(point: Point) -> bool:
 
 
 def _root(square: int) -> int | None:
-    root = pow(square, (P + 3) // 8, P)
-    for candidate in (root, root * ROOT_OF_MINUS_ONE % P):
-        if candidate * candidate % P == square:
+    root = pow(square, (FIELD_PRIME + 3) // 8, FIELD_PRIME)
+    for candidate in (root, root * ROOT_OF_MINUS_ONE % FIELD_PRIME):
+        if candidate * candidate % FIELD_PRIME == square:
             return candidate
     return None
 
@@ -40,4 +40,6 @@ def _root(square: int) -> int | None:
 def _doubled(point: Point) -> Point:
     x, y = point
     product = D * x * x * y * y
-    return 2 * x * y * pow(1 + product, -1, P) % P, (y * y + x * x) * pow(1 - product, -1, P) % P
+    return 2 * x * y * pow(1 + product, -1, FIELD_PRIME) % FIELD_PRIME, (y * y + x * x) * pow(
+        1 - product, -1, FIELD_PRIME
+    ) % FIELD_PRIME

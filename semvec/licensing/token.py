@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 ALGORITHM = "EdDSA"
 YEAR_9999 = 253_402_300_799
 
-Tier = Literal["community", "pro", "enterprise"]
+LicenseTier = Literal["community", "pro", "enterprise"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Caller:
     """Who asks: `subject` owns what it makes, `tier` says how much it may ask."""
 
     subject: str
-    tier: Tier
+    tier: LicenseTier
 
 
 ANONYMOUS = Caller("anonymous", "community")
@@ -35,12 +35,12 @@ def _subject(text: str) -> str:
     return text
 
 
-LONGEST_NAME = 255
-Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
+MAX_CLAIM_CHARS = 255
+ClaimName = Annotated[str, Field(min_length=1, max_length=MAX_CLAIM_CHARS)]
 Time = Annotated[int | float, Field(ge=0, le=YEAR_9999)]
 
 
-class Claims(BaseModel):
+class TokenClaims(BaseModel):
     """The claims a token must or may carry; times are seconds since the epoch.
 
     A token for a named audience is not one for this server, which goes by no audience name.
@@ -48,13 +48,13 @@ class Claims(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=True)
 
-    sub: Annotated[Name, AfterValidator(_subject)]
-    tier: Tier
+    sub: Annotated[ClaimName, AfterValidator(_subject)]
+    tier: LicenseTier
     exp: Time
     iat: Time
     nbf: Time | None = None
     iss: str | None = None
-    jti: Name | None = None
+    jti: ClaimName | None = None
     aud: None = None
 
 
@@ -65,10 +65,10 @@ class Header(BaseModel):
 
     alg: Literal["EdDSA"]
     typ: str | None = None
-    kid: Name | None = None
+    kid: ClaimName | None = None
 
 
-def sign(claims: Claims, key: Ed25519PrivateKey, kid: str | None = None) -> str:
+def sign(claims: TokenClaims, key: Ed25519PrivateKey, kid: str | None = None) -> str:
     payload = claims.model_dump_json(exclude_none=True).encode()
     return PyJWS().encode(payload, key, ALGORITHM, {"kid": kid} if kid else None)
 

@@ -14,7 +14,7 @@ from semvec.clock import Clock
 from semvec.errors import LicenseExpired, Unauthorized
 from semvec.licensing.keys import PublicKey, public_keys
 from semvec.licensing.revocations import Revocations
-from semvec.licensing.token import ALGORITHM, Caller, Claims, Header, segment
+from semvec.licensing.token import ALGORITHM, Caller, Header, TokenClaims, segment
 from semvec.settings import Settings, SettingsError
 
 MAX_TOKEN_CHARS = 4096
@@ -82,11 +82,11 @@ class Verifier:
         self._checked.move_to_end(token)
         return found.caller
 
-    def _signed_claims(self, token: str) -> Claims:
+    def _signed_claims(self, token: str) -> TokenClaims:
         try:
             header = Header.model_validate(segment(token, 0))
             self._check_signature(token, header.kid)
-            return Claims.model_validate(segment(token, 1))
+            return TokenClaims.model_validate(segment(token, 1))
         except ValidationError as error:
             raise _invalid(_reason(error)) from None
         except ValueError:
@@ -107,7 +107,7 @@ class Verifier:
         """Keys a token may be signed with: those its kid names, and those that have no name."""
         return [key for key in self._keys if kid is None or key.kid in (kid, None)]
 
-    def _check_times(self, claims: Claims) -> None:
+    def _check_times(self, claims: TokenClaims) -> None:
         now = self._clock()
         if claims.iat > now + CLOCK_SKEW_S:
             raise _invalid("issued in the future")
@@ -174,7 +174,7 @@ def _reason(error: ValidationError) -> str:
     fault = error.errors(include_url=False, include_input=False)[0]
     name = fault["loc"][0] if fault["loc"] else None
     # A name that is not ours was chosen by the caller: it is not repeated.
-    if name not in Header.model_fields | Claims.model_fields:
+    if name not in Header.model_fields | TokenClaims.model_fields:
         return "header says more than alg, typ and kid"
     return f"{name}: {fault['msg']}"
 

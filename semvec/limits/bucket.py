@@ -15,7 +15,7 @@ SECOND = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Limit:
+class RateLimit:
     """`interval` is what one token owes, `depth` what a bucket may owe, `window_s` the seconds in
     which an empty bucket fills; `of` is what it counts. `policy` and `burst` are for headers."""
 
@@ -29,7 +29,7 @@ class Limit:
     burst: str
 
     @classmethod
-    def make(cls, name: str, of: str, rate: Rate) -> "Limit":
+    def make(cls, name: str, of: str, rate: Rate) -> "RateLimit":
         interval = round(SECOND / rate.per_second)
         depth = interval * rate.burst
         window_s = -(-depth // SECOND)
@@ -37,15 +37,15 @@ class Limit:
         return cls(name, of, rate, interval, depth, window_s, policy, str(rate.burst))
 
 
-Charge = tuple[Limit, str]
+Charge = tuple[RateLimit, str]
 """One token of the bucket that a limit holds for a key."""
 
 
-class Standing(Struct, frozen=True, gc=False):
+class LimitDecision(Struct, frozen=True, gc=False):
     """A bucket after a charge, which was taken if `allowed`: `remaining` tokens are there; `wait_s`
     seconds, rounded up, until there is one more than now, `reset_s` until it is full."""
 
-    limit: Limit
+    limit: RateLimit
     owed: int
     allowed: bool
     remaining: int
@@ -53,7 +53,7 @@ class Standing(Struct, frozen=True, gc=False):
     reset_s: int
 
     @classmethod
-    def make(cls, limit: Limit, owed: int, allowed: bool) -> "Standing":
+    def make(cls, limit: RateLimit, owed: int, allowed: bool) -> "LimitDecision":
         """Where the bucket owes so many microseconds."""
         remaining = (limit.depth - owed) // limit.interval
         wait = owed + (remaining + 1) * limit.interval - limit.depth

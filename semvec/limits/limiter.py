@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from semvec.clock import Clock
-from semvec.licensing.token import Caller, Tier
-from semvec.limits.bucket import Charge, Limit, Standing
+from semvec.licensing.token import Caller, LicenseTier
+from semvec.limits.bucket import Charge, LimitDecision, RateLimit
 from semvec.limits.local import LocalBuckets
 from semvec.rate import Rate
 from semvec.settings import Settings
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 class Limits:
     """What is limited; None is not."""
 
-    address: Limit | None
-    logins: Limit | None
-    tiers: Mapping[Tier, Limit | None]
+    address: RateLimit | None
+    logins: RateLimit | None
+    tiers: Mapping[LicenseTier, RateLimit | None]
 
 
 class Limiter:
@@ -45,7 +45,7 @@ class Limiter:
         """How many requests this process judged alone because the shared buckets did not answer."""
         return 0 if self._shared is None else self._shared.unanswered
 
-    async def count_request(self, client: str, caller: Caller | None) -> Standing | None:
+    async def count_request(self, client: str, caller: Caller | None) -> LimitDecision | None:
         """One request from the address `client`; the bucket that refused or has the least left."""
         charges = []
         if (address := self._limits.address) is not None:
@@ -56,7 +56,7 @@ class Limiter:
             return self._noted(self._local.take(charges))
         return await self._take(charges)
 
-    async def count_refused_login(self, client: str) -> Standing | None:
+    async def count_refused_login(self, client: str) -> LimitDecision | None:
         """As `count_request`, of a request whose token is missing or was refused."""
         limits = (self._limits.address, self._limits.logins)
         charges = [(limit, client) for limit in limits if limit is not None]
@@ -71,7 +71,7 @@ class Limiter:
         if self._shared is not None:
             await self._shared.close()
 
-    async def _take(self, charges: Sequence[Charge]) -> Standing | None:
+    async def _take(self, charges: Sequence[Charge]) -> LimitDecision | None:
         owed = None
         if self._shared is not None and charges:
             owed = await self._shared.take(charges)
@@ -80,16 +80,16 @@ class Limiter:
         self._local.copy(charges, owed)
         return self._noted(nearest(charges, owed))
 
-    def _noted(self, standing: Standing | None) -> Standing | None:
+    def _noted(self, standing: LimitDecision | None) -> LimitDecision | None:
         if standing is not None and not standing.allowed:
             self.refused[standing.limit.name] += 1
         return standing
 
 
-def nearest(charges: Sequence[Charge], owed: Sequence[int]) -> Standing:
+def nearest(charges: Sequence[Charge], owed: Sequence[int]) -> LimitDecision:
     """The bucket that refused, else the one with the least left, as `SharedBuckets.take` tells."""
     standings = [
-        Standing.make(limit, debt if debt >= 0 else ~debt, debt >= 0)
+        LimitDecision.make(limit, debt if debt >= 0 else ~debt, debt >= 0)
         for (limit, _), debt in zip(charges, owed, strict=False)
     ]
     return min(standings, key=lambda standing: (standing.allowed, standing.remaining))
@@ -103,8 +103,8 @@ def open_limiter(settings: Settings, clock: Clock = time.monotonic) -> Limiter |
 
 
 def _limits(settings: Settings) -> Limits:
-    def limit(name: str, of: str, rate: Rate | None) -> Limit | None:
-        return None if rate is None else Limit.make(name, of, rate)
+    def limit(name: str, of: str, rate: Rate | None) -> RateLimit | None:
+        return None if rate is None else RateLimit.make(name, of, rate)
 
     return Limits(
         address=limit("address", "requests from this address", settings.limit_ip),

@@ -4,7 +4,7 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Iterable
 
 from semvec.clock import Clock
-from semvec.limits.bucket import SECOND, Charge, Limit, Standing
+from semvec.limits.bucket import SECOND, Charge, LimitDecision, RateLimit
 
 CAPACITY = 65_536
 """Buckets of one limit; past it the longest unused one is dropped, which fills it."""
@@ -18,7 +18,7 @@ class LocalBuckets:
         self._capacity = capacity
         self._full_at: defaultdict[str, OrderedDict[str, int]] = defaultdict(OrderedDict)
 
-    def take(self, charges: Iterable[Charge]) -> Standing | None:
+    def take(self, charges: Iterable[Charge]) -> LimitDecision | None:
         """Charges one after the other, up to the first that is refused. The bucket that refused,
         else the one with the least left; None where nothing was to be charged."""
         now = self._now()
@@ -29,14 +29,14 @@ class LocalBuckets:
             if owed > limit.depth:
                 owed = min(owed - limit.interval, limit.depth)
                 self._put(table, key, now + owed)
-                return Standing.make(limit, owed, False)
+                return LimitDecision.make(limit, owed, False)
             self._put(table, key, now + owed)
             left = (limit.depth - owed) // limit.interval
             if nearest is None or left < least:
                 nearest, least, debt = limit, left, owed
-        return None if nearest is None else Standing.make(nearest, debt, True)
+        return None if nearest is None else LimitDecision.make(nearest, debt, True)
 
-    def has_room(self, limit: Limit, key: str) -> bool:
+    def has_room(self, limit: RateLimit, key: str) -> bool:
         full_at = self._full_at[limit.name].get(key)
         return full_at is None or full_at - self._now() <= limit.depth - limit.interval
 

@@ -19,7 +19,7 @@ CONNECTIONS = 1024
 TIMEOUT_S = 0.25
 """The longest a request waits for an answer."""
 
-PROBE_S = 1.0
+REDIS_PROBE_S = 1.0
 """While there is no answer, one request in this time asks again; the others do not wait."""
 
 TAKE = """
@@ -85,7 +85,7 @@ class SharedBuckets:
             return True
         if self._clock() < self._ask_again_at:
             return False
-        self._ask_again_at = self._clock() + PROBE_S
+        self._ask_again_at = self._clock() + REDIS_PROBE_S
         return True
 
     def _note_silence(self, error: Exception) -> None:
@@ -93,7 +93,7 @@ class SharedBuckets:
         if self._ask_again_at is None:
             reason = str(error) or f"no answer within {TIMEOUT_S} s"
             log.warning("limits are no longer shared, each process counts alone: %s", reason)
-        self._ask_again_at = self._clock() + PROBE_S
+        self._ask_again_at = self._clock() + REDIS_PROBE_S
 
     def _note_answer(self) -> None:
         if self._ask_again_at is not None:

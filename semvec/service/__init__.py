@@ -1,7 +1,15 @@
 """What the server can do, over hot sessions, intake, storage and the embedder."""
 
-from semvec.service.repeats import Answer, Asked
+from semvec.service.idempotency import IdempotentRequest, StoredResponse
 from semvec.service.service import Service, open_service
-from semvec.store import Effect, Receipt, doing
+from semvec.store import AuditInfo, WriteContext, write_context
 
-__all__ = ["Answer", "Asked", "Effect", "Receipt", "Service", "doing", "open_service"]
+__all__ = [
+    "AuditInfo",
+    "IdempotentRequest",
+    "Service",
+    "StoredResponse",
+    "WriteContext",
+    "open_service",
+    "write_context",
+]

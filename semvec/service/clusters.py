@@ -7,30 +7,30 @@ from operator import attrgetter
 from typing import get_args
 
 from semvec import answers
+from semvec.cache import SessionCache, session_not_found
+from semvec.cache.bulk_writer import BulkWriter
 from semvec.clock import Clock
 from semvec.errors import Conflict, Malformed, NotFound, Unavailable
 from semvec.groups.cluster import Mode
-from semvec.hot import HotSessions, session_not_found
-from semvec.hot.steering import Steering
 from semvec.intake import Intake, NewSession
 from semvec.paging import Page, page_of
-from semvec.service.gathering import Gathering
-from semvec.service.moving import Moving
-from semvec.service.realigning import Realigning
-from semvec.session.events import Created
-from semvec.store import Head, Kind, Store
-from semvec.store.grouped import (
+from semvec.service.cluster_aggregator import ClusterAggregator
+from semvec.service.region_realigner import RegionRealigner
+from semvec.service.state_mover import StateMover
+from semvec.session.events import SessionCreated
+from semvec.store import Head, SessionKind, Store
+from semvec.store.cluster_queries import (
     ClusterRow,
     cluster,
     count_clusters,
+    head_summaries,
     is_member,
     members_of,
     page_of_clusters,
-    places,
 )
-from semvec.store.groups import MOST_MEMBERS, AddCluster, Disband, Join, Leave, regions_of
+from semvec.store.cluster_writes import MAX_MEMBERS, AddCluster, Disband, Join, Leave, regions_of
 
-ATTEMPTS = 100
+MAX_CLUSTER_ATTEMPTS = 100
 """Conflicts that one change survives; each means that somebody else's succeeded."""
 
 
@@ -38,12 +38,12 @@ class Clusters:
     def __init__(
         self,
         store: Store,
-        hot: HotSessions,
+        hot: SessionCache,
         intake: Intake,
-        steering: Steering,
-        gathering: Gathering,
-        moving: Moving,
-        realigning: Realigning,
+        steering: BulkWriter,
+        gathering: ClusterAggregator,
+        moving: StateMover,
+        realigning: RegionRealigner,
         clock: Clock,
         new_id: Callable[[], str],
     ) -> None:
@@ -66,9 +66,9 @@ class Clusters:
             raise Malformed(f"aggregation_mode is {mode!r}, not one of {', '.join(get_args(Mode))}")
         profile = self._intake.profile(NewSession(dimension=dimension))
         made_id = cluster_id or self._new_id()
-        created, row = Created(self._clock(), profile), AddCluster(name, mode, coupling)
-        if not await self._hot.add((owner, made_id), created, row, kind=Kind.BACKING):
-            raise taken(cluster_id)
+        created, row = SessionCreated(self._clock(), profile), AddCluster(name, mode, coupling)
+        if not await self._hot.add((owner, made_id), created, row, kind=SessionKind.BACKING):
+            raise id_taken(cluster_id)
         return answers.ClusterInfo(made_id, name, mode, coupling, profile.dimension)
 
     async def page(
@@ -77,8 +77,8 @@ class Clusters:
         """The owner's clusters, newest first."""
         opaque = self._store.opaque
         before = opaque.position(cursor, "clusters", owner) if cursor is not None else None
-        rows = await self._store.look(page_of_clusters, owner, limit + 1, before)
-        total = await self._store.look(count_clusters, owner)
+        rows = await self._store.query(page_of_clusters, owner, limit + 1, before)
+        total = await self._store.query(count_clusters, owner)
         cursors = partial(opaque.cursor, list="clusters", owner=owner)
         return page_of(rows, limit, cluster_item, attrgetter("key"), total, cursors)
 
@@ -102,58 +102,56 @@ class Clusters:
 
     async def delete(self, owner: str, cluster_id: str) -> answers.Deleted:
         """Erase the session behind it; its members stay, and its regions vote without it."""
-        for _ in range(ATTEMPTS):
+        for _ in range(MAX_CLUSTER_ATTEMPTS):
             found = await self._cluster(owner, cluster_id)
-            regions = await self._store.look(regions_of, found.key)
+            regions = await self._store.query(regions_of, found.key)
             leave = Disband(found.key, regions)
             if await self._hot.erase((owner, cluster_id), found.key, leave):
                 await self._realigning.review(regions)
                 return answers.Deleted(True)
-        raise changing("cluster")
+        raise cluster_busy("cluster")
 
     async def add(self, owner: str, cluster_id: str, session_id: str) -> answers.MemberAdded:
-        for _ in range(ATTEMPTS):
+        for _ in range(MAX_CLUSTER_ATTEMPTS):
             found = await self._cluster(owner, cluster_id)
             session = await self._member(owner, session_id, found)
-            if await self._store.look(is_member, found.key, session.key):
+            if await self._store.query(is_member, found.key, session.key):
                 return answers.MemberAdded(cluster_id, session_id, added=False)
-            if found.members >= MOST_MEMBERS:
-                raise Conflict(
-                    f"cluster {cluster_id!r} has {MOST_MEMBERS} members, the most it may"
-                )
-            if await self._store.did(Join(found.key, session.key)):
+            if found.members >= MAX_MEMBERS:
+                raise Conflict(f"cluster {cluster_id!r} has {MAX_MEMBERS} members, the most it may")
+            if await self._store.try_transact(Join(found.key, session.key)):
                 return answers.MemberAdded(cluster_id, session_id, added=True)
-        raise changing("cluster")
+        raise cluster_busy("cluster")
 
     async def remove(self, owner: str, cluster_id: str, session_id: str) -> answers.MemberRemoved:
         """Raises NotFound also for a session that is no member."""
-        for _ in range(ATTEMPTS):
+        for _ in range(MAX_CLUSTER_ATTEMPTS):
             found = await self._cluster(owner, cluster_id)
             session = await self._store.head(owner, session_id)
             if session is None:
                 raise session_not_found(session_id)
-            if not await self._store.look(is_member, found.key, session.key):
+            if not await self._store.query(is_member, found.key, session.key):
                 raise NotFound(f"session {session_id!r} is no member of cluster {cluster_id!r}")
-            if await self._store.did(Leave(found.key, session.key)):
+            if await self._store.try_transact(Leave(found.key, session.key)):
                 return answers.MemberRemoved(cluster_id, session_id, removed=True)
-        raise changing("cluster")
+        raise cluster_busy("cluster")
 
     async def feedback(self, owner: str, cluster_id: str) -> answers.ClusterFeedback:
         """Move each member's state toward what they have in common by the coupling factor, all in
         one transaction."""
-        for _ in range(ATTEMPTS):
+        for _ in range(MAX_CLUSTER_ATTEMPTS):
             found = await self._cluster(owner, cluster_id)
             direction = (await self._gathering.aggregates([found]))[found.key]
             if found.coupling <= 0.0 or not direction.any():
                 return answers.ClusterFeedback(cluster_id, 0)
-            rows = await self._store.look(members_of, [found.key])
-            standing = await self._store.look(places, [row.key for row in rows])
+            rows = await self._store.query(members_of, [found.key])
+            standing = await self._store.query(head_summaries, [row.key for row in rows])
             shares = [(place, found.coupling) for place in standing]
             with suppress(NotFound):  # deleted since
-                moves = await self._moving.toward(direction, shares, self._clock())
-                if await self._steering.steer(moves):
+                moves = await self._moving.move_toward(direction, shares, self._clock())
+                if await self._steering.write_all(moves):
                     return answers.ClusterFeedback(cluster_id, len(moves))
-        raise changing("cluster")
+        raise cluster_busy("cluster")
 
     async def check(self, owner: str, cluster_id: str, session_id: str | None = None) -> None:
         """Raises NotFound for what is no cluster of the owner's, and for any session but the one
@@ -163,7 +161,7 @@ class Clusters:
             raise NotFound(f"session {session_id!r} is not the one behind cluster {cluster_id!r}")
 
     async def _cluster(self, owner: str, cluster_id: str) -> ClusterRow:
-        found = await self._store.look(cluster, owner, cluster_id)
+        found = await self._store.query(cluster, owner, cluster_id)
         if found is None:
             raise cluster_not_found(cluster_id)
         return found
@@ -173,7 +171,7 @@ class Clusters:
         head = await self._store.head(owner, session_id)
         if head is None:
             raise session_not_found(session_id)
-        if head.kind != Kind.PLAIN:
+        if head.kind != SessionKind.PLAIN:
             raise Conflict(f"session {session_id!r} stands behind a cluster or a region")
         dimension = head.dimension
         if dimension is None:
@@ -194,12 +192,12 @@ def cluster_not_found(cluster_id: str) -> NotFound:
     return NotFound(f"cluster {cluster_id!r} not found")
 
 
-def taken(explicit: str | None) -> Conflict | Unavailable:
+def id_taken(explicit: str | None) -> Conflict | Unavailable:
     """Why a new id cannot be had."""
     if explicit is None:
         return Unavailable("a new id was taken already")
     return Conflict(f"{explicit!r} exists: sessions, clusters and regions share their ids")
 
 
-def changing(kind: str) -> Unavailable:
+def cluster_busy(kind: str) -> Unavailable:
     return Unavailable(f"too many changes of this {kind} at once")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from semvec import answers
-from semvec.hot import HotSessions
+from semvec.cache import SessionCache
 from semvec.intake import Intake
 from semvec.session.anchors import DRIFT_THRESHOLD
 from semvec.session.edits import (
@@ -14,12 +14,12 @@ from semvec.session.edits import (
     plan_release,
     plan_trigger,
 )
-from semvec.session.events import Level, Tier
+from semvec.session.events import IsolationLevel, MemoryTier
 from semvec.vectors import unit_vector, unit_vectors
 
 
 class Control:
-    def __init__(self, hot: HotSessions, intake: Intake) -> None:
+    def __init__(self, hot: SessionCache, intake: Intake) -> None:
         self._hot, self._intake = hot, intake
 
     async def set_trigger(
@@ -70,7 +70,7 @@ class Control:
         owner: str,
         session_id: str,
         *,
-        level: Level,
+        level: IsolationLevel,
         exclusion_embeddings: Sequence[list[float]],
         allowlist_embeddings: Sequence[list[float]],
         similarity_threshold: float,
@@ -101,7 +101,7 @@ class Control:
         *,
         embedding: list[float],
         text: str,
-        tier: Tier,
+        tier: MemoryTier,
         importance: float,
         access_count: int,
     ) -> answers.Injected:

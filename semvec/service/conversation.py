@@ -5,16 +5,16 @@ from contextlib import nullcontext
 from functools import partial
 
 from semvec import answers
+from semvec.cache import CachedSession, ChangeResult, SessionCache
 from semvec.clock import Clock
-from semvec.hot import Changed, Hot, HotSessions
-from semvec.intake import Intake, Text
-from semvec.service.drifts import Drifts
+from semvec.intake import FieldText, Intake
+from semvec.service.drift_propagator import DriftPropagator
 from semvec.service.recall import Recall, note_access
 from semvec.service.sessions import Sessions
 from semvec.session.context import context_block
 from semvec.session.plan import Plan
 from semvec.session.session import Session
-from semvec.session.turn import Said, hear, plan_exchange, plan_turn
+from semvec.session.turn import EncodedText, plan_exchange, plan_turn, score_inputs
 from semvec.telemetry.protocol import Span
 
 CONTEXT_MEMORIES = 10
@@ -24,11 +24,11 @@ CONTEXT_MEMORIES = 10
 class Conversation:
     def __init__(
         self,
-        hot: HotSessions,
+        hot: SessionCache,
         intake: Intake,
         sessions: Sessions,
         recall: Recall,
-        drifts: Drifts,
+        drifts: DriftPropagator,
         clock: Clock,
         context_tokens: int,
         span: Span = nullcontext,
@@ -50,9 +50,9 @@ class Conversation:
         message_embedding: list[float] | None,
         response_embedding: list[float] | None,
     ) -> answers.Run:
-        texts = [Text("message", message, message_embedding)]
+        texts = [FieldText("message", message, message_embedding)]
         if response:
-            texts.append(Text("response", response, response_embedding))
+            texts.append(FieldText("response", response, response_embedding))
         hot, said = await self._said(owner, session_id, texts)
         asked, answer = said[0], said[1] if response else None
         query = await self._recall.query(asked)
@@ -67,10 +67,10 @@ class Conversation:
                 cosines = memories.renewed(changed.cosines[-1], asked.vector, arrivals)
             else:  # it was loaded anew, maybe as it has been imported since
                 archived = await self._recall.archived(changed.hot, asked.text)
-                hot = await self._hot.settled(changed.hot)
+                hot = await self._hot.refresh(changed.hot)
         else:
-            hot, cosines = await self._hot.settled(hot), None
-            heard = hear(hot.session.drift, answer, asked, reset=reset_context)
+            hot, cosines = await self._hot.refresh(hot), None
+            heard = score_inputs(hot.session.drift, answer, asked, reset=reset_context)
         now = self._clock()
         with self._span("recall"):
             hot, search, found = await self._recall.search(
@@ -107,7 +107,7 @@ class Conversation:
         response: str,
         response_embedding: list[float] | None,
     ) -> answers.Stored:
-        texts = [Text("response", response, response_embedding)]
+        texts = [FieldText("response", response, response_embedding)]
         hot, (answer,) = await self._said(owner, session_id, texts)
         changed = await self._learn(hot, None, answer, reset=False)
         return await self._stored(session_id, changed)
@@ -124,48 +124,53 @@ class Conversation:
     ) -> answers.Stored:
         """Learn a message and its answer as one memory, in one event."""
         texts = [
-            Text("message", message, message_embedding),
-            Text("response", response, response_embedding),
+            FieldText("message", message, message_embedding),
+            FieldText("response", response, response_embedding),
         ]
         hot, (asked, answer) = await self._said(owner, session_id, texts)
         changed = await self._change(hot, lambda session: plan_exchange(session, asked, answer))
         return await self._stored(session_id, changed)
 
     async def _said(
-        self, owner: str, session_id: str | None, texts: Sequence[Text]
-    ) -> tuple[Hot, list[Said]]:
+        self, owner: str, session_id: str | None, texts: Sequence[FieldText]
+    ) -> tuple[CachedSession, list[EncodedText]]:
         """The session, made where no id is given, and the texts with their unit vectors."""
         if session_id is not None:
             hot = await self._hot.get((owner, session_id))
-            said = await self._intake.said(hot.session.profile, texts)
-            return await self._hot.settled(hot), said
+            said = await self._intake.encode_texts(hot.session.profile, texts)
+            return await self._hot.refresh(hot), said
         profile = self._intake.profile_of(texts[0])
-        said = await self._intake.said(profile, texts)
+        said = await self._intake.encode_texts(profile, texts)
         return await self._sessions.made(owner, profile), said
 
     async def _learn(
-        self, hot: Hot, message: Said | None, response: Said | None, *, reset: bool
-    ) -> Changed:
+        self,
+        hot: CachedSession,
+        message: EncodedText | None,
+        response: EncodedText | None,
+        *,
+        reset: bool,
+    ) -> ChangeResult:
         def plan(session: Session) -> Plan:
             return plan_turn(session, message=message, response=response, reset=reset)
 
         return await self._change(hot, plan)
 
-    async def _change(self, hot: Hot, plan: Callable[[Session], Plan]) -> Changed:
+    async def _change(self, hot: CachedSession, plan: Callable[[Session], Plan]) -> ChangeResult:
         """What a session that backs a cluster tells of its drift commits with the change."""
-        return await self._hot.change(hot, plan, self._drifts.beside)
+        return await self._hot.change(hot, plan, self._drifts.operations_for)
 
-    async def _tell(self, changed: Changed) -> None:
+    async def _tell(self, changed: ChangeResult) -> None:
         """Have others act on it: the last thing that a request does, as the session may change."""
-        await self._hot.units.afterwards(partial(self._drifts.told, changed))
+        await self._hot.locks.after_commit(partial(self._drifts.notify, changed))
 
-    async def _stored(self, session_id: str, changed: Changed) -> answers.Stored:
+    async def _stored(self, session_id: str, changed: ChangeResult) -> answers.Stored:
         answer = stored(session_id, changed)
         await self._tell(changed)
         return answer
 
 
-def stored(session_id: str, changed: Changed) -> answers.Stored:
+def stored(session_id: str, changed: ChangeResult) -> answers.Stored:
     steps = [heard.step for heard in changed.turn.heard]
     return answers.Stored(
         session_id=session_id,

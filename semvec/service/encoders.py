@@ -28,7 +28,7 @@ SAMPLED_MEMORIES = 8
 """Memories that are encoded again to learn which encoder made their vectors, for each name."""
 LONGEST_SAMPLE = 1000
 """Characters of such a memory: what fits any window gives the same vector again."""
-SAME_VECTOR = 0.95
+SAME_STORED_VECTOR = 0.95
 """Cosine from which a memory's vector, which is kept in 8 bits, was made by this encoder."""
 
 Samples = Mapping[str, Sequence[tuple[str, bytes]]]
@@ -50,14 +50,14 @@ class EncoderRecords:
         except SemvecError as error:
             raise ConnectionError(f"the embedder fails at the start: {error}") from error
         probes = ProbeVectors.of([each.vector for each in encodings])
-        rows = await self._store.look(known)
+        rows = await self._store.query(known)
         found = _names_of(rows, probes)
         if not found:
             names = await self._new_names(embedder, probes, rows)
             now, data = self._clock(), probes.packed()
             new = [EncoderRow(name, embedder.dimension, data, now) for name in names]
             await self._store.add_encoders(*new)
-            found = _names_of(await self._store.look(known), probes)
+            found = _names_of(await self._store.query(known), probes)
         return _chosen(embedder.model_name, found)
 
     async def _new_names(
@@ -96,14 +96,14 @@ class EncoderRecords:
                 for each, (_, codes) in zip(encodings, samples, strict=True)
             ]
             # One is enough: vectors of others may have come from clients.
-            (same if max(cosines) >= SAME_VECTOR else other).add(name)
+            (same if max(cosines) >= SAME_STORED_VECTOR else other).add(name)
             log.info("sessions made with %s: cosine to this encoder %.3f", name, max(cosines))
         return same, other
 
     async def _samples(self, dimension: int) -> Samples:
         """Texts with the vectors that sessions hold of them, by the name of their encoder."""
         found: defaultdict[str, list[tuple[str, bytes]]] = defaultdict(list)
-        for owner, session_id in await self._store.look(sampled_sessions, SAMPLED_SESSIONS):
+        for owner, session_id in await self._store.query(sampled_sessions, SAMPLED_SESSIONS):
             stored = await self._store.load(owner, session_id)
             if stored is None:
                 continue

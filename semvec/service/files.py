@@ -11,10 +11,10 @@ from typing import BinaryIO
 
 from semvec.errors import Unavailable
 
-MOST = 64
-MOST_OF_ONE = 8
+MAX_FILES = 64
+MAX_FILES_PER_OWNER = 8
 """Of one owner, so that nobody takes all the room there is."""
-AGAIN_S = 5
+FILES_RETRY_S = 5
 
 
 @contextmanager
@@ -23,7 +23,9 @@ def room_needed() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise Unavailable("no room for a temporary file", AGAIN_S, reason=str(error)) from error
+        raise Unavailable(
+            "no room for a temporary file", FILES_RETRY_S, reason=str(error)
+        ) from error
 
 
 class Files:
@@ -36,10 +38,10 @@ class Files:
     async def open(self, owner: str) -> BinaryIO:
         """Raises Unavailable."""
         with self._counting:
-            if self._open.total() >= MOST or self._open[owner] >= MOST_OF_ONE:
-                raise Unavailable("too many imports and exports are under way", AGAIN_S)
+            if self._open.total() >= MAX_FILES or self._open[owner] >= MAX_FILES_PER_OWNER:
+                raise Unavailable("too many imports and exports are under way", FILES_RETRY_S)
             self._open[owner] += 1
-        opening = asyncio.ensure_future(asyncio.to_thread(Counted, self, owner))
+        opening = asyncio.ensure_future(asyncio.to_thread(CountedFile, self, owner))
         try:
             return await asyncio.shield(opening)
         except asyncio.CancelledError:
@@ -52,7 +54,7 @@ class Files:
             self._open += Counter()  # drops the zeros
 
 
-class Counted(BufferedRandom):
+class CountedFile(BufferedRandom):
     def __init__(self, files: Files, owner: str) -> None:
         try:
             super().__init__(TemporaryFile(buffering=0))  # noqa: SIM115
@@ -68,6 +70,6 @@ class Counted(BufferedRandom):
             self._files.leave(self._owner)
 
 
-def _close(opening: asyncio.Future[Counted]) -> None:
+def _close(opening: asyncio.Future[CountedFile]) -> None:
     if not opening.cancelled() and opening.exception() is None:
         opening.result().close()

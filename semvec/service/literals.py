@@ -1,18 +1,18 @@
 """The literal cache: what is stored is given back to the byte."""
 
 from semvec import answers
+from semvec.cache import SessionCache
 from semvec.errors import Malformed, NotFound
-from semvec.hot import HotSessions
 from semvec.paging import Excerpt, cursor_of, position_of
 from semvec.session.edits import MOST_ENTITIES, plan_entity, plan_no_entity
-from semvec.session.events import Kind
-from semvec.session.literals import Entry
+from semvec.session.events import EntityKind
+from semvec.session.literals import LiteralEntry
 from semvec.session.plan import Plan
 from semvec.session.session import Session
 
 
 class LiteralCache:
-    def __init__(self, hot: HotSessions) -> None:
+    def __init__(self, hot: SessionCache) -> None:
         self._hot = hot
 
     async def put(
@@ -44,9 +44,9 @@ class LiteralCache:
         end = min(start + max_results, MOST_ENTITIES)
         entries, total = await self._hot.entities(hot, q, end)
         entries = entries[start:]
-        items = [_item(entry, hot.used[entry.entity.id]) for entry in entries]
+        items = [_item(entry, hot.pending_entity_uses[entry.entity.id]) for entry in entries]
         for entry in entries if q else ():
-            hot.use(entry.entity.id)
+            hot.record_entity_use(entry.entity.id)
         following = cursor_of(end) if end < total else None
         return Excerpt(answers.Entities(session_id, items, total), following, total)
 
@@ -62,14 +62,14 @@ class LiteralCache:
         return answers.EntityRemoved(session_id, key, removed=True)
 
 
-def kind_named(name: str) -> Kind:
+def kind_named(name: str) -> EntityKind:
     try:
-        return Kind(name)
+        return EntityKind(name)
     except ValueError:
-        raise Malformed(f"kind is {name!r}, it can be {', '.join(Kind)}") from None
+        raise Malformed(f"kind is {name!r}, it can be {', '.join(EntityKind)}") from None
 
 
-def _item(entry: Entry, lately: int) -> answers.EntityItem:
+def _item(entry: LiteralEntry, lately: int) -> answers.EntityItem:
     """`lately` are its uses that no event has recorded yet."""
     entity = entry.entity
     return answers.EntityItem(

@@ -5,17 +5,17 @@ from operator import attrgetter
 from typing import cast
 
 from semvec import answers
+from semvec.cache import SessionCache
 from semvec.clock import Clock
 from semvec.errors import Conflict, NotFound, Unavailable
 from semvec.groups.observer import AnomalyType
-from semvec.hot import HotSessions
 from semvec.intake import Intake, NewSession
-from semvec.paging import LARGEST, Page, page_of, position_of
-from semvec.service.feeds import Bells, Feed, check_reaches
-from semvec.service.sampling import observer_not_found
-from semvec.session.events import Created, Profile
-from semvec.store import Kind, Store
-from semvec.store.observed import (
+from semvec.paging import LARGEST_POSITION, Page, page_of, position_of
+from semvec.service.event_feed import EventFeed, Notifier, check_reaches
+from semvec.service.observer_sampler import observer_not_found
+from semvec.session.events import Profile, SessionCreated
+from semvec.store import SessionKind, Store
+from semvec.store.observer_queries import (
     AnomalyRow,
     ObserverRow,
     anomalies_after,
@@ -25,16 +25,22 @@ from semvec.store.observed import (
     observer,
     region_keys,
 )
-from semvec.store.observers import MOST_REGIONS, AddObserver, Clear, Register, Unregister
+from semvec.store.observer_writes import (
+    MAX_OBSERVED_REGIONS,
+    AddObserver,
+    ClearAnomalies,
+    Register,
+    Unregister,
+)
 
-ATTEMPTS = 100
+MAX_OBSERVER_ATTEMPTS = 100
 """Changes by others that one change survives."""
 META_SESSION = "observer:meta"
 """No client can choose this id: so there is one observer of a subject, and no other session in its
 way."""
 DIMENSION = 384
 """Length of the vectors of its meta-session where there is no embedder."""
-RECENT = 10
+RECENT_ANOMALIES = 10
 """Anomalies in a summary."""
 STREAMED = 100
 """Anomalies that a stream reads at once."""
@@ -44,9 +50,9 @@ class Observer:
     def __init__(
         self,
         store: Store,
-        hot: HotSessions,
+        hot: SessionCache,
         intake: Intake,
-        bells: Bells,
+        bells: Notifier,
         clock: Clock,
         new_id: Callable[[], str],
     ) -> None:
@@ -58,25 +64,27 @@ class Observer:
     ) -> tuple[answers.ObserverInfo, bool]:
         """The observer, and whether it is new; one that is there stays as it is. Raises NotFound
         for a region that this owner does not have."""
-        for _ in range(ATTEMPTS):
+        for _ in range(MAX_OBSERVER_ATTEMPTS):
             keys = await self._regions(owner, region_ids)
-            found = await self._store.look(observer, owner)
+            found = await self._store.query(observer, owner)
             if found is not None:
                 return info(found.observer_id, found.regions), False
             now, observer_id = self._clock(), self._new_id()
-            created = Created(now, self._profile())
+            created = SessionCreated(now, self._profile())
             row = AddObserver(observer_id, interval_s, now + interval_s, keys)
-            if await self._hot.add((owner, META_SESSION), created, row, kind=Kind.META):
+            if await self._hot.add((owner, META_SESSION), created, row, kind=SessionKind.META):
                 return info(observer_id, len(keys)), True
-        raise changing()
+        raise observer_busy()
 
     async def summary(self, owner: str) -> answers.ObserverSummary:
         found = await self._observer(owner)
-        recent = await self._store.look(anomalies_before, found.key, RECENT, LARGEST)
+        recent = await self._store.query(
+            anomalies_before, found.key, RECENT_ANOMALIES, LARGEST_POSITION
+        )
         return answers.ObserverSummary(
             observer_id=found.observer_id,
             registered_regions=found.regions,
-            total_clusters_observed=await self._store.look(observed, found.key),
+            total_clusters_observed=await self._store.query(observed, found.key),
             last_sample_at=found.last_sample_at,
             anomaly_count=found.anomalies,
             recent_anomalies=[anomaly(row) for row in recent],
@@ -87,59 +95,61 @@ class Observer:
     async def page(self, owner: str, *, limit: int, cursor: str | None) -> Page[answers.Anomaly]:
         """The log, newest first."""
         found = await self._observer(owner)
-        before = position_of(cursor) if cursor is not None else LARGEST
-        rows = await self._store.look(anomalies_before, found.key, limit + 1, before)
+        before = position_of(cursor) if cursor is not None else LARGEST_POSITION
+        rows = await self._store.query(anomalies_before, found.key, limit + 1, before)
         return page_of(rows, limit, anomaly, attrgetter("number"), found.anomalies)
 
     async def clear(self, owner: str) -> answers.Cleared:
         """Empty the log; what stands is not reported again."""
-        for _ in range(ATTEMPTS):
+        for _ in range(MAX_OBSERVER_ATTEMPTS):
             found = await self._observer(owner)
-            if await self._store.did(Clear(found.key, found.anomalies, found.last_anomaly)):
+            if await self._store.try_transact(
+                ClearAnomalies(found.key, found.anomalies, found.last_anomaly)
+            ):
                 return answers.Cleared(found.anomalies)
-        raise changing()
+        raise observer_busy()
 
     async def register(self, owner: str, region_id: str) -> answers.Registered:
-        for _ in range(ATTEMPTS):
+        for _ in range(MAX_OBSERVER_ATTEMPTS):
             found, region = await self._observer(owner), await self._region(owner, region_id)
-            if await self._store.look(is_registered, found.key, region):
+            if await self._store.query(is_registered, found.key, region):
                 return answers.Registered(False)
-            if found.regions >= MOST_REGIONS:
-                raise Conflict(f"the observer has {MOST_REGIONS} regions, the most it may")
-            if await self._store.did(Register(found.key, region)):
+            if found.regions >= MAX_OBSERVED_REGIONS:
+                raise Conflict(f"the observer has {MAX_OBSERVED_REGIONS} regions, the most it may")
+            if await self._store.try_transact(Register(found.key, region)):
                 return answers.Registered(True)
-        raise changing()
+        raise observer_busy()
 
     async def unregister(self, owner: str, region_id: str) -> answers.Unregistered:
         """Raises NotFound also for a region that is not registered."""
-        for _ in range(ATTEMPTS):
+        for _ in range(MAX_OBSERVER_ATTEMPTS):
             found, region = await self._observer(owner), await self._region(owner, region_id)
-            if not await self._store.look(is_registered, found.key, region):
+            if not await self._store.query(is_registered, found.key, region):
                 raise NotFound(f"region {region_id!r} is not registered with the observer")
-            if await self._store.did(Unregister(found.key, region)):
+            if await self._store.try_transact(Unregister(found.key, region)):
                 return answers.Unregistered(True)
-        raise changing()
+        raise observer_busy()
 
-    async def follow(self, owner: str, after: int | None) -> Feed[answers.Anomaly]:
+    async def follow(self, owner: str, after: int | None) -> EventFeed[answers.Anomaly]:
         """The anomalies after one by its number, or from now on."""
         found = await self._observer(owner)
 
         async def read(last: int) -> list[tuple[int, answers.Anomaly]]:
-            rows = await self._store.look(anomalies_after, found.key, STREAMED, last)
+            rows = await self._store.query(anomalies_after, found.key, STREAMED, last)
             if not rows:
                 there = await self._observer(owner)
                 check_reaches(there.last_anomaly, last)
             return [(row.number, anomaly(row)) for row in rows]
 
         start = found.last_anomaly if after is None else after
-        return Feed(("observer", found.key), min(start, found.last_anomaly), read, self._bells)
+        return EventFeed(("observer", found.key), min(start, found.last_anomaly), read, self._bells)
 
     def _profile(self) -> Profile:
         default = None if self._intake.embeds else DIMENSION
         return self._intake.profile(NewSession(dimension=default))
 
     async def _observer(self, owner: str) -> ObserverRow:
-        found = await self._store.look(observer, owner)
+        found = await self._store.query(observer, owner)
         if found is None:
             raise observer_not_found()
         return found
@@ -149,7 +159,7 @@ class Observer:
         return key
 
     async def _regions(self, owner: str, region_ids: Sequence[str]) -> tuple[int, ...]:
-        found = await self._store.look(region_keys, owner, region_ids)
+        found = await self._store.query(region_keys, owner, region_ids)
         for region_id in region_ids:
             if region_id not in found:
                 raise NotFound(f"region {region_id!r} not found")
@@ -164,5 +174,5 @@ def anomaly(row: AnomalyRow) -> answers.Anomaly:
     return answers.Anomaly(cast(AnomalyType, row.type), row.at, row.details)
 
 
-def changing() -> Unavailable:
+def observer_busy() -> Unavailable:
     return Unavailable("too many changes of the observer at once")

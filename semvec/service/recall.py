@@ -5,35 +5,35 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 
 from semvec import answers
+from semvec.cache import CachedSession, SessionCache, VectorScorer
 from semvec.clock import Clock
 from semvec.errors import NotFound, Unavailable
-from semvec.hot import Hot, HotSessions, Scans
-from semvec.intake import Intake, Text
+from semvec.intake import FieldText, Intake
 from semvec.offloop import OffLoop
 from semvec.persistence import reading_rows
 from semvec.session.archived import Candidates
 from semvec.session.events import MemoryRecord, decode_memory
-from semvec.session.query import Query, wording_of
+from semvec.session.query import EncodedQuery, wording_of
 from semvec.session.search import Found, Search
 from semvec.session.session import Session
-from semvec.session.turn import Said
+from semvec.session.turn import EncodedText
 from semvec.store import Store
 from semvec.telemetry.protocol import Span
-from semvec.texts import PIECE
+from semvec.texts import TEXT_PIECE
 from semvec.vectors import Vector, unit_vector, unpacked
 from semvec.words import terms
 
 log = logging.getLogger(__name__)
 
-TRIES = 3
+MAX_RECALL_TRIES = 3
 """Times that a session may change while it is searched elsewhere; then it is searched at once."""
 
 
 class Recall:
     def __init__(
         self,
-        hot: HotSessions,
-        scans: Scans,
+        hot: SessionCache,
+        scans: VectorScorer,
         store: Store,
         intake: Intake,
         clock: Clock,
@@ -61,9 +61,9 @@ class Recall:
         if query is None:
             return answers.Context(session_id, [])
         with self._span("recall"):
-            hot = await self._hot.settled(hot)
+            hot = await self._hot.refresh(hot)
             archived = await self.archived(hot, query.text)
-            hot, now = await self._hot.settled(hot), self._clock()
+            hot, now = await self._hot.refresh(hot), self._clock()
             hot, _, found = await self.search(hot, query, archived, top_k, now)
         note_access(hot, found, now)
         whole = [full_first and not rank for rank in range(len(found))]
@@ -94,30 +94,30 @@ class Recall:
 
     async def search(
         self,
-        hot: Hot,
-        query: Query,
+        hot: CachedSession,
+        query: EncodedQuery,
         archived: Sequence[MemoryRecord],
         k: int,
         now: float,
         cosines: Vector | None = None,
         *,
         learnt: bool = False,
-    ) -> tuple[Hot, Search, list[Found]]:
+    ) -> tuple[CachedSession, Search, list[Found]]:
         """The best k for a query. `cosines`, shape (count,), are its vector's to the rows as they
         are, if they are known. The copy is a newer one where this one has gone meanwhile.
 
         Raises Unavailable, but not where the request has `learnt` something: it is done here then.
         """
         try:
-            for _ in range(TRIES):
+            for _ in range(MAX_RECALL_TRIES):
                 found = await self._searched(hot.session, query, archived, k, now, cosines)
                 if found is not None:
                     return hot, *found
                 cosines, before = None, hot
-                hot = await self._hot.settled(before)
+                hot = await self._hot.refresh(before)
                 if hot is not before:
                     archived = await self.archived(hot, query.text)
-                    hot = await self._hot.settled(hot)
+                    hot = await self._hot.refresh(hot)
         except Unavailable as error:
             if not learnt:
                 raise
@@ -129,7 +129,7 @@ class Recall:
     async def _searched(
         self,
         session: Session,
-        query: Query,
+        query: EncodedQuery,
         archived: Sequence[MemoryRecord],
         k: int,
         now: float,
@@ -145,17 +145,17 @@ class Recall:
         found = await self._scans.best(search, k)
         return (search, found) if session.seq == seq else None
 
-    async def _cosines(self, session: Session, query: Query) -> Vector:
+    async def _cosines(self, session: Session, query: EncodedQuery) -> Vector:
         return (await self._scans.cosines(session.memories, query.vector[None])).reshape(-1)
 
-    async def query(self, said: Said) -> Query:
+    async def query(self, said: EncodedText) -> EncodedQuery:
         """What a text asks; a long one is cut into words on a thread."""
         wording = None
-        if len(said.text) > PIECE:
+        if len(said.text) > TEXT_PIECE:
             wording = await self._off_loop.run(wording_of, said.text, said.tokens)
-        return Query(said.text, said.vector, said.tokens, wording)
+        return EncodedQuery(said.text, said.vector, said.tokens, wording)
 
-    async def archived(self, hot: Hot, text: str | None) -> Candidates:
+    async def archived(self, hot: CachedSession, text: str | None) -> Candidates:
         """Archived memories that share words with the text."""
         if text is None or not hot.session.archived:
             return Candidates()
@@ -169,22 +169,26 @@ class Recall:
 
     async def _query(
         self, session: Session, q: str | None, embedding: list[float] | None
-    ) -> Query | None:
+    ) -> EncodedQuery | None:
         """The question given, else the pending one, else the state's direction."""
         if q is not None:
-            (said,) = await self._intake.said(session.profile, [Text("q", q, embedding)])
+            (said,) = await self._intake.encode_texts(
+                session.profile, [FieldText("q", q, embedding)]
+            )
             return await self.query(said)
         if embedding is not None:
-            return Query(None, unit_vector(embedding, session.profile.dimension, "q_embedding"))
+            return EncodedQuery(
+                None, unit_vector(embedding, session.profile.dimension, "q_embedding")
+            )
         if (pending := session.open_question) is not None:
             # Its tokens are a memory's few: the question has more to ask with.
             if pending.tokens is not None and self._intake.encodes(session.profile):
                 return await self._query(session, pending.text, None)
-            return await self.query(Said(pending.text, unpacked(pending.vector)))
+            return await self.query(EncodedText(pending.text, unpacked(pending.vector)))
         direction = session.state.direction()
-        return None if direction is None else Query(None, direction)
+        return None if direction is None else EncodedQuery(None, direction)
 
-    async def _expand(self, hot: Hot, memory_hash: str) -> MemoryRecord:
+    async def _expand(self, hot: CachedSession, memory_hash: str) -> MemoryRecord:
         if (record := self._hot_memory(hot, memory_hash)) is not None:
             return record
         payload = None
@@ -198,16 +202,16 @@ class Recall:
             return record
         raise NotFound(f"memory {memory_hash!r} not found in session {hot.name[1]!r}")
 
-    def _hot_memory(self, hot: Hot, memory_hash: str) -> MemoryRecord | None:
-        memory_id = hot.session.memories.with_hash(memory_hash)
+    def _hot_memory(self, hot: CachedSession, memory_hash: str) -> MemoryRecord | None:
+        memory_id = hot.session.memories.find_by_hash(memory_hash)
         if memory_id is None:
             return None
-        hot.touch(memory_id, self._clock())
+        hot.record_access(memory_id, self._clock())
         return hot.session.memories.record(memory_id)
 
 
-def note_access(hot: Hot, found: Sequence[Found], now: float) -> None:
+def note_access(hot: CachedSession, found: Sequence[Found], now: float) -> None:
     """What was recalled counts as used; what came from the archive returns from it."""
     for each in found:
-        if not isinstance(each.memory, MemoryRecord) or hot.bring_back(each.memory):
-            hot.touch(each.memory.id, now)
+        if not isinstance(each.memory, MemoryRecord) or hot.restore_memory(each.memory):
+            hot.record_access(each.memory.id, now)

@@ -10,45 +10,45 @@ from contextlib import nullcontext
 
 from semvec import answers
 from semvec.audit import AuditLog
+from semvec.cache import SessionCache, VectorScorer
+from semvec.cache.bulk_writer import BulkWriter
 from semvec.clock import Clock
+from semvec.embed.factory import open_embedder
 from semvec.embed.local import LocalEmbedder
-from semvec.embed.opening import open_embedder
 from semvec.embed.protocol import Embedder
 from semvec.embed.target import Target
 from semvec.errors import SemvecError
-from semvec.hot import HotSessions, Scans
-from semvec.hot.steering import Steering
 from semvec.intake import Intake
 from semvec.kernels.arena import Arena
-from semvec.kernels.opening import Opened, open_device
+from semvec.kernels.factory import OpenedDevice, open_device
 from semvec.licensing.revocations import Revocations
 from semvec.offloop import OffLoop
-from semvec.service.aside import Aside
+from semvec.service.audit_trail import AuditTrail
+from semvec.service.bulk_jobs import BulkJobs
+from semvec.service.cluster_aggregator import ClusterAggregator
 from semvec.service.clusters import Clusters
 from semvec.service.control import Control
 from semvec.service.conversation import Conversation
-from semvec.service.drifts import Drifts
+from semvec.service.drift_propagator import DriftPropagator
 from semvec.service.encoders import EncoderRecords
-from semvec.service.feeds import Bells
-from semvec.service.gathering import Gathering
+from semvec.service.event_feed import Notifier
+from semvec.service.idempotency import IdempotencyService
 from semvec.service.literals import LiteralCache
-from semvec.service.moving import Moving
 from semvec.service.network import Network
 from semvec.service.observer import Observer
-from semvec.service.realigning import Realigning
+from semvec.service.observer_sampler import ObserverSampler
 from semvec.service.recall import Recall
+from semvec.service.region_realigner import RegionRealigner
 from semvec.service.regions import Regions
-from semvec.service.repeats import Repeats
-from semvec.service.revoking import RevocationWatch
-from semvec.service.sampling import Sampling
+from semvec.service.revocation_watch import RevocationWatch
 from semvec.service.sessions import Sessions
-from semvec.service.trail import Trail
+from semvec.service.state_mover import StateMover
 from semvec.service.transfers import Transfers
 from semvec.service.users import Users
 from semvec.service.verification import Verification
 from semvec.settings import Settings
 from semvec.store import Store
-from semvec.telemetry.metrics import Metrics
+from semvec.telemetry.metrics import ServerMetrics
 from semvec.telemetry.protocol import SILENT, Span
 
 log = logging.getLogger(__name__)
@@ -69,18 +69,18 @@ class Service:
         settings: Settings,
         clock: Clock,
         new_id: Callable[[], str],
-        metrics: Metrics | None = None,
+        metrics: ServerMetrics | None = None,
         span: Span = nullcontext,
-        open_device: Callable[[str], Opened | None] = open_device,
+        open_device: Callable[[str], OpenedDevice | None] = open_device,
     ) -> None:
         self.database, self._embedder, self._settings = store, embedder, settings
         self.clock = clock
         off_loop = OffLoop()
         self._intake = intake = Intake(embedder, settings.long_term_memories, span, off_loop)
         self._encoders = EncoderRecords(store, clock)
-        self._scans = Scans(SILENT if metrics is None else metrics.kernels)
+        self._scans = VectorScorer(SILENT if metrics is None else metrics.kernels)
         self._open_device = open_device
-        self._hot = HotSessions(
+        self._hot = SessionCache(
             store,
             clock,
             Arena(settings.memory_bytes),
@@ -94,11 +94,11 @@ class Service:
         )
         self.sessions = Sessions(self._hot, store, intake, clock, new_id)
         self.recall = Recall(self._hot, self._scans, store, intake, clock, span, off_loop)
-        steering, moving = Steering(self._hot, store), Moving(self._hot)
-        gathering = Gathering(store, self._hot)
-        bells = Bells(shared=store.shared)
-        realigning = Realigning(store, self._hot, steering, gathering, moving, bells, clock)
-        self._realigning, drifts = realigning, Drifts(store, realigning)
+        steering, moving = BulkWriter(self._hot, store), StateMover(self._hot)
+        gathering = ClusterAggregator(store, self._hot)
+        bells = Notifier(shared=store.shared)
+        realigning = RegionRealigner(store, self._hot, steering, gathering, moving, bells, clock)
+        self._realigning, drifts = realigning, DriftPropagator(store, realigning)
         size = settings.context_tokens
         self.conversation = Conversation(
             self._hot, intake, self.sessions, self.recall, drifts, clock, size, span
@@ -109,16 +109,16 @@ class Service:
         self.regions = Regions(store, self._hot, intake, realigning, bells, clock, new_id)
         self.control = Control(self._hot, intake)
         self.literals = LiteralCache(self._hot)
-        aside = Aside(store)
+        aside = BulkJobs(store)
         self.transfers = Transfers(aside, store, self._hot, intake, clock, settings.max_body_bytes)
         self.verification = Verification(aside, self._hot)
         self.network = Network(store, self._hot)
         self.users = Users(store, clock)
         self.observer = Observer(store, self._hot, intake, bells, clock, new_id)
-        self.sampling = Sampling(store, self._hot, bells, clock)
+        self.sampling = ObserverSampler(store, self._hot, bells, clock)
         self.audit = AuditLog(store, clock)
-        self.trail = Trail(store, clock, settings.audit_days)
-        self.repeats = Repeats(store, clock, settings.repeats_per_subject)
+        self.trail = AuditTrail(store, clock, settings.audit_days)
+        self.repeats = IdempotencyService(store, clock, settings.repeats_per_subject)
         self._revocations = RevocationWatch(store)
         self._sweeper: asyncio.Task[None] | None = None
         if metrics is not None:
@@ -126,7 +126,7 @@ class Service:
 
     @property
     def resident(self) -> int:
-        return len(self._hot.residents)
+        return len(self._hot.copies)
 
     @property
     def revoked(self) -> Revocations:
@@ -135,9 +135,9 @@ class Service:
 
     async def start(self) -> None:
         opened = await asyncio.to_thread(self._open_device, self._settings.device)
-        self._scans.use(opened)
+        self._scans.use_device(opened)
         if opened is not None:
-            self._hot.residents.limit(opened.memory_bytes)
+            self._hot.copies.limit_bytes(opened.memory_bytes)
         await self.database.open()
         await self._revocations.start()
         await self._start_embedder(opened)
@@ -145,9 +145,9 @@ class Service:
         self.sampling.start()
         self._sweeper = asyncio.create_task(self._sweep())
 
-    async def _start_embedder(self, opened: Opened | None) -> None:
+    async def _start_embedder(self, opened: OpenedDevice | None) -> None:
         """On the device too, if it is one that knows how."""
-        again = None if opened is None else opened.again
+        again = None if opened is None else opened.new_stream
         if again is not None and isinstance(self._embedder, LocalEmbedder):
             await self._embedder.start(Target(again))
         elif self._embedder is not None:
@@ -194,13 +194,13 @@ class Service:
         lag = self.database.lag
         return "ok" if lag < LAGGING_S else f"the oldest write has waited {lag:.1f} s"
 
-    def _show(self, metrics: Metrics) -> None:
-        metrics.show(metrics.sessions.hot, lambda: len(self._hot.residents))
-        metrics.show(metrics.sessions.hot_bytes, lambda: self._hot.residents.nbytes)
+    def _show(self, metrics: ServerMetrics) -> None:
+        metrics.observe_gauge(metrics.sessions.hot, lambda: len(self._hot.copies))
+        metrics.observe_gauge(metrics.sessions.hot_bytes, lambda: self._hot.copies.nbytes)
         metrics.sessions.hot_limit.set(self._settings.max_sessions)
         metrics.sessions.hot_bytes_limit.set(self._settings.memory_bytes)
-        metrics.show(metrics.journal.lag, lambda: self.database.lag)
-        metrics.show(metrics.journal.waiting, lambda: self.database.waiting)
+        metrics.observe_gauge(metrics.journal.lag, lambda: self.database.lag)
+        metrics.observe_gauge(metrics.journal.waiting, lambda: self.database.waiting)
 
     async def _sweep(self) -> None:
         while True:
@@ -213,7 +213,7 @@ class Service:
 
 
 def open_service(
-    settings: Settings, metrics: Metrics, span: Span = nullcontext, clock: Clock = time.time
+    settings: Settings, metrics: ServerMetrics, span: Span = nullcontext, clock: Clock = time.time
 ) -> Service:
     """A service as the settings say; nothing is opened before `start`."""
     shared = {"auto": None, "on": True, "off": False}[settings.database_shared]

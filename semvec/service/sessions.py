@@ -6,19 +6,19 @@ from functools import partial
 from operator import attrgetter
 
 from semvec import answers
+from semvec.cache import CachedSession, SessionCache
 from semvec.clock import Clock
 from semvec.errors import Conflict, NotFound, Unavailable
-from semvec.hot import Hot, HotSessions
 from semvec.intake import Intake, NewSession
 from semvec.paging import Page, page_of
-from semvec.session.events import Created, Profile
+from semvec.session.events import Profile, SessionCreated
 from semvec.store import Head, Store
 
 
 class Sessions:
     def __init__(
         self,
-        hot: HotSessions,
+        hot: SessionCache,
         store: Store,
         intake: Intake,
         clock: Clock,
@@ -34,7 +34,7 @@ class Sessions:
         if session_id is None:
             return answers.Created((await self.made(owner, profile)).name[1], created=True)
         name = owner, session_id
-        while not await self._hot.add(name, Created(self._clock(), profile)):
+        while not await self._hot.add(name, SessionCreated(self._clock(), profile)):
             with contextlib.suppress(NotFound):  # deleted since
                 hot = await self._hot.get(name)
                 if not self._intake.same_vectors(hot.session.profile, profile):
@@ -42,16 +42,16 @@ class Sessions:
                 return answers.Created(session_id, created=False)
         return answers.Created(session_id, created=True)
 
-    async def made(self, owner: str, profile: Profile) -> Hot:
+    async def made(self, owner: str, profile: Profile) -> CachedSession:
         """A new session under an id of its own."""
         name = owner, self._new_id()
-        if not await self._hot.add(name, Created(self._clock(), profile)):
+        if not await self._hot.add(name, SessionCreated(self._clock(), profile)):
             raise Unavailable("a new session id was taken already")
         return await self._hot.get(name)
 
-    async def delete(self, owner: str, session_id: str) -> answers.SessionId:
+    async def delete(self, owner: str, session_id: str) -> answers.ClosedSession:
         await self._hot.delete((owner, session_id))
-        return answers.SessionId(session_id)
+        return answers.ClosedSession(session_id)
 
     async def page(
         self, owner: str, *, limit: int, cursor: str | None
@@ -71,7 +71,7 @@ class Sessions:
             last_used_at=head.last_used_at,
             interaction_count=head.interaction_count,
             total_memories=head.total_memories,
-            resident=self._hot.residents.has((head.owner, head.session_id), head.key),
+            resident=self._hot.copies.has((head.owner, head.session_id), head.key),
         )
 
     async def metrics(self, owner: str, session_id: str) -> answers.Metrics:
@@ -91,7 +91,7 @@ class Sessions:
         )
 
 
-def another_kind(hot: Hot, profile: Profile) -> Conflict:
+def another_kind(hot: CachedSession, profile: Profile) -> Conflict:
     session_id, have = hot.name[1], hot.session.profile
     return Conflict(
         f"session {session_id!r} exists with dimension {have.dimension} and "

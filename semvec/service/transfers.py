@@ -8,27 +8,27 @@ from itertools import islice
 from typing import BinaryIO
 
 from semvec import answers
+from semvec.cache import CachedSession, SessionCache, session_not_found
 from semvec.clock import Clock
 from semvec.document import DocumentReader, DocumentWriter
 from semvec.errors import Conflict, SemvecError, Unavailable
-from semvec.hot import Hot, HotSessions, session_not_found
 from semvec.intake import Intake
-from semvec.persistence import archived_row, memory_row, reading_rows, rebuilt, seen
-from semvec.service.aside import Aside
+from semvec.persistence import archived_row, head_columns, memory_row, reading_rows, rebuilt
+from semvec.service.bulk_jobs import BulkJobs
 from semvec.service.files import room_needed
 from semvec.session import snapshot
 from semvec.session.events import Profile, decode_memory, encode_piece
 from semvec.session.session import Session
 from semvec.session.transfer import Image, image_of, session_of
-from semvec.store import MemoryRow, PieceRow, Replace, Rows, Store, Stored
+from semvec.store import MemoryRow, PieceRow, Replace, StagedRows, Store, StoredSession
 
 log = logging.getLogger(__name__)
 
-PAGE = 64
+IMPORT_PAGE = 64
 """Memories, or controls, that are staged in one transaction."""
-GIVEN_UP_S = 3600.0
+STALE_IMPORT_S = 3600.0
 """Time without a sign of life past which an import is taken for dead."""
-TEXTS = 16
+TEXTS_PER_PAGE = 16
 """Largest part of a document, in bodies of requests, beside the vectors of one control."""
 VECTORS = 12_000
 """Characters that these vectors take for each dimension: 2,048 of 4 bytes, in base64."""
@@ -37,9 +37,9 @@ VECTORS = 12_000
 class Transfers:
     def __init__(
         self,
-        aside: Aside,
+        aside: BulkJobs,
         store: Store,
-        hot: HotSessions,
+        hot: SessionCache,
         intake: Intake,
         clock: Clock,
         max_body_bytes: int,
@@ -50,7 +50,7 @@ class Transfers:
 
     async def export(self, owner: str, session_id: str) -> BinaryIO:
         """A file with the session as it is by now; whoever asks for it closes it."""
-        async with self._aside.reading(), self._aside.whole((owner, session_id)) as whole:
+        async with self._aside.reading(), self._aside.reader((owner, session_id)) as whole:
             with room_needed():
                 file = await self._aside.files.open(owner)
             try:
@@ -84,7 +84,7 @@ class Transfers:
         try:
             with room_needed():
                 await receive(file)
-            largest = TEXTS * self._max_body_bytes + VECTORS * have.dimension
+            largest = TEXTS_PER_PAGE * self._max_body_bytes + VECTORS * have.dimension
             reader = DocumentReader(file, largest)
             core = await self._aside.run_through(reader.check())
             if not self._intake.same_vectors(core.profile, have):
@@ -99,11 +99,13 @@ class Transfers:
     async def sweep(self) -> None:
         """Erase what imports have left that never came to their end."""
         try:
-            await self._store.tidy(self._clock() - GIVEN_UP_S)
+            await self._store.clean_up(self._clock() - STALE_IMPORT_S)
         except SemvecError as error:
             log.warning("imports that were given up stay for now: %s", error)
 
-    async def _replace(self, hot: Hot, pages: Iterator[Rows], session: Session) -> None:
+    async def _replace(
+        self, hot: CachedSession, pages: Iterator[StagedRows], session: Session
+    ) -> None:
         content = await self._begin()
         try:
             while (rows := await self._aside.run(next, pages, None)) is not None:
@@ -120,7 +122,7 @@ class Transfers:
                     used_at=session.used_at,
                     interaction_count=session.state.interaction_count,
                     total_memories=session.total_memories,
-                    **seen(session),
+                    **head_columns(session),
                 ),
             )
         except BaseException:
@@ -141,7 +143,7 @@ class Transfers:
             await self._store.discard(content)
 
 
-def begin(file: BinaryIO, session_id: str, stored: Stored) -> DocumentWriter:
+def begin(file: BinaryIO, session_id: str, stored: StoredSession) -> DocumentWriter:
     return DocumentWriter(file, session_id, image_of(rebuilt(stored)[0]))
 
 
@@ -149,16 +151,16 @@ def add(writer: DocumentWriter, page: list[MemoryRow]) -> None:
     writer.add(decode_memory(row.payload) for row in page)
 
 
-def pages_of(reader: DocumentReader, image: Image) -> Iterator[Rows]:
+def pages_of(reader: DocumentReader, image: Image) -> Iterator[StagedRows]:
     """The rows of a document."""
     memories = reader.memories()
-    while page := list(islice(memories, PAGE)):
+    while page := list(islice(memories, IMPORT_PAGE)):
         hot = tuple(memory_row(each) for each in page if each.id in image.memories)
         archived = tuple(archived_row(each) for each in page if each.id not in image.memories)
-        yield Rows(hot, archived)
+        yield StagedRows(hot, archived)
     pieces = (PieceRow(key, encode_piece(piece)) for key, piece in image.pieces.items())
-    while rows := tuple(islice(pieces, PAGE)):
-        yield Rows(pieces=rows)
+    while rows := tuple(islice(pieces, IMPORT_PAGE)):
+        yield StagedRows(pieces=rows)
 
 
 def another_kind(sent: Profile, have: Profile) -> Conflict:

@@ -5,11 +5,11 @@ from semvec.clock import Clock
 from semvec.errors import Invalid, NotFound, Unavailable
 from semvec.groups.network import Reputation
 from semvec.segments import REWRITTEN, is_rewritten
-from semvec.store import Refused, Store, users
+from semvec.store import Conflicted, Store, users
 
 MOST_SESSIONS = 10_000
 """Of one user that one answer holds."""
-ATTEMPTS = 100
+MAX_SWITCH_ATTEMPTS = 100
 """Other switches of the same owner that one switch survives."""
 
 
@@ -18,25 +18,25 @@ class Users:
         self._store, self._clock = store, clock
 
     async def active(self, owner: str) -> answers.ActiveUser:
-        return answers.ActiveUser(await self._store.look(users.active, owner))
+        return answers.ActiveUser(await self._store.query(users.active, owner))
 
     async def switch(self, owner: str, user_id: str) -> answers.Switched:
         """All that was acknowledged for the user before is durable already; the leave is noted.
 
         Raises Invalid for a new user whose id would not survive in a path.
         """
-        if is_rewritten(user_id) and await self._store.look(users.user, owner, user_id, 0) is None:
+        if is_rewritten(user_id) and await self._store.query(users.user, owner, user_id, 0) is None:
             raise Invalid.field("user_id", REWRITTEN)
-        for _ in range(ATTEMPTS):
-            previous = await self._store.look(users.active, owner)
-            switch = users.Switch(owner, previous, user_id, self._clock())
-            if not isinstance(await self._store.together(switch), Refused):
+        for _ in range(MAX_SWITCH_ATTEMPTS):
+            previous = await self._store.query(users.active, owner)
+            switch = users.SwitchUser(owner, previous, user_id, self._clock())
+            if not isinstance(await self._store.transact(switch), Conflicted):
                 return answers.Switched(active_user=user_id, previous_user=previous)
         raise Unavailable("too many switches of users at once")
 
     async def serialize(self, owner: str, user_id: str) -> answers.SerializedUser:
         """Raises NotFound for a user that nobody has switched to."""
-        found = await self._store.look(users.user, owner, user_id, MOST_SESSIONS)
+        found = await self._store.query(users.user, owner, user_id, MOST_SESSIONS)
         if found is None:
             raise NotFound(f"user {user_id!r} not found")
         sessions = [

@@ -6,12 +6,12 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from semvec import answers
+from semvec.cache import SessionCache, SessionName
 from semvec.errors import Damaged, Unavailable
-from semvec.hot import HotSessions, Name
 from semvec.inspection import journal, page_faults
 from semvec.persistence import reading_rows, rebuilt
 from semvec.request_task import on_thread
-from semvec.service.aside import Aside
+from semvec.service.bulk_jobs import BulkJobs
 from semvec.session.session import Session
 from semvec.session.snapshot import SnapshotRecord
 from semvec.session.transfer import Image, image_of
@@ -23,17 +23,17 @@ from semvec.session.verify import (
     invariants,
     recalled,
 )
-from semvec.store import Whole
+from semvec.store import SessionSnapshotReader
 from semvec.vectors import Vector, unit_vectors
 
 log = logging.getLogger(__name__)
 
-ATTEMPTS = 100
+MAX_VERIFY_ATTEMPTS = 100
 """Times that other processes may advance the session while it is looked at."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Seen:
+class LiveView:
     """What a copy of a session is, and what it recalls for each probe."""
 
     image: Image
@@ -41,7 +41,7 @@ class Seen:
 
 
 class Verification:
-    def __init__(self, aside: Aside, hot: HotSessions) -> None:
+    def __init__(self, aside: BulkJobs, hot: SessionCache) -> None:
         self._aside, self._hot = aside, hot
 
     async def verify(
@@ -66,21 +66,21 @@ class Verification:
         return answers.Verified(session_id, all(each.ok for each in checks), checks)
 
     async def _look(
-        self, name: Name, test_embeddings: Sequence[Sequence[float]], reading: AsyncExitStack
-    ) -> tuple[list[Vector], Seen, Whole]:
+        self, name: SessionName, test_embeddings: Sequence[Sequence[float]], reading: AsyncExitStack
+    ) -> tuple[list[Vector], LiveView, SessionSnapshotReader]:
         """The live session and what storage has, both as of the same event."""
-        for _ in range(ATTEMPTS):
+        for _ in range(MAX_VERIFY_ATTEMPTS):
             hot = await self._hot.get(name)
             dimension = hot.session.profile.dimension
             probes = list(unit_vectors(test_embeddings, dimension, "test_embeddings"))
             async with hot.lock:
-                whole = await reading.enter_async_context(self._aside.whole(name))
-                if hot.live and whole.shows(hot.key, hot.session.seq, hot.line):
+                whole = await reading.enter_async_context(self._aside.reader(name))
+                if hot.is_live and whole.shows(hot.key, hot.session.seq, hot.line):
                     return probes, await on_thread(look, hot.session, probes), whole
             await reading.aclose()
         raise Unavailable("too many writers on this session at once")
 
-    async def _archive(self, whole: Whole, session: SnapshotRecord) -> Check:
+    async def _archive(self, whole: SessionSnapshotReader, session: SnapshotRecord) -> Check:
         faults: list[str] = []
         count = 0
         async for page in whole.archive():
@@ -91,11 +91,11 @@ class Verification:
         return checked("archive", faults, f"{count} memories")
 
 
-def look(session: Session, probes: Sequence[Vector]) -> Seen:
-    return Seen(image_of(session), recalled(session, probes))
+def look(session: Session, probes: Sequence[Vector]) -> LiveView:
+    return LiveView(image_of(session), recalled(session, probes))
 
 
-def compared(live: Seen, stored: Seen) -> list[Check]:
+def compared(live: LiveView, stored: LiveView) -> list[Check]:
     differences = [
         f"the live session's {name} are not those of the stored one"
         for name in ("record", "memories", "pieces")

@@ -10,7 +10,7 @@ ANCHOR_BYTES = 110
 """Bytes that an anchor costs beside its vector, about."""
 
 
-class Anchors:
+class AnchorSet:
     """Policy vectors by their weights, then anchors of weight 1 as they were set; none ever goes.
 
     `vectors` has shape (n, d), float32, unit length, `weights` (n,).

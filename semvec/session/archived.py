@@ -10,11 +10,11 @@ import numpy as np
 from semvec.kernels.numpy_ import Codes, cosines, token_maxima, unit_scales
 from semvec.session.events import MemoryRecord
 from semvec.session.lexical import LexicalIndex
-from semvec.session.recall import Scores
+from semvec.session.scoring import Scores
 from semvec.vectors import Vector
 from semvec.words import terms
 
-SHORT = 8_000
+SHORT_CANDIDATE = 8_000
 """Characters of all candidates together whose words are counted in some milliseconds."""
 
 
@@ -38,7 +38,7 @@ class Candidates(Sequence[MemoryRecord]):
     @property
     def short(self) -> bool:
         """Whether their words are counted in some milliseconds."""
-        return sum(map(_length, self._records)) <= SHORT
+        return sum(map(_length, self._records)) <= SHORT_CANDIDATE
 
     @cached_property
     def documents(self) -> Mapping[int, "Counter[str]"]:

@@ -5,9 +5,9 @@ from collections.abc import Callable, Collection, Iterable
 import numpy as np
 import numpy.typing as npt
 
-from semvec.session.anchors import Anchors
+from semvec.session.anchors import AnchorSet
 from semvec.session.lexical import LexicalIndex
-from semvec.session.recall import Scores
+from semvec.session.scoring import Scores
 from semvec.session.triggers import Fired, Spoken, Words
 from semvec.vectors import Vector
 from semvec.words import INDEXED, terms
@@ -20,7 +20,7 @@ TESTED = 65_536
 """Characters of memories that one query's keywords are looked for in, newest memories first."""
 
 
-def boosts(anchors: Anchors, fired: Fired, cosines: Vector) -> Scores:
+def boosts(anchors: AnchorSet, fired: Fired, cosines: Vector) -> Scores:
     """The boost of each of n memories, shape (n,), in [0, 1], keywords left out.
 
     `cosines`, shape (m, n), are those of the anchors, then of the fired triggers' vectors.

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from semvec.kernels.numpy_ import Codes, Scales, cosines, nearest
-from semvec.session.events import Consolidated, Standing, Tier, Verdict
+from semvec.session.events import Consolidated, Consolidation, ConsolidationStatus, MemoryTier
 from semvec.session.memory import Memories
-from semvec.session.recall import Ids
+from semvec.session.scoring import MemoryIds
 
 COVERING = 0.75
 """Cosine from which on a memory covers another."""
@@ -31,11 +31,11 @@ FEWEST_OF_FEW = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Batch:
+class ConsolidationBatch:
     """Copies of n rows of long_term: the first `covers` of them cover, the others are new, in order
     of learning. `ids` and `scales` have shape (n,), `codes` (n, d)."""
 
-    ids: Ids
+    ids: MemoryIds
     codes: Codes
     scales: Scales
     covers: int
@@ -56,21 +56,21 @@ class Finding:
 
 def due(memories: Memories) -> bool:
     """Whether long_term is filling and enough in it is new."""
-    if len(memories.tier_ids[Tier.LONG_TERM]) < FULL * memories.long_term:
+    if len(memories.tier_ids[MemoryTier.LONG_TERM]) < FULL * memories.long_term:
         return False
     enough = min(FEWEST, max(FEWEST_OF_FEW, memories.long_term // 8))
-    return int(np.count_nonzero(_standing(memories, Standing.NEW))) >= enough
+    return int(np.count_nonzero(_status(memories, ConsolidationStatus.NEW))) >= enough
 
 
-def batch_of(memories: Memories) -> Batch:
+def batch_of(memories: Memories) -> ConsolidationBatch:
     """What `findings` needs of the memories as they are."""
-    covers = np.flatnonzero(_standing(memories, Standing.COVERS))
-    new = np.flatnonzero(_standing(memories, Standing.NEW))
+    covers = np.flatnonzero(_status(memories, ConsolidationStatus.COVERS))
+    new = np.flatnonzero(_status(memories, ConsolidationStatus.NEW))
     rows = np.append(covers, new[np.argsort(memories.ids[new])[:MOST]])
-    return Batch(memories.ids[rows], *memories.vectors.gathered(rows), len(covers))
+    return ConsolidationBatch(memories.ids[rows], *memories.vectors.gathered(rows), len(covers))
 
 
-def findings(batch: Batch) -> list[Finding]:
+def findings(batch: ConsolidationBatch) -> list[Finding]:
     """What each new memory is like; some milliseconds of products."""
     old, new = slice(0, batch.covers), slice(batch.covers, None)
     ids, unit = batch.ids[new], batch.codes[new] * batch.scales[new, None]
@@ -92,13 +92,13 @@ def consolidated(memories: Memories, found: Sequence[Finding], now: float) -> Co
     return Consolidated(now, verdicts) if verdicts else None
 
 
-def _verdict(memories: Memories, finding: Finding) -> Verdict:
+def _verdict(memories: Memories, finding: Finding) -> Consolidation:
     importance = float(memories.importance[memories.row(finding.memory_id)])
     nearest = max(0.0, finding.cosine)
     if finding.covered:
-        return Verdict(finding.memory_id, Standing.COVERED, importance, nearest)
+        return Consolidation(finding.memory_id, ConsolidationStatus.COVERED, importance, nearest)
     importance = max(importance, COVER_IMPORTANCE)
-    return Verdict(finding.memory_id, Standing.COVERS, importance, nearest)
+    return Consolidation(finding.memory_id, ConsolidationStatus.COVERS, importance, nearest)
 
 
 def _holds(memories: Memories, finding: Finding) -> bool:
@@ -106,12 +106,15 @@ def _holds(memories: Memories, finding: Finding) -> bool:
     if finding.memory_id not in memories:
         return False
     row = memories.row(finding.memory_id)
-    still_new = memories.tiers[row] == Tier.LONG_TERM and memories.standing[row] == Standing.NEW
+    still_new = (
+        memories.tiers[row] == MemoryTier.LONG_TERM
+        and memories.standing[row] == ConsolidationStatus.NEW
+    )
     return bool(still_new) and (not finding.covered or finding.nearest_id in memories)
 
 
-def _standing(memories: Memories, standing: Standing) -> npt.NDArray[np.bool_]:
+def _status(memories: Memories, standing: ConsolidationStatus) -> npt.NDArray[np.bool_]:
     """Which rows hold long-term memories of this standing."""
     tiers, held = memories.tiers[: memories.count], memories.standing[: memories.count]
-    chosen: npt.NDArray[np.bool_] = (tiers == Tier.LONG_TERM) & (held == standing)
+    chosen: npt.NDArray[np.bool_] = (tiers == MemoryTier.LONG_TERM) & (held == standing)
     return chosen

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 BYTES_PER_TOKEN = 4
 """UTF-8 bytes that a language model's tokenizer turns into one token, about."""
-CUT = " […]"
+CUT_MARK = " […]"
 SMALLEST = 160
 """Bytes below which the rest of the budget is left empty rather than filled with a scrap."""
 
@@ -38,7 +38,7 @@ def context_block(turns: int, memories: int, texts: Iterable[str], budget: int) 
         indented = text[:largest].replace("\n", "\n  ")  # of what is longer no more can stay
         line = "- " + shortened(indented, min(room, largest) - 3)
         size = len(line.encode()) + 1
-        if size > room or (room < SMALLEST and line.endswith(CUT)):
+        if size > room or (room < SMALLEST and line.endswith(CUT_MARK)):
             continue
         lines.append(line)
         shown.append(place)
@@ -55,7 +55,7 @@ def shortened(text: str, limit: int) -> str:
     data = text.encode()
     if len(data) <= limit:
         return text
-    head = data[: max(0, limit - len(CUT.encode()))].decode(errors="ignore")
+    head = data[: max(0, limit - len(CUT_MARK.encode()))].decode(errors="ignore")
     ends = [match.end() for match in _SENTENCE_END.finditer(head)]
     cut = ends[-1] if ends and ends[-1] >= len(head) // 3 else head.rfind(" ")
-    return head[: cut if cut > 0 else len(head)].rstrip() + CUT
+    return head[: cut if cut > 0 else len(head)].rstrip() + CUT_MARK

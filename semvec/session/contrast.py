@@ -78,7 +78,7 @@ NUMBER_WORDS: Mapping[str, str] = MappingProxyType(
         for word, number in (pair.split(":") for pair in line.split())
     }
 )
-UNITS = MappingProxyType(
+MEASURE_UNITS = MappingProxyType(
     {
         spelling: unit
         for unit, spellings in {

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from semvec.session.cues import Cues, Stems
-from semvec.session.drift import FADING, FORGETTING, DriftState, Levels, Phase, Step
+from semvec.session.drift import FADING, FORGETTING, DriftPhase, DriftState, Levels, Step
+from semvec.session.lexical_cues import Cues, Stems
 from semvec.vectors import Vector
 
 SESSION_PRIOR = 2.0
@@ -39,7 +39,7 @@ DRIFTED_SCORE = 0.5
 HYSTERESIS = 0.1
 
 
-class Evidence(NamedTuple):
+class DriftEvidence(NamedTuple):
     """What speaks for a switch, and where a weight is negative, against it.
 
     `novelty` is how much less similar the input is than expected, `fresh` the share of its stems
@@ -56,7 +56,7 @@ class Evidence(NamedTuple):
     closing: float
 
 
-WEIGHTS = Evidence(10.0, 2.0, 0.5, -5.0, -1.0, -2.0)
+WEIGHTS = DriftEvidence(10.0, 2.0, 0.5, -5.0, -1.0, -2.0)
 """Log-odds: rounded from logistic regressions that `python -m bench.drift` repeats."""
 ALARM = 1.2
 
@@ -88,11 +88,11 @@ class Nearness:
         )
 
 
-def evidence(state: DriftState, near: Nearness, said: Cues) -> Evidence:
+def evidence(state: DriftState, near: Nearness, said: Cues) -> DriftEvidence:
     last = state.levels
     expected = CLOSENESS_SHARE * near.closeness + LATELY_SHARE * last.lately
     fresh = _freshness(said, state.heard)
-    return Evidence(
+    return DriftEvidence(
         novelty=min(expected, FAMILIAR) - near.similarity,
         fresh=fresh,
         fresh_question=fresh if said.asks else 0.0,
@@ -162,7 +162,7 @@ def _cosine(product: float, square: float) -> float:
     return min(1.0, max(-1.0, product / math.sqrt(square))) if square > 1e-6 else 0.0
 
 
-def _phase(last: Phase, score: float) -> Phase:
+def _phase(last: DriftPhase, score: float) -> DriftPhase:
     """A phase is entered at its threshold and left below it."""
     if score >= DRIFTED_SCORE or (last == "drifted" and score >= DRIFTED_SCORE - HYSTERESIS):
         return "drifted"

@@ -9,10 +9,10 @@ from typing import Literal
 import msgspec
 import numpy as np
 
-from semvec.session.cues import HEARD, Stems
+from semvec.session.lexical_cues import HEARD, Stems
 from semvec.vectors import Vector, packed, unpacked
 
-Phase = Literal["stable", "shifting", "drifted"]
+DriftPhase = Literal["stable", "shifting", "drifted"]
 
 PREVIOUS, BEFORE, CONTEXT, SESSION, OPENING = range(5)
 
@@ -58,16 +58,16 @@ class Step(msgspec.Struct, frozen=True, gc=False):
     """
 
     score: float = 0.0
-    phase: Phase = "stable"
+    phase: DriftPhase = "stable"
     detected: bool = False
     levels: Levels = Levels()
     stems: bytes = b""
 
 
-class Packed(msgspec.Struct, frozen=True, gc=False, array_like=True):
+class PackedDrift(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A state as bytes; earlier releases kept no `heard`."""
 
-    phase: Phase
+    phase: DriftPhase
     levels: Levels
     rows: bytes
     heard: bytes = b""
@@ -84,7 +84,7 @@ class DriftState:
 
     rows: Vector
     heard: Stems
-    phase: Phase
+    phase: DriftPhase
     levels: Levels
 
     @classmethod
@@ -129,12 +129,12 @@ def restart(state: DriftState) -> DriftState:
 
 def pack(state: DriftState) -> bytes:
     heard = state.heard.astype("<u4", copy=False).tobytes()
-    return msgspec.msgpack.encode(Packed(state.phase, state.levels, packed(state.rows), heard))
+    return msgspec.msgpack.encode(PackedDrift(state.phase, state.levels, packed(state.rows), heard))
 
 
 def unpack(data: bytes) -> DriftState:
     """What was packed, exact to the bit."""
-    found = msgspec.msgpack.decode(data, type=Packed)
+    found = msgspec.msgpack.decode(data, type=PackedDrift)
     rows = unpacked(found.rows).reshape(5, -1)
     return DriftState(rows, _stems(found.heard), found.phase, found.levels)
 

@@ -5,20 +5,20 @@ from itertools import islice, takewhile
 from semvec.errors import Conflict, Invalid
 from semvec.session.events import (
     Anchor,
+    Component,
     Entity,
-    Held,
+    EntityKind,
     Isolation,
-    Kind,
-    Level,
-    Piece,
-    Tier,
+    IsolationLevel,
+    MemoryTier,
+    QuarantinedItem,
     Trigger,
 )
+from semvec.session.isolation_filter import check_room
 from semvec.session.literals import text_size
 from semvec.session.plan import Draft, Plan, held_draft, rows
 from semvec.session.session import Session
-from semvec.session.sieve import check_room
-from semvec.session.turn import Said
+from semvec.session.turn import EncodedText
 from semvec.vectors import Vector, packed
 from semvec.words import words
 
@@ -60,7 +60,7 @@ def plan_anchor(session: Session, vector: Vector) -> Plan:
 
 
 def plan_isolation(
-    session: Session, level: Level, exclusions: Vector, allowed: Vector, threshold: float
+    session: Session, level: IsolationLevel, exclusions: Vector, allowed: Vector, threshold: float
 ) -> Plan:
     """In the place of the level and the lists before; the lists have shape (n, d)."""
     last = session.guard.setting.id
@@ -69,10 +69,10 @@ def plan_isolation(
 
 
 def plan_injection(
-    session: Session, said: Said, tier: Tier, importance: float, access_count: int
+    session: Session, said: EncodedText, tier: MemoryTier, importance: float, access_count: int
 ) -> Plan:
     """A memory from outside, learnt without an update, or withheld."""
-    item = Held(
+    item = QuarantinedItem(
         id=session.next_piece,
         question=None,
         response=said.text,
@@ -81,12 +81,12 @@ def plan_injection(
         tier=tier,
         importance=importance,
         access_count=access_count,
-        tokens=said.kept,
+        tokens=said.packed_tokens,
     )
     if not session.guard.withholds(said.vector):
         return _edit(session, item, drafts=(held_draft(item),))
     level = session.guard.level
-    if level is Level.FILTER:
+    if level is IsolationLevel.FILTER:
         return _edit(session, withheld_by=level)
     check_room(session, [item])
     return _edit(session, item, withheld_by=level)
@@ -100,7 +100,7 @@ def plan_release(session: Session, last: int) -> Plan:
 
 
 def plan_entity(
-    session: Session, key: str, kind: Kind, value: str, context: str, importance: float
+    session: Session, key: str, kind: EntityKind, value: str, context: str, importance: float
 ) -> Plan:
     """Under this key, in the place of what was there."""
     literals, older = session.literals, session.literals.get(key)
@@ -120,10 +120,10 @@ def plan_no_entity(session: Session, key: str) -> Plan:
 
 def _edit(
     session: Session,
-    *added: Piece,
+    *added: Component,
     removed: tuple[int, ...] = (),
     drafts: tuple[Draft, ...] = (),
-    withheld_by: Level | None = None,
+    withheld_by: IsolationLevel | None = None,
 ) -> Plan:
     vectors = [draft.x for draft in drafts]
     return Plan(

@@ -11,24 +11,24 @@ from typing import TypeAlias
 
 import msgspec
 
-from semvec.session.bounds import Cosine, Share, Weight
+from semvec.session.bounds import CosineField, Share, Weight
 from semvec.session.drift import Step
 from semvec.session.state import Update
 
 
-def joined(question: str | None, response: str | None) -> str:
+def join_pair(question: str | None, response: str | None) -> str:
     """A memory's text: the question, the response, or both on lines of their own."""
     return "\n".join(part for part in (question, response) if part is not None)
 
 
-class Tier(IntEnum):
+class MemoryTier(IntEnum):
     SHORT_TERM = 0
     MEDIUM_TERM = 1
     LONG_TERM = 2
     ARCHIVE = 3
 
 
-class Standing(IntEnum):
+class ConsolidationStatus(IntEnum):
     """What consolidation has made of a memory: nothing yet; it covers itself at least; another
     that says nearly the same covers it."""
 
@@ -37,7 +37,7 @@ class Standing(IntEnum):
     COVERED = 2
 
 
-class Level(StrEnum):
+class IsolationLevel(StrEnum):
     """How an isolated session treats its inputs."""
 
     OPEN = "OPEN"
@@ -46,7 +46,7 @@ class Level(StrEnum):
     LOCKDOWN = "LOCKDOWN"
 
 
-class Kind(StrEnum):
+class EntityKind(StrEnum):
     """What an entity of the literal cache can be."""
 
     VARIABLE = "variable"
@@ -59,7 +59,7 @@ class Kind(StrEnum):
     TYPE = "type"
 
 
-class PolicyVector(msgspec.Struct, frozen=True, gc=False):
+class StoredPolicyVector(msgspec.Struct, frozen=True, gc=False):
     """A standing anchor of a session: unit vector, weight, what it stands for."""
 
     vector: bytes
@@ -79,7 +79,7 @@ class Profile(msgspec.Struct, frozen=True, gc=False):
     long_term: int
     topic_switch: bool = True
     template: bytes | None = None
-    policies: tuple[PolicyVector, ...] = ()
+    policies: tuple[StoredPolicyVector, ...] = ()
     token_dimension: int = 0
 
 
@@ -92,7 +92,7 @@ class Trigger(msgspec.Struct, frozen=True, gc=False, tag="trigger"):
     id: int
     keyword: str | None
     vector: bytes | None
-    threshold: Cosine
+    threshold: CosineField
 
 
 class Anchor(msgspec.Struct, frozen=True, gc=False, tag="anchor"):
@@ -104,13 +104,13 @@ class Isolation(msgspec.Struct, frozen=True, gc=False, tag="isolation"):
     """The level and the lists that inputs are checked against: the vectors of each, end to end."""
 
     id: int
-    level: Level
+    level: IsolationLevel
     exclusions: bytes
     allowed: bytes
-    threshold: Cosine
+    threshold: CosineField
 
 
-class Held(msgspec.Struct, frozen=True, gc=False, tag="held"):
+class QuarantinedItem(msgspec.Struct, frozen=True, gc=False, tag="held"):
     """A memory to be: set aside by isolation, or on its way in by injection.
 
     `vector` is what the memory will have, `at` when it was said. Where it `updates`, learning it
@@ -124,14 +124,14 @@ class Held(msgspec.Struct, frozen=True, gc=False, tag="held"):
     question_vector: bytes | None = None
     at: float = 0.0
     updates: bool = True
-    tier: Tier = Tier.SHORT_TERM
+    tier: MemoryTier = MemoryTier.SHORT_TERM
     importance: Share = 0.5
     access_count: int = 0
     tokens: bytes | None = None
 
     @property
     def text(self) -> str:
-        return joined(self.question, self.response)
+        return join_pair(self.question, self.response)
 
 
 class Entity(msgspec.Struct, frozen=True, gc=False, tag="entity"):
@@ -139,13 +139,13 @@ class Entity(msgspec.Struct, frozen=True, gc=False, tag="entity"):
 
     id: int
     key: str
-    kind: Kind
+    kind: EntityKind
     value: str
     context: str
     importance: Share
 
 
-Piece: TypeAlias = Trigger | Anchor | Isolation | Held | Entity
+Component: TypeAlias = Trigger | Anchor | Isolation | QuarantinedItem | Entity
 """What comes into a session whole and never changes, with an id; storage writes it once."""
 
 
@@ -156,7 +156,7 @@ class Use(msgspec.Struct, frozen=True, gc=False):
     count: int
 
 
-class Heard(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+class Input(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One input on arrival: its words, its embedding, what the drift detector made of it.
 
     One that `asks` waits for its answer from now on; `held` is the piece that it lies in meanwhile
@@ -172,7 +172,7 @@ class Heard(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     held: int = 0
 
 
-class Learnt(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+class MemoryWrite(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A memory made of what was pending and what was heard, or an older one reinforced.
 
     `asked` says whether the pending question is part of it, `question` and `answer` which inputs
@@ -199,7 +199,7 @@ class Learnt(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 class Move(msgspec.Struct, frozen=True, gc=False):
     memory_id: int
-    tier: Tier
+    tier: MemoryTier
 
 
 class Access(msgspec.Struct, frozen=True, gc=False):
@@ -224,14 +224,14 @@ class MemoryRecord(msgspec.Struct, frozen=True, gc=False):
     importance: float
     nearest: float
     tokens: bytes | None = None
-    standing: Standing = Standing.NEW
+    standing: ConsolidationStatus = ConsolidationStatus.NEW
 
     @property
     def text(self) -> str:
-        return joined(self.question, self.response)
+        return join_pair(self.question, self.response)
 
 
-class Created(msgspec.Struct, frozen=True, tag="created"):
+class SessionCreated(msgspec.Struct, frozen=True, tag="created"):
     at: float
     profile: Profile
 
@@ -244,8 +244,8 @@ class Turn(msgspec.Struct, frozen=True, gc=False, tag="turn", omit_defaults=True
     """
 
     at: float
-    heard: tuple[Heard, ...] = ()
-    learnt: tuple[Learnt, ...] = ()
+    heard: tuple[Input, ...] = ()
+    learnt: tuple[MemoryWrite, ...] = ()
     moves: tuple[Move, ...] = ()
     accessed: tuple[Access, ...] = ()
     returned: tuple[MemoryRecord, ...] = ()
@@ -253,7 +253,7 @@ class Turn(msgspec.Struct, frozen=True, gc=False, tag="turn", omit_defaults=True
     boost: int = 0
     used: tuple[Use, ...] = ()
     removed: tuple[int, ...] = ()
-    added: tuple[Piece, ...] = ()
+    added: tuple[Component, ...] = ()
 
     @property
     def arrivals(self) -> list[int]:
@@ -262,12 +262,12 @@ class Turn(msgspec.Struct, frozen=True, gc=False, tag="turn", omit_defaults=True
         return [record.id for record in self.returned] + fresh
 
 
-class Verdict(msgspec.Struct, frozen=True, gc=False):
+class Consolidation(msgspec.Struct, frozen=True, gc=False):
     """What a memory has from now on. `nearest` is the cosine to the one that covers it, or else the
     highest to any other that covers."""
 
     memory_id: int
-    standing: Standing
+    standing: ConsolidationStatus
     importance: float
     nearest: float
 
@@ -276,10 +276,10 @@ class Consolidated(msgspec.Struct, frozen=True, gc=False, tag="consolidated"):
     """A batch of long-term memories has been compared with the others."""
 
     at: float
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[Consolidation, ...]
 
 
-class Moved(msgspec.Struct, frozen=True, gc=False, tag="moved", omit_defaults=True):
+class StateMoved(msgspec.Struct, frozen=True, gc=False, tag="moved", omit_defaults=True):
     """The state went by this share of the way to another vector, of at most unit length: no update,
     and nothing learnt. With `prior` it counts as what the state begins with."""
 
@@ -289,7 +289,7 @@ class Moved(msgspec.Struct, frozen=True, gc=False, tag="moved", omit_defaults=Tr
     prior: bool = False
 
 
-class Advised(msgspec.Struct, frozen=True, gc=False, tag="advised"):
+class StateUpdated(msgspec.Struct, frozen=True, gc=False, tag="advised"):
     """One update by a unit vector that no memory stands for."""
 
     at: float
@@ -297,11 +297,11 @@ class Advised(msgspec.Struct, frozen=True, gc=False, tag="advised"):
     update: Update
 
 
-Event: TypeAlias = Created | Turn | Consolidated | Moved | Advised
+SessionEvent: TypeAlias = SessionCreated | Turn | Consolidated | StateMoved | StateUpdated
 
 encode_event = msgspec.msgpack.Encoder().encode
-decode_event = msgspec.msgpack.Decoder(Event).decode
+decode_event = msgspec.msgpack.Decoder(SessionEvent).decode
 encode_memory = msgspec.msgpack.Encoder().encode
 decode_memory = msgspec.msgpack.Decoder(MemoryRecord).decode
 encode_piece = msgspec.msgpack.Encoder().encode
-decode_piece = msgspec.msgpack.Decoder(Piece).decode
+decode_piece = msgspec.msgpack.Decoder(Component).decode

@@ -1,18 +1,18 @@
 """What a session keeps out, and what it has set aside."""
 
-from semvec.session.events import Held, Isolation, Level
-from semvec.session.footprint import text_bytes
-from semvec.vectors import ROUNDING, Vector, unpacked
+from semvec.session.events import Isolation, IsolationLevel, QuarantinedItem
+from semvec.session.memory_accounting import text_bytes
+from semvec.vectors import UNIT_ROUNDING, Vector, unpacked
 
 HELD_BYTES = 250
 """Bytes that a held item costs beside its texts and vectors, about."""
 
 
-class Guard:
+class IsolationPolicy:
     """Checks inputs one by one against the level and the lists."""
 
     def __init__(self, dimension: int, setting: Isolation | None = None) -> None:
-        self.setting = setting or Isolation(0, Level.OPEN, b"", b"", 1.0)
+        self.setting = setting or Isolation(0, IsolationLevel.OPEN, b"", b"", 1.0)
         self.level = self.setting.level
         self._exclusions = unpacked(self.setting.exclusions).reshape(-1, dimension)
         self._allowed = unpacked(self.setting.allowed).reshape(-1, dimension)
@@ -23,19 +23,19 @@ class Guard:
 
     def withholds(self, x: Vector) -> bool:
         """Whether an input with the unit vector `x`, shape (d,), may not be learnt as it comes."""
-        if self.level is Level.OPEN:
+        if self.level is IsolationLevel.OPEN:
             return False
         excluded, allowed = highest(self._exclusions, x), highest(self._allowed, x)
-        least = self.setting.threshold - ROUNDING
-        suspect = excluded >= least and allowed < excluded - ROUNDING
-        return suspect or (self.level is Level.LOCKDOWN and allowed < least)
+        least = self.setting.threshold - UNIT_ROUNDING
+        suspect = excluded >= least and allowed < excluded - UNIT_ROUNDING
+        return suspect or (self.level is IsolationLevel.LOCKDOWN and allowed < least)
 
 
 class Quarantine:
     """Held items by their ids, in order."""
 
     def __init__(self) -> None:
-        self.items: dict[int, Held] = {}
+        self.items: dict[int, QuarantinedItem] = {}
         self.text_bytes = 0
         self.nbytes = 0
 
@@ -46,17 +46,17 @@ class Quarantine:
         """Whether items up to this id are held; they come in order of their ids."""
         return next(iter(self.items), item_id + 1) <= item_id
 
-    def add(self, item: Held) -> None:
+    def add(self, item: QuarantinedItem) -> None:
         self.items[item.id] = item
         self._count(item, 1)
 
-    def pop(self, item_id: int) -> Held:
+    def pop(self, item_id: int) -> QuarantinedItem:
         """Raises KeyError."""
         item = self.items.pop(item_id)
         self._count(item, -1)
         return item
 
-    def _count(self, item: Held, sign: int) -> None:
+    def _count(self, item: QuarantinedItem, sign: int) -> None:
         self.text_bytes += sign * len(item.text.encode())
         texts = text_bytes(item.question) + text_bytes(item.response)
         vectors = len(item.vector) + len(item.question_vector or b"") + len(item.tokens or b"")

@@ -14,7 +14,7 @@ from sys import getsizeof
 import numpy as np
 import numpy.typing as npt
 
-from semvec.session.recall import Scores
+from semvec.session.scoring import Scores
 
 K1 = 0.9
 B = 0.4

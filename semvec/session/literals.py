@@ -22,14 +22,14 @@ ENTRY_BYTES = 300
 
 CASED = [chr(code) for code in range(0x2000) if chr(code).isalpha()]
 CAPITAL = "".join(letter for letter in CASED if letter.isupper())
-SMALL = "".join(letter for letter in CASED if letter.islower())
+LOWER = "".join(letter for letter in CASED if letter.islower())
 CASE_CHANGE = re.compile(
-    rf"(?<=[{SMALL}\d])(?=[{CAPITAL}])|(?<=[{CAPITAL}])(?=[{CAPITAL}][{SMALL}])"
+    rf"(?<=[{LOWER}\d])(?=[{CAPITAL}])|(?<=[{CAPITAL}])(?=[{CAPITAL}][{LOWER}])"
 )
-WORD = re.compile(rf"(?:[^\W_]|[{MARKS}{UNSPACED}])+")
+IDENTIFIER_WORD = re.compile(rf"(?:[^\W_]|[{MARKS}{UNSPACED}])+")
 
 
-class Entry(msgspec.Struct, gc=False):
+class LiteralEntry(msgspec.Struct, gc=False):
     """An entity, how often it was found, and from the first search on its words, each after a
     space."""
 
@@ -52,7 +52,7 @@ class Literals:
     """
 
     def __init__(self) -> None:
-        self._entries: dict[str, Entry] = {}
+        self._entries: dict[str, LiteralEntry] = {}
         self._key_of: dict[int, str] = {}
         self.text_bytes = 0
         self.nbytes = 0
@@ -68,7 +68,7 @@ class Literals:
         return self._key_of.keys()
 
     @property
-    def entries(self) -> Collection[Entry]:
+    def entries(self) -> Collection[LiteralEntry]:
         return self._entries.values()
 
     def get(self, key: str) -> Entity | None:
@@ -80,7 +80,7 @@ class Literals:
         if (older := self._entries.get(entity.key)) is not None:
             uses = older.uses
             self.discard(older.entity.id)
-        entry = self._entries[entity.key] = Entry(entity, uses)
+        entry = self._entries[entity.key] = LiteralEntry(entity, uses)
         self._key_of[entity.id] = entity.key
         self._count(entry, 1)
 
@@ -93,18 +93,18 @@ class Literals:
         if (key := self._key_of.get(use.id)) is not None:
             self._entries[key].uses += use.count
 
-    def search(self, q: str, limit: int) -> tuple[list[Entry], int]:
+    def search(self, q: str, limit: int) -> tuple[list[LiteralEntry], int]:
         """At most `limit` of the entities that have every word of `q` or one that begins so, best
         first by importance, uses and age, and how many there are."""
         asked = chain.from_iterable(map(parts, expanded(q, INDEXED)))
         distinct = dict.fromkeys(asked)
         needles = [word if UNSPACED_RUN.search(word) else f" {word}" for word in distinct]
-        found: list[Entry] = list(self._entries.values())
+        found: list[LiteralEntry] = list(self._entries.values())
         for needle in needles:
             found = [entry for entry in found if entry.has(needle)]
         return nsmallest(limit, found, key=standing), len(found)
 
-    def _count(self, entry: Entry, sign: int) -> None:
+    def _count(self, entry: LiteralEntry, sign: int) -> None:
         text = text_size(entry.entity)
         self.text_bytes += sign * text
         self.nbytes += sign * (ENTRY_BYTES + 2 * text)
@@ -115,7 +115,7 @@ def text_size(entity: Entity) -> int:
     return sum(len(text.encode()) for text in (entity.key, entity.value, entity.context))
 
 
-def standing(entry: Entry) -> tuple[float, int, int]:
+def standing(entry: LiteralEntry) -> tuple[float, int, int]:
     """What entities are ordered by; the best one has the smallest."""
     return -entry.entity.importance, -entry.uses, -entry.entity.id
 
@@ -136,4 +136,4 @@ def parts(plain: str) -> list[str]:
 
 def wording(plain: str) -> list[str]:
     """Runs of letters and digits of composed text, in order, case-folded."""
-    return (ASCII_WORD if plain.isascii() else WORD).findall(plain.casefold())
+    return (ASCII_WORD if plain.isascii() else IDENTIFIER_WORD).findall(plain.casefold())

@@ -5,18 +5,18 @@ A thread works it out; it is kept by `terms` for a while, and in the digests of 
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from semvec.session.cues import cues
-from semvec.session.events import Event, Held, Tier, Turn, joined
+from semvec.session.events import MemoryTier, QuarantinedItem, SessionEvent, Turn, join_pair
+from semvec.session.lexical_cues import cues
 from semvec.session.memory import text_of
 from semvec.session.plan import Plan
 from semvec.session.session import Session
-from semvec.texts import PIECE
+from semvec.texts import TEXT_PIECE
 from semvec.words import terms
 
 
 def long(texts: Iterable[str]) -> list[str]:
     """Those whose terms take long enough to be worth a thread."""
-    return [text for text in texts if len(text) > PIECE]
+    return [text for text in texts if len(text) > TEXT_PIECE]
 
 
 def prepare(texts: Iterable[str]) -> None:
@@ -36,7 +36,7 @@ def undigested(plan: Plan) -> bool:
     return not all(draft.digests.short for draft in plan.drafts)
 
 
-def indexed(session: Session, event: Event) -> Sequence[str]:
+def indexed(session: Session, event: SessionEvent) -> Sequence[str]:
     """The texts that applying the event indexes, or takes out of the index."""
     if not isinstance(event, Turn):
         return []
@@ -45,17 +45,17 @@ def indexed(session: Session, event: Event) -> Sequence[str]:
 
 
 def _arriving(session: Session, turn: Turn) -> Iterator[str]:
-    held = {piece.id: piece for piece in turn.added if isinstance(piece, Held)}
+    held = {piece.id: piece for piece in turn.added if isinstance(piece, QuarantinedItem)}
     for learnt in turn.learnt:
         if learnt.held:
             yield (held.get(learnt.held) or session.quarantine.items[learnt.held]).text
         else:
             question, answer = session.halves(learnt, turn)
-            yield joined(text_of(question), text_of(answer))
+            yield join_pair(text_of(question), text_of(answer))
 
 
 def _leaving(session: Session, turn: Turn) -> Iterator[str]:
     memories = session.memories
     for move in turn.moves:
-        if move.tier is Tier.ARCHIVE and move.memory_id in memories:
+        if move.tier is MemoryTier.ARCHIVE and move.memory_id in memories:
             yield memories.content(memories.row(move.memory_id)).text

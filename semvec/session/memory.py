@@ -9,21 +9,29 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from semvec.kernels.pages import Lease, OwnPlanes, Planes
-from semvec.session.events import Access, MemoryRecord, Move, Standing, Tier, Verdict, joined
-from semvec.session.folding import fold_of
-from semvec.session.footprint import MEMORY_BYTES, text_bytes
+from semvec.kernels.pages import Lease, OwnPools, VectorPools
+from semvec.session.events import (
+    Access,
+    Consolidation,
+    ConsolidationStatus,
+    MemoryRecord,
+    MemoryTier,
+    Move,
+    join_pair,
+)
 from semvec.session.lexical import LexicalIndex
+from semvec.session.memory_accounting import MEMORY_BYTES, text_bytes
 from semvec.session.rows import TokenRows, UnitRows
+from semvec.session.text_normalise import fold_of
 from semvec.vectors import Vector
 from semvec.words import terms
 
-COLUMNS = (
+MEMORY_COLUMNS = (
     *("ids", "created", "last_access", "accesses", "importance", "nearest"),
     *("tiers", "standing"),
 )
 
-Rows = npt.NDArray[np.intp]
+RowNumbers = npt.NDArray[np.intp]
 
 
 class Worded(Protocol):
@@ -46,7 +54,7 @@ class Content(Struct, frozen=True, gc=False):
 
     @property
     def text(self) -> str:
-        return joined(self.question, self.response)
+        return join_pair(self.question, self.response)
 
     @property
     def today(self) -> bytes:
@@ -72,11 +80,11 @@ class Memories:
         dimension: int,
         long_term: int,
         token_dimension: int = 0,
-        planes: Planes | None = None,
+        planes: VectorPools | None = None,
     ) -> None:
         self.long_term = long_term
         self.count = 0
-        self._planes = planes or OwnPlanes()
+        self._planes = planes or OwnPools()
         self.vectors = UnitRows(self._planes.plane(dimension))
         self.questions: UnitRows | None = None
         self.tokens = TokenRows(self._planes.plane(token_dimension))
@@ -90,8 +98,9 @@ class Memories:
         self.standing = np.zeros(16, np.int8)
         self.contents: list[Content | None] = []
         self.lexical = LexicalIndex()
-        self.tier_ids: dict[Tier, dict[int, None]] = {
-            tier: {} for tier in (Tier.SHORT_TERM, Tier.MEDIUM_TERM, Tier.LONG_TERM)
+        self.tier_ids: dict[MemoryTier, dict[int, None]] = {
+            tier: {}
+            for tier in (MemoryTier.SHORT_TERM, MemoryTier.MEDIUM_TERM, MemoryTier.LONG_TERM)
         }
         self.text_bytes = 0
         self._row_of: dict[int, int] = {}
@@ -110,7 +119,7 @@ class Memories:
         """Bytes of vectors, columns, texts, postings, and what finds a memory by its number."""
         questions = 0 if self.questions is None else self.questions.nbytes
         vectors = self.vectors.nbytes + questions + self.tokens.nbytes
-        columns: int = sum(getattr(self, name).nbytes for name in COLUMNS)
+        columns: int = sum(getattr(self, name).nbytes for name in MEMORY_COLUMNS)
         by_number = (self._row_of, self._id_of_hash, self._id_of_fold, self.contents, self._free)
         found = sum(map(getsizeof, chain(by_number, self.tier_ids.values())))
         contents = MEMORY_BYTES * len(self) + self.text_bytes
@@ -136,14 +145,14 @@ class Memories:
         assert content is not None
         return content
 
-    def tier(self, memory_id: int) -> Tier:
-        return Tier(self.tiers[self._row_of[memory_id]])
+    def tier(self, memory_id: int) -> MemoryTier:
+        return MemoryTier(self.tiers[self._row_of[memory_id]])
 
-    def with_hash(self, digest: str) -> int | None:
+    def find_by_hash(self, digest: str) -> int | None:
         """The id of the memory with this hash."""
         return self._id_of_hash.get(digest)
 
-    def with_fold(self, fold: bytes) -> tuple[int, float] | None:
+    def find_by_text(self, fold: bytes) -> tuple[int, float] | None:
         """Id and importance of the memory with this digest of its text (`folding.fold_digest`)."""
         memory_id = self._id_of_fold.get(fold)
         if memory_id is None:
@@ -169,14 +178,14 @@ class Memories:
             access_count=int(self.accesses[row]),
             importance=float(self.importance[row]),
             nearest=float(self.nearest[row]),
-            standing=Standing(int(self.standing[row])),
+            standing=ConsolidationStatus(int(self.standing[row])),
         )
 
     def records_after(self, memory_id: int) -> Iterator[MemoryRecord]:
         """Those learnt after this one, in order of learning."""
         return (self.record(each) for each in sorted(self._row_of) if each > memory_id)
 
-    def add(self, record: MemoryRecord, tier: Tier) -> None:
+    def add(self, record: MemoryRecord, tier: MemoryTier) -> None:
         row = self._free.pop() if self._free else self._append_row()
         self.vectors.put(row, record.vector)
         if record.question_vector is not None and self.questions is None:
@@ -189,7 +198,9 @@ class Memories:
         self.created[row], self.last_access[row] = record.created, record.last_access
         self.accesses[row], self.importance[row] = record.access_count, record.importance
         self.nearest[row] = record.nearest
-        self.standing[row] = record.standing if tier is Tier.LONG_TERM else Standing.NEW
+        self.standing[row] = (
+            record.standing if tier is MemoryTier.LONG_TERM else ConsolidationStatus.NEW
+        )
         content = Content(record.id, record.hash, record.fold, record.question, record.response)
         self.contents[row] = content
         self.lexical.add(row, terms(content.text))
@@ -201,9 +212,9 @@ class Memories:
 
     def move(self, move: Move) -> None:
         row = self._row_of[move.memory_id]
-        del self.tier_ids[Tier(self.tiers[row])][move.memory_id]
+        del self.tier_ids[MemoryTier(self.tiers[row])][move.memory_id]
         self.tiers[row] = move.tier
-        if move.tier is Tier.ARCHIVE:
+        if move.tier is MemoryTier.ARCHIVE:
             self._remove(row)
         else:
             self.tier_ids[move.tier][move.memory_id] = None
@@ -218,7 +229,7 @@ class Memories:
         self.touch(Access(memory_id, 1, at))
         self.importance[self._row_of[memory_id]] = importance
 
-    def judge(self, verdict: Verdict) -> None:
+    def judge(self, verdict: Consolidation) -> None:
         row = self._row_of[verdict.memory_id]
         self.standing[row], self.nearest[row] = verdict.standing, verdict.nearest
         self.importance[row] = verdict.importance
@@ -246,14 +257,14 @@ class Memories:
         """Those of each row's text alone, shape (m, count)."""
         return self.vectors.cosines(queries, self.count)
 
-    def _nearer(self, x: Vector, rows: Rows) -> Vector:
+    def _nearer(self, x: Vector, rows: RowNumbers) -> Vector:
         """`cosines` of one vector to these rows, shape (n,)."""
         nearer: Vector = self.vectors.cosines_of(x[None], rows)[0]
         if self.questions is not None:
             np.maximum(nearer, self.questions.cosines_of(x[None], rows)[0], out=nearer)
         return nearer
 
-    def rows(self, ids: Iterable[int]) -> Rows:
+    def rows(self, ids: Iterable[int]) -> RowNumbers:
         """The rows of those of `ids` that are there."""
         known = (self._row_of.get(memory_id, -1) for memory_id in ids)
         return np.fromiter((row for row in known if row >= 0), np.intp)
@@ -267,7 +278,7 @@ class Memories:
 
     def _grow(self) -> None:
         extra = max(16, self.count // 2)
-        for name in COLUMNS:
+        for name in MEMORY_COLUMNS:
             column = getattr(self, name)
             setattr(self, name, np.concatenate([column, np.full(extra, -1, column.dtype)]))
 

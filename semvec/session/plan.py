@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from semvec.session.events import Heard, Held, Level, Piece
-from semvec.session.folding import Digests
+from semvec.session.events import Component, Input, IsolationLevel, QuarantinedItem
+from semvec.session.text_normalise import Digests
 from semvec.vectors import Vector, unpacked
 
 NEW_IMPORTANCE = 0.5
@@ -26,7 +26,7 @@ class Draft:
     asked: bool = False
     answer: int | None = None
     scale: float = 1.0
-    held: Held | None = None
+    held: QuarantinedItem | None = None
     tokens: bytes | None = None
     question: int | None = None
     digests: Digests = field(init=False)
@@ -48,12 +48,12 @@ class Plan:
     """
 
     queries: Vector
-    heard: tuple[Heard, ...] = ()
+    heard: tuple[Input, ...] = ()
     drafts: tuple[Draft, ...] = ()
     reset: bool = False
     removed: tuple[int, ...] = ()
-    added: tuple[Piece, ...] = ()
-    withheld_by: Level | None = None
+    added: tuple[Component, ...] = ()
+    withheld_by: IsolationLevel | None = None
 
 
 def rows(vectors: Sequence[Vector], dimension: int) -> Vector:
@@ -61,5 +61,5 @@ def rows(vectors: Sequence[Vector], dimension: int) -> Vector:
     return np.array(vectors, np.float32).reshape(-1, dimension)
 
 
-def held_draft(item: Held) -> Draft:
+def held_draft(item: QuarantinedItem) -> Draft:
     return Draft(item.text, unpacked(item.vector), held=item)

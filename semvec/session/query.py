@@ -7,12 +7,12 @@ from itertools import groupby
 import numpy as np
 
 from semvec.session.lexical import LexicalIndex
-from semvec.session.recall import Scores
+from semvec.session.scoring import Scores
 from semvec.session.triggers import Spoken
 from semvec.vectors import Tokens, Vector
 from semvec.words import terms, words
 
-UNITS = 64
+MAX_QUERY_UNITS = 64
 """Units of a longer query that are looked at, the heaviest."""
 WORD_FLOOR = 0.5
 """What the weight of a word is over its idf."""
@@ -21,7 +21,7 @@ STOP_SHARE = 0.15
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Query:
+class EncodedQuery:
     """`vector` has shape (d,), unit length; `text` is None for a query by vector alone."""
 
     text: str | None
@@ -48,7 +48,7 @@ def stems_of(tokens: Tokens | None) -> dict[str, tuple[str, ...]]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Units:
+class QueryUnits:
     """The q units of a query: its tokens, or the words of one without token vectors.
 
     `stems` are the index terms of the word that each is part of, none for a stop word. `weights`,
@@ -63,7 +63,7 @@ class Units:
         return len(self.stems)
 
 
-def units_of(query: Query, index: LexicalIndex) -> Units:
+def units_of(query: EncodedQuery, index: LexicalIndex) -> QueryUnits:
     """At least one unit. A rare word weighs more, and its pieces share its weight."""
     tokens = query.tokens
     if tokens is None or not len(tokens.vectors):
@@ -72,17 +72,17 @@ def units_of(query: Query, index: LexicalIndex) -> Units:
     told = {word: _weight(word, stems[word], index) for word in stems}
     weights = [told[word] / pieces for word, pieces in _pieces(tokens.words)]
     places, shares = _heaviest(weights if any(weights) else [1.0] * len(weights))
-    return Units(
+    return QueryUnits(
         tuple(stems[tokens.words[place]] for place in places), shares, tokens.vectors[places]
     )
 
 
-def _words_as_units(query: Query, index: LexicalIndex) -> Units:
+def _words_as_units(query: EncodedQuery, index: LexicalIndex) -> QueryUnits:
     found = list(dict.fromkeys(terms(query.text or "")))
     if not found:
-        return Units(((),), np.ones(1, np.float32), None)
+        return QueryUnits(((),), np.ones(1, np.float32), None)
     places, shares = _heaviest([index.idf(term) + WORD_FLOOR for term in found])
-    return Units(tuple((found[place],) for place in places), shares, None)
+    return QueryUnits(tuple((found[place],) for place in places), shares, None)
 
 
 def _weight(word: str, stems: tuple[str, ...], index: LexicalIndex) -> float:
@@ -100,7 +100,7 @@ def _pieces(words: Iterable[str]) -> Iterator[tuple[str, int]]:
 
 def _heaviest(weights: Sequence[float]) -> tuple[list[int], Scores]:
     """Places of the weights that count, in order, and their shares of the sum."""
-    heavy = sorted(range(len(weights)), key=lambda place: -weights[place])[:UNITS]
+    heavy = sorted(range(len(weights)), key=lambda place: -weights[place])[:MAX_QUERY_UNITS]
     places = sorted(place for place in heavy if weights[place] > 0.0)
     kept = np.array([weights[place] for place in places])
     return places, (kept / kept.sum()).astype(np.float32)

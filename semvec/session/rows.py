@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from semvec.kernels.numpy_ import (
     Codes,
-    Places,
+    RowPlaces,
     Scales,
     cosines,
     paged_cosines,
@@ -15,20 +15,20 @@ from semvec.kernels.numpy_ import (
     token_maxima,
     unit_scales,
 )
-from semvec.kernels.pages import PAGE, SHIFT, Lease, Plane
+from semvec.kernels.pages import PAGE_ROWS, SHIFT, Lease, VectorPool
 from semvec.vectors import Vector
 
-FIRST_ROWS = 16
-MOST_TOKENS = PAGE
+MIN_ROWS = 16
+MAX_TOKENS_PER_MEMORY = PAGE_ROWS
 """Token vectors of one memory, which lie in one page."""
-SPARSE = PAGE * 3 // 4
+SPARSE = PAGE_ROWS * 3 // 4
 """Rows of token vectors up to which a page is worth closing its gaps."""
 
 
 class UnitRows:
     """One unit vector a row; a row without a vector is zero."""
 
-    def __init__(self, plane: Plane) -> None:
+    def __init__(self, plane: VectorPool) -> None:
         self.lease = Lease(plane)
 
     @property
@@ -46,7 +46,7 @@ class UnitRows:
     def clear(self, row: int) -> None:
         plane, place = self.lease.plane, self.lease.place(row)
         plane.codes[place], plane.scales[place] = 0, 0.0
-        plane.wrote(place, 1)
+        plane.mark_dirty(place, 1)
 
     def copied(self, other: "UnitRows") -> "UnitRows":
         """With the rows of another."""
@@ -55,7 +55,7 @@ class UnitRows:
         for to, source in zip(self.lease.runs(size), other.lease.runs(size), strict=True):
             plane.codes[to] = other.lease.plane.codes[source]
             plane.scales[to] = other.lease.plane.scales[source]
-            plane.wrote(to.start, to.stop - to.start)
+            plane.mark_dirty(to.start, to.stop - to.start)
         return self
 
     def packed(self, row: int) -> bytes:
@@ -63,7 +63,7 @@ class UnitRows:
         codes: Codes = self.lease.plane.codes[self.lease.place(row)]
         return codes.tobytes()
 
-    def gathered(self, rows: Places) -> tuple[Codes, Scales]:
+    def gathered(self, rows: RowPlaces) -> tuple[Codes, Scales]:
         """Copies of the codes and scales of some rows, shapes (n, d) and (n,)."""
         plane, places = self.lease.plane, self.lease.places(rows)
         return plane.codes[places], plane.scales[places]
@@ -73,7 +73,7 @@ class UnitRows:
         plane = self.lease.plane
         return paged_cosines(queries, plane.codes, plane.scales, self.lease.runs(count), count)
 
-    def cosines_of(self, queries: Vector, rows: Places) -> Vector:
+    def cosines_of(self, queries: Vector, rows: RowPlaces) -> Vector:
         """Of unit vectors (m, d) to these rows, shape (m, n)."""
         return cosines(queries, *self.gathered(rows))
 
@@ -81,7 +81,7 @@ class UnitRows:
         plane = self.lease.plane
         plane.codes[place : place + 1] = codes
         plane.scales[place] = unit_scales(codes)[0]
-        plane.wrote(place, 1)
+        plane.mark_dirty(place, 1)
 
 
 class TokenRows:
@@ -92,10 +92,10 @@ class TokenRows:
     most a third more is held than is needed, and one page.
     """
 
-    def __init__(self, plane: Plane) -> None:
+    def __init__(self, plane: VectorPool) -> None:
         self.lease = Lease(plane)
-        self.starts: npt.NDArray[np.intp] = np.zeros(FIRST_ROWS, np.intp)
-        self.lengths: npt.NDArray[np.intp] = np.zeros(FIRST_ROWS, np.intp)
+        self.starts: npt.NDArray[np.intp] = np.zeros(MIN_ROWS, np.intp)
+        self.lengths: npt.NDArray[np.intp] = np.zeros(MIN_ROWS, np.intp)
         self._held: list[int] = []
         self._open, self._used = 0, 0
 
@@ -119,7 +119,7 @@ class TokenRows:
         place = self.lease.place(start)
         plane.codes[place : place + number] = fresh
         plane.scales[place : place + number] = unit_scales(fresh)
-        plane.wrote(place, number)
+        plane.mark_dirty(place, number)
         self.starts[row], self.lengths[row] = start, number
         self._held[self._open] += number
         self._used += number
@@ -136,32 +136,32 @@ class TokenRows:
         place = self.lease.place(int(self.starts[row]))
         return self.lease.plane.codes[place : place + self.lengths[row]].tobytes()
 
-    def places(self, rows: Places) -> Places:
+    def places(self, rows: RowPlaces) -> RowPlaces:
         """Where in the plane the token vectors of these rows begin, 0 for rows without."""
         held = self.lengths[rows] > 0
         found = np.zeros(len(rows), np.intp)
         found[held] = self.lease.places(self.starts[rows[held]])
         return found
 
-    def maxima(self, queries: Vector, rows: Places) -> Vector:
+    def maxima(self, queries: Vector, rows: RowPlaces) -> Vector:
         """Of token vectors (q, p) to the memories in `rows`, which have some, shape (q, rows)."""
         plane, starts = self.lease.plane, self.lease.places(self.starts[rows])
         return token_maxima(queries, plane.codes, plane.scales, starts, self.lengths[rows])
 
     def _room(self, number: int) -> int:
         """The first of so many rows of the open page; another one is opened where it is full."""
-        if number > MOST_TOKENS:
-            raise ValueError(f"{number} token vectors are more than {MOST_TOKENS}")
-        if not self._held or self._used + number > PAGE:
+        if number > MAX_TOKENS_PER_MEMORY:
+            raise ValueError(f"{number} token vectors are more than {MAX_TOKENS_PER_MEMORY}")
+        if not self._held or self._used + number > PAGE_ROWS:
             self._turn_over(number)
-        start = PAGE * self._open + self._used
+        start = PAGE_ROWS * self._open + self._used
         self.lease.reserve(start + number)
         return start
 
     def _turn_over(self, number: int) -> None:
         """Open the emptiest page, with its gaps closed, or a new one, for so many rows."""
         page = min(range(len(self._held)), key=self._held.__getitem__, default=None)
-        if page is not None and self._held[page] <= min(SPARSE, PAGE - number):
+        if page is not None and self._held[page] <= min(SPARSE, PAGE_ROWS - number):
             self._close_gaps(page)
             self._open, self._used = page, self._held[page]
         else:
@@ -172,19 +172,19 @@ class TokenRows:
         """Move what is held of a page to its front."""
         rows = np.flatnonzero((self.starts >> SHIFT == page) & (self.lengths > 0))
         sources, firsts = ragged_rows(self.lease.places(self.starts[rows]), self.lengths[rows])
-        plane, first = self.lease.plane, self.lease.place(PAGE * page)
+        plane, first = self.lease.plane, self.lease.place(PAGE_ROWS * page)
         to = slice(first, first + len(sources))
         plane.codes[to], plane.scales[to] = plane.codes[sources], plane.scales[sources]
-        plane.wrote(first, len(sources))
-        self.starts[rows] = PAGE * page + firsts
+        plane.mark_dirty(first, len(sources))
+        self.starts[rows] = PAGE_ROWS * page + firsts
 
 
-Kind = TypeVar("Kind", bound=np.generic)
+Number = TypeVar("Number", bound=np.generic)
 
 
-def grown(array: npt.NDArray[Kind], least: int) -> npt.NDArray[Kind]:
+def grown(array: npt.NDArray[Number], least: int) -> npt.NDArray[Number]:
     """A copy with room for `least` rows, a quarter or 16 more than before, the new ones zero."""
-    rows = max(least, len(array) + max(FIRST_ROWS, len(array) // 4))
+    rows = max(least, len(array) + max(MIN_ROWS, len(array) // 4))
     more = np.zeros((rows, *array.shape[1:]), array.dtype)
     more[: len(array)] = array
     return more

@@ -7,15 +7,15 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from semvec.session.agreement import Asked
 from semvec.session.boost import TRIGGER_SHARE, boosts, candidates, named
-from semvec.session.events import MemoryRecord, joined
-from semvec.session.folding import fold_digest, fold_of
-from semvec.session.memory import Content, Memories, Rows
-from semvec.session.pool import Pool
-from semvec.session.query import Query, Units, units_of
-from semvec.session.recall import Scores, Signals, Slots, match, rank, relevance
+from semvec.session.candidate_set import CandidateSet
+from semvec.session.events import MemoryRecord, join_pair
+from semvec.session.memory import Content, Memories, RowNumbers
+from semvec.session.query import EncodedQuery, QueryUnits, units_of
+from semvec.session.question_match import Asked
+from semvec.session.scoring import Scores, Signals, Slots, match, rank, relevance
 from semvec.session.session import Session
+from semvec.session.text_normalise import fold_of, normalised_digest
 from semvec.session.triggers import Words
 from semvec.vectors import Vector
 
@@ -31,9 +31,9 @@ SHORTLIST_AFTER, SHORTLIST_BEFORE = 0.25, 0.125
 """What is added of that number of the memory learnt just before, and of the one just after."""
 RECENT_S = 3600.0
 """Age in seconds at which a memory's recency is one half."""
-ANSWERS = 8
+MAX_ANSWERS = 8
 """Nearest memories that are looked at for an answer."""
-LONGEST = 10_000
+LONGEST_QUERY = 10_000
 """Characters past which a question is the same only to the letter: folding takes milliseconds."""
 SAME_COSINE = 0.999
 """What the same words reach at least, rounded to int8."""
@@ -59,7 +59,7 @@ class Found:
         """At most `limit` characters of the text, without joining all of a long one."""
         question, response = self.memory.question, self.memory.response
         head = None if question is None else question[:limit]
-        return joined(head, None if response is None else response[:limit])[:limit]
+        return join_pair(head, None if response is None else response[:limit])[:limit]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,7 +71,7 @@ class Scan:
 
     memories: Memories
     vectors: Vector
-    rows: Rows
+    rows: RowNumbers
     places: Slots
 
     def maxima(self) -> Vector:
@@ -88,14 +88,14 @@ class Search:
     def __init__(
         self,
         session: Session,
-        query: Query,
+        query: EncodedQuery,
         cosines: Vector,
         now: float,
         archived: Sequence[MemoryRecord] = (),
     ) -> None:
         """`cosines`, shape (count,), are the query's to the session's rows."""
         self.session, self._query, self._now = session, query, now
-        self.pool = Pool(session.memories, archived)
+        self.pool = CandidateSet(session.memories, archived)
         others = self.pool.archived.cosines(query.vector[None])[0]
         self._cosines = self.pool.merged(cosines, others)
 
@@ -115,7 +115,7 @@ class Search:
         have a cosine of 1.
         """
         near, text = [], self._query.text
-        for place in rank(self._cosines, self.pool.ids, ANSWERS).tolist():
+        for place in rank(self._cosines, self.pool.ids, MAX_ANSWERS).tolist():
             memory = self.pool.memory(place)
             near.append((similarity(memory, text, float(self._cosines[place])), memory))
         highest = max((cosine for cosine, _ in near), default=0.0)
@@ -134,7 +134,7 @@ class Search:
         return Scan(self.session.memories, self.units.vectors, rows, places)
 
     @cached_property
-    def units(self) -> Units:
+    def units(self) -> QueryUnits:
         return units_of(self._query, self.session.memories.lexical)
 
     @cached_property
@@ -154,13 +154,13 @@ class Search:
         return self.pool.merged(hot, self.pool.archived.tokened)
 
     @cached_property
-    def whole(self) -> Scores:
+    def text_cosine(self) -> Scores:
         """How near the vector of each memory's text is, shape (n,), in [0, 1]."""
         return self._cosines.clip(0.0, 1.0)
 
     def _shortlist(self) -> Slots:
         """Places of the memories whose tokens are worth a comparison."""
-        alone = self.whole + self.units.weights @ self.occurrences
+        alone = self.text_cosine + self.units.weights @ self.occurrences
         if len(alone) <= SHORTLIST:
             return np.arange(len(alone))
         ids = self.pool.ids
@@ -183,7 +183,7 @@ class Search:
     def _near(self) -> Scores:
         """How near each memory is to each unit, shape (q, n), in [0, 1]: by its nearest token, as
         far as it is short-listed or archived, or by the vector of its text where it has none."""
-        pool, whole = self.pool, np.where(self._tokened, np.float32(0.0), self.whole)
+        pool, whole = self.pool, np.where(self._tokened, np.float32(0.0), self.text_cosine)
         near: Scores = whole[None].repeat(len(self.units), axis=0)
         if (scan := self.scan) is not None:
             near[:, scan.places] = related(scan.maxima())
@@ -230,7 +230,7 @@ class Search:
         return self.pool.memory(place).text
 
 
-def occurrences(units: Units, memories: Memories) -> Scores:
+def occurrences(units: QueryUnits, memories: Memories) -> Scores:
     """How far each unit's word occurs in the memory of each row, shape (q, count), in [0, 1]."""
     found = np.zeros((len(units), memories.count), np.float32)
     parts = [(unit, stem) for unit, stems in enumerate(units.stems) for stem in stems]
@@ -257,11 +257,11 @@ def similarity(memory: Content | MemoryRecord, text: str | None, cosine: float) 
 def says(memory: Content | MemoryRecord, text: str) -> bool:
     """Whether the memory or its question says the same, as `folding` has it."""
     question = memory.question
-    if len(text) > LONGEST or len(question or "") > LONGEST:
+    if len(text) > LONGEST_QUERY or len(question or "") > LONGEST_QUERY:
         return text in (memory.text, question)
-    fold = fold_digest(text)
+    fold = normalised_digest(text)
     return fold_of(memory.fold, memory.text) == fold or (
-        question is not None and fold_digest(question) == fold
+        question is not None and normalised_digest(question) == fold
     )
 
 
@@ -269,7 +269,7 @@ def answers(memory: Content | MemoryRecord, asked: Asked) -> bool:
     """Whether a memory holds the answer to this very question."""
     if memory.question is None or memory.response is None:
         return False
-    if len(asked.text) > LONGEST or len(memory.question) > LONGEST:
+    if len(asked.text) > LONGEST_QUERY or len(memory.question) > LONGEST_QUERY:
         return asked.text == memory.question
     return asked.agrees(Asked(memory.question))
 

@@ -6,34 +6,34 @@ from typing import TypeAlias, assert_never
 
 import msgspec
 
-from semvec.kernels.pages import Planes
+from semvec.kernels.pages import VectorPools
 from semvec.session import drift
-from semvec.session.anchors import Anchors
+from semvec.session.anchors import AnchorSet
 from semvec.session.events import (
-    Advised,
     Anchor,
+    Component,
     Consolidated,
-    Created,
     Entity,
-    Event,
-    Heard,
-    Held,
+    Input,
     Isolation,
-    Learnt,
     MemoryRecord,
-    Moved,
-    Piece,
+    MemoryTier,
+    MemoryWrite,
     Profile,
-    Tier,
+    QuarantinedItem,
+    SessionCreated,
+    SessionEvent,
+    StateMoved,
+    StateUpdated,
     Trigger,
     Turn,
 )
-from semvec.session.footprint import SESSION_BYTES, text_bytes
-from semvec.session.isolation import Guard, Quarantine
+from semvec.session.isolation import IsolationPolicy, Quarantine
 from semvec.session.literals import Literals
 from semvec.session.memory import Memories, text_of
+from semvec.session.memory_accounting import SESSION_BYTES, text_bytes
 from semvec.session.state import State
-from semvec.session.triggers import Triggers
+from semvec.session.triggers import TriggerSet
 from semvec.vectors import Vector, blend, codes, unpacked
 
 
@@ -50,7 +50,7 @@ class Pending(msgspec.Struct, frozen=True, gc=False):
         return text_bytes(self.text) + len(self.vector) + len(self.tokens or b"")
 
 
-Question: TypeAlias = Pending | Heard
+PendingQuestion: TypeAlias = Pending | Input
 """One that waited, or one that comes with its answer."""
 
 
@@ -60,7 +60,7 @@ class Session:
     The vectors of memories lie in `planes`, by default in arrays of its own.
     """
 
-    def __init__(self, created: Created, planes: Planes | None = None) -> None:
+    def __init__(self, created: SessionCreated, planes: VectorPools | None = None) -> None:
         profile = created.profile
         self.profile: Profile = profile
         self.created_at = created.at
@@ -75,12 +75,12 @@ class Session:
         self.pending: Pending | None = None
         self.next_id = 1
         self.archived = 0
-        self.triggers = Triggers(profile.dimension)
-        self.anchors = Anchors(profile.dimension)
+        self.triggers = TriggerSet(profile.dimension)
+        self.anchors = AnchorSet(profile.dimension)
         for policy in profile.policies:
             self.anchors.add(unpacked(policy.vector), policy.weight)
         self.anchors_set: list[Anchor] = []
-        self.guard = Guard(profile.dimension)
+        self.guard = IsolationPolicy(profile.dimension)
         self.quarantine = Quarantine()
         self.literals = Literals()
         self.next_piece = 1
@@ -107,27 +107,27 @@ class Session:
         aside = self.quarantine.nbytes + self.literals.nbytes + self.triggers.nbytes
         return SESSION_BYTES + self.memories.nbytes + vectors + pending + controls + aside
 
-    def apply(self, event: Event) -> None:
+    def apply(self, event: SessionEvent) -> None:
         match event:
             case Turn():
                 self._apply_turn(event)
             case Consolidated():
                 for verdict in event.verdicts:
                     self.memories.judge(verdict)
-            case Moved():
+            case StateMoved():
                 self.state.move(unpacked(event.toward), event.share, prior=event.prior)
-            case Advised():
+            case StateUpdated():
                 self.state.apply(event.update, unpacked(event.vector), self.anchors)
-            case Created():
+            case SessionCreated():
                 raise ValueError("a session is created once")
             case _:
                 assert_never(event)
         self.seq += 1
 
-    def pieces_from(self, piece_id: int) -> Iterator[Piece]:
+    def pieces_from(self, piece_id: int) -> Iterator[Component]:
         """Those with this id or a higher one, by kind."""
         setting = self.guard.setting
-        kinds: tuple[Iterable[Piece], ...] = (
+        kinds: tuple[Iterable[Component], ...] = (
             reversed(self.triggers),
             reversed(self.anchors_set),
             [setting] if setting.id else [],
@@ -137,7 +137,7 @@ class Session:
         for pieces in kinds:
             yield from takewhile(lambda piece: piece.id >= piece_id, pieces)
 
-    def add(self, piece: Piece) -> None:
+    def add(self, piece: Component) -> None:
         """Take in a piece, as an event or a snapshot has it."""
         match piece:
             case Trigger():
@@ -146,8 +146,8 @@ class Session:
                 self.anchors.add(unpacked(piece.vector))
                 self.anchors_set.append(piece)
             case Isolation():
-                self.guard = Guard(self.profile.dimension, piece)
-            case Held():
+                self.guard = IsolationPolicy(self.profile.dimension, piece)
+            case QuarantinedItem():
                 self.quarantine.add(piece)
             case Entity():
                 self.literals.put(piece)
@@ -172,7 +172,7 @@ class Session:
         for piece in turn.added:
             self.add(piece)
         for record in turn.returned:
-            self.memories.add(record, Tier.SHORT_TERM)
+            self.memories.add(record, MemoryTier.SHORT_TERM)
             self.archived -= 1
         for access in turn.accessed:
             self.memories.touch(access)
@@ -180,7 +180,7 @@ class Session:
             self._learn(learnt, turn)
         for move in turn.moves:
             self.memories.move(move)
-            self.archived += move.tier is Tier.ARCHIVE
+            self.archived += move.tier is MemoryTier.ARCHIVE
         if turn.reset:
             self.drift = drift.restart(self.drift)
         if turn.heard:
@@ -188,8 +188,8 @@ class Session:
         for heard in turn.heard:
             self._hear(heard, turn)
 
-    def _learn(self, learnt: Learnt, turn: Turn) -> None:
-        tier = Tier.SHORT_TERM
+    def _learn(self, learnt: MemoryWrite, turn: Turn) -> None:
+        tier = MemoryTier.SHORT_TERM
         if learnt.held:
             item = self.quarantine.pop(learnt.held)
             (x, record), tier = held_record(item, learnt, turn.at), item.tier
@@ -205,7 +205,7 @@ class Session:
         self.next_id = learnt.memory_id + 1
         self.memories.add(record, tier)
 
-    def _heard_record(self, learnt: Learnt, turn: Turn) -> tuple[Vector, MemoryRecord]:
+    def _heard_record(self, learnt: MemoryWrite, turn: Turn) -> tuple[Vector, MemoryRecord]:
         question, response = self.halves(learnt, turn)
         if learnt.asked:
             self.pending = None
@@ -226,13 +226,15 @@ class Session:
             tokens=learnt.tokens or joined_tokens(question, response),
         )
 
-    def halves(self, learnt: Learnt, turn: Turn) -> tuple[Question | None, Heard | None]:
+    def halves(
+        self, learnt: MemoryWrite, turn: Turn
+    ) -> tuple[PendingQuestion | None, Input | None]:
         """The question and the answer that a memory is made of."""
         asked = None if learnt.question is None else turn.heard[learnt.question]
         answer = None if learnt.answer is None else turn.heard[learnt.answer]
         return (self.pending if learnt.asked else asked), answer
 
-    def _hear(self, heard: Heard, turn: Turn) -> None:
+    def _hear(self, heard: Input, turn: Turn) -> None:
         self.drift = drift.advance(self.drift, heard.step, unpacked(heard.vector))
         if heard.step.detected and self.profile.topic_switch:
             self.state.switch(turn.at, heard.step.score, turn.boost)
@@ -240,7 +242,9 @@ class Session:
             self.pending = Pending(heard.text, heard.vector, heard.tokens, heard.held)
 
 
-def held_record(item: Held, learnt: Learnt, at: float) -> tuple[Vector, MemoryRecord]:
+def held_record(
+    item: QuarantinedItem, learnt: MemoryWrite, at: float
+) -> tuple[Vector, MemoryRecord]:
     """What was set aside, as the vector and the memory that it becomes."""
     x, asked = unpacked(item.vector), item.question_vector
     return x, MemoryRecord(
@@ -260,13 +264,13 @@ def held_record(item: Held, learnt: Learnt, at: float) -> tuple[Vector, MemoryRe
     )
 
 
-def learnt_vector(question: Question | None, response: Heard | None, scale: float) -> Vector:
+def learnt_vector(question: PendingQuestion | None, response: Input | None, scale: float) -> Vector:
     """x_t: the embedding of the one, or the normalised mean of both; shape (d,), unit length."""
     vectors = [unpacked(part.vector) for part in (question, response) if part is not None]
     return vectors[0] if len(vectors) == 1 else blend(vectors[0], vectors[1], scale)
 
 
-def joined_tokens(question: Question | None, response: Heard | None) -> bytes | None:
+def joined_tokens(question: PendingQuestion | None, response: Input | None) -> bytes | None:
     """The token vectors of the parts, one after the other; None where they have none."""
     parts = [part.tokens for part in (question, response) if part is not None and part.tokens]
     return b"".join(parts) or None

@@ -8,14 +8,14 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from semvec.kernels.pages import Planes
+from semvec.kernels.pages import VectorPools
 from semvec.session import drift
-from semvec.session.events import Created, MemoryRecord, Piece, Profile, Tier, Use
+from semvec.session.events import Component, MemoryRecord, MemoryTier, Profile, SessionCreated, Use
 from semvec.session.memory import Memories
 from semvec.session.session import Pending, Session
-from semvec.session.state import State, Switch, Update
+from semvec.session.state import State, TopicSwitch, Update
 
-VERSION = 2
+SNAPSHOT_VERSION = 2
 
 
 class StateRecord(msgspec.Struct, frozen=True):
@@ -24,7 +24,7 @@ class StateRecord(msgspec.Struct, frozen=True):
     prior_weight: int
     boost_remaining: int
     updates: list[Update]
-    switches: list[Switch]
+    switches: list[TopicSwitch]
 
 
 class Columns(msgspec.Struct, frozen=True):
@@ -85,7 +85,7 @@ def take(session: Session) -> bytes:
 
     return _encode(
         SnapshotRecord(
-            version=VERSION,
+            version=SNAPSHOT_VERSION,
             seq=session.seq,
             created_at=session.created_at,
             used_at=session.used_at,
@@ -112,8 +112,8 @@ def take(session: Session) -> bytes:
 def restore(
     payload: bytes,
     contents: Mapping[int, MemoryRecord],
-    pieces: Mapping[int, Piece] = MappingProxyType({}),
-    planes: Planes | None = None,
+    pieces: Mapping[int, Component] = MappingProxyType({}),
+    planes: VectorPools | None = None,
 ) -> Session:
     """The session that `take` saw, its vectors in `planes`; `contents` holds at least its hot
     memories by id, `pieces` at least its pieces.
@@ -121,9 +121,11 @@ def restore(
     Raises ValueError for a snapshot of a later version, KeyError where something is missing.
     """
     record = _decode(payload)
-    if record.version > VERSION:
-        raise ValueError(f"a snapshot of version {record.version}, this release reads {VERSION}")
-    session = Session(Created(record.created_at, record.profile), planes)
+    if record.version > SNAPSHOT_VERSION:
+        raise ValueError(
+            f"a snapshot of version {record.version}, this release reads {SNAPSHOT_VERSION}"
+        )
+    session = Session(SessionCreated(record.created_at, record.profile), planes)
     session.seq, session.used_at = record.seq, record.used_at
     session.next_id, session.archived = record.next_id, record.archived
     session.pending = record.pending
@@ -138,7 +140,9 @@ def _restore_memories(
     memories: Memories, record: SnapshotRecord, contents: Mapping[int, MemoryRecord]
 ) -> None:
     columns = record.columns
-    tier_of = {memory_id: Tier(tier) for tier, held in record.tiers.items() for memory_id in held}
+    tier_of = {
+        memory_id: MemoryTier(tier) for tier, held in record.tiers.items() for memory_id in held
+    }
     for memory_id in np.frombuffer(columns.ids, np.int64).tolist():
         memories.add(contents[memory_id], tier_of[memory_id])
     rows = slice(0, len(memories))  # filled in order
@@ -170,7 +174,7 @@ def _take_pieces(session: Session) -> Pieces:
     )
 
 
-def _restore_pieces(session: Session, record: Pieces, pieces: Mapping[int, Piece]) -> None:
+def _restore_pieces(session: Session, record: Pieces, pieces: Mapping[int, Component]) -> None:
     for column in (record.triggers, record.anchors, record.isolation, record.held, record.entities):
         for piece_id in np.frombuffer(column, np.int64).tolist():
             session.add(pieces[piece_id])

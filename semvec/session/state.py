@@ -10,11 +10,11 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from semvec.session.anchors import DRIFT_THRESHOLD, Anchors
-from semvec.session.bounds import Cosine, Share
+from semvec.session.anchors import DRIFT_THRESHOLD, AnchorSet
+from semvec.session.bounds import CosineField, Share
 from semvec.vectors import Vector
 
-Phase = Literal["initialization", "exploration", "convergence", "resonance", "divergence"]
+SessionPhase = Literal["initialization", "exploration", "convergence", "resonance", "divergence"]
 
 HISTORY = 20
 BASE_GAIN = 0.05
@@ -26,7 +26,7 @@ WARM_UP = 10
 PHASE_PATIENCE = 3
 """Updates in a row that must call for another phase."""
 RISING = 0.25
-ROUNDING = 1e-6
+STATE_ROUNDING = 1e-6
 """Deviation below which similarities count as equal."""
 SCATTERED, FOCUSED = 0.45, 0.6
 """Mean resultant lengths below and above which the talk counts as scattered and as focused."""
@@ -48,11 +48,11 @@ class Update(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """
 
     beta: Share
-    similarity: Cosine
-    signal: Cosine
+    similarity: CosineField
+    signal: CosineField
     norm: Share
-    phase: Phase
-    candidate: Phase
+    phase: SessionPhase
+    candidate: SessionPhase
     patience: int
     pull: Share = 0.0
     anchor: int = 0
@@ -61,7 +61,7 @@ class Update(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Switch:
+class TopicSwitch:
     """One change of subject."""
 
     interaction_count: int
@@ -84,10 +84,10 @@ class State:
             self.prior_weight = 1
         self.boost_remaining = 0
         self.updates = deque[Update](maxlen=HISTORY)
-        self.switches = deque[Switch](maxlen=HISTORY)
+        self.switches = deque[TopicSwitch](maxlen=HISTORY)
 
     @property
-    def phase(self) -> Phase:
+    def phase(self) -> SessionPhase:
         return self.updates[-1].phase if self.updates else "initialization"
 
     @property
@@ -99,7 +99,7 @@ class State:
         """u_t, unit length, shape (d,); None while there is nothing to point at."""
         return direction_of(self.mean)
 
-    def decide(self, x: Vector, anchors: Anchors | None = None) -> Update:
+    def decide(self, x: Vector, anchors: AnchorSet | None = None) -> Update:
         """The update that learning the unit vector `x`, shape (d,), calls for."""
         t = self.interaction_count + 1
         beta = max(BASE_GAIN, 1.0 / (t + self.prior_weight))
@@ -107,13 +107,13 @@ class State:
             beta = max(beta, BOOSTED_GAIN)
         direction = self.direction()
         similarity = 0.0 if t == 1 or direction is None else cosine(x, direction)
-        moved = pulled(self.mean, x, beta)
+        moved = interpolate(self.mean, x, beta)
         pull, anchor, astray, realigning = 0.0, 0, 0, 0
         if anchors:
             if self.realignment_remaining:
                 _, anchor = anchors.nearest(direction_of(moved))
                 pull = min(1.0, PULL * float(anchors.weights[anchor]))
-                moved = pulled(moved, anchors.vectors[anchor], pull)
+                moved = interpolate(moved, anchors.vectors[anchor], pull)
             astray, realigning = self._strayed(anchors.nearest(direction_of(moved))[0])
         norm = min(1.0, float(np.sqrt(moved @ moved)))
         before = [each.similarity for each in self.updates]
@@ -137,13 +137,13 @@ class State:
             realigning=realigning,
         )
 
-    def apply(self, update: Update, x: Vector, anchors: Anchors | None = None) -> None:
+    def apply(self, update: Update, x: Vector, anchors: AnchorSet | None = None) -> None:
         self.mean = updated(self.mean, update, x, anchors)
         self.interaction_count += 1
         self.boost_remaining = max(0, self.boost_remaining - 1)
         self.updates.append(update)
 
-    def after(self, update: Update, x: Vector, anchors: Anchors | None = None) -> "State":
+    def after(self, update: Update, x: Vector, anchors: AnchorSet | None = None) -> "State":
         """A copy with the update applied."""
         state = copy(self)
         state.updates = self.updates.copy()
@@ -153,11 +153,11 @@ class State:
     def switch(self, at: float, score: float, boost: int) -> None:
         """A change of subject: the next `boost` updates weigh more."""
         self.boost_remaining = boost
-        self.switches.append(Switch(self.interaction_count, at, score))
+        self.switches.append(TopicSwitch(self.interaction_count, at, score))
 
     def move(self, toward: Vector, share: float, *, prior: bool) -> None:
         """Go this share of the way to a vector; with `prior`, begin with it."""
-        self.mean = pulled(self.mean, toward, share)
+        self.mean = interpolate(self.mean, toward, share)
         if prior:
             self.prior_weight = 1
 
@@ -177,18 +177,20 @@ def direction_of(mean: npt.NDArray[np.float64]) -> Vector | None:
     return (mean / norm).astype(np.float32) if norm > 1e-12 else None
 
 
-def pulled(mean: npt.NDArray[np.float64], toward: Vector, share: float) -> npt.NDArray[np.float64]:
+def interpolate(
+    mean: npt.NDArray[np.float64], toward: Vector, share: float
+) -> npt.NDArray[np.float64]:
     """`mean` moved by this share of the way to `toward`, elementwise; shapes (d,)."""
     return (1.0 - share) * mean + share * toward.astype(np.float64)
 
 
 def updated(
-    mean: npt.NDArray[np.float64], update: Update, x: Vector, anchors: Anchors | None = None
+    mean: npt.NDArray[np.float64], update: Update, x: Vector, anchors: AnchorSet | None = None
 ) -> npt.NDArray[np.float64]:
     """`mean` after an update by the unit vector `x`; shapes (d,)."""
-    mean = pulled(mean, x, update.beta)
+    mean = interpolate(mean, x, update.beta)
     if update.pull and anchors:
-        mean = pulled(mean, anchors.vectors[update.anchor], update.pull)
+        mean = interpolate(mean, anchors.vectors[update.anchor], update.pull)
     return mean
 
 
@@ -206,12 +208,12 @@ def trend(similarities: list[float]) -> float:
         return 0.0
     mean = sum(similarities) / len(similarities)
     deviation = sqrt(sum((value - mean) ** 2 for value in similarities) / len(similarities))
-    if deviation < ROUNDING:
+    if deviation < STATE_ROUNDING:
         return 0.0
     return max(-1.0, min(1.0, (sum(similarities[-5:]) / 5 - mean) / deviation))
 
 
-def wanted_phase(t: int, norm: float, signal: float) -> Phase | None:
+def wanted_phase(t: int, norm: float, signal: float) -> SessionPhase | None:
     """The phase that update `t` calls for; None where no rule fits."""
     if t <= WARM_UP:
         return "initialization"

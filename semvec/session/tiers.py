@@ -6,8 +6,8 @@ from itertools import chain
 import numpy as np
 import numpy.typing as npt
 
-from semvec.session.events import Move, Tier
-from semvec.session.memory import Memories, Rows
+from semvec.session.events import MemoryTier, Move
+from semvec.session.memory import Memories, RowNumbers
 
 SHORT_TERM, MEDIUM_TERM = 16, 64
 NEWEST_AGE = 1.0
@@ -16,25 +16,27 @@ NEWEST_AGE = 1.0
 
 def plan_moves(
     memories: Memories,
-    arrivals: Mapping[Tier, Sequence[int]],
+    arrivals: Mapping[MemoryTier, Sequence[int]],
     now: float,
     kept: Collection[int] = (),
 ) -> tuple[Move, ...]:
     """Where memories go when `arrivals` enter their tiers: each tier's oldest to the next tier,
     and from long_term to the archive what has the lowest retention and is not in `kept`."""
 
-    def after(tier: Tier, *more: Iterable[int]) -> Iterable[int]:
+    def after(tier: MemoryTier, *more: Iterable[int]) -> Iterable[int]:
         return chain(memories.tier_ids[tier], arrivals.get(tier, ()), *more)
 
-    short = overflow(after(Tier.SHORT_TERM), SHORT_TERM)
-    medium = overflow(after(Tier.MEDIUM_TERM, short), MEDIUM_TERM)
-    held = len(memories.tier_ids[Tier.LONG_TERM]) + len(arrivals.get(Tier.LONG_TERM, ()))
+    short = overflow(after(MemoryTier.SHORT_TERM), SHORT_TERM)
+    medium = overflow(after(MemoryTier.MEDIUM_TERM, short), MEDIUM_TERM)
+    held = len(memories.tier_ids[MemoryTier.LONG_TERM]) + len(
+        arrivals.get(MemoryTier.LONG_TERM, ())
+    )
     surplus = held + len(medium) - memories.long_term
-    moves = [Move(memory_id, Tier.MEDIUM_TERM) for memory_id in short]
-    moves += [Move(memory_id, Tier.LONG_TERM) for memory_id in medium]
+    moves = [Move(memory_id, MemoryTier.MEDIUM_TERM) for memory_id in short]
+    moves += [Move(memory_id, MemoryTier.LONG_TERM) for memory_id in medium]
     if surplus > 0:
         weakest = _weakest(memories, medium, surplus, now, kept)
-        moves += [Move(memory_id, Tier.ARCHIVE) for memory_id in weakest]
+        moves += [Move(memory_id, MemoryTier.ARCHIVE) for memory_id in weakest]
     return tuple(moves)
 
 
@@ -44,7 +46,7 @@ def overflow(ids: Iterable[int], capacity: int) -> list[int]:
     return held[: max(0, len(held) - capacity)]
 
 
-def retention(memories: Memories, rows: Rows, now: float) -> npt.NDArray[np.float64]:
+def retention(memories: Memories, rows: RowNumbers, now: float) -> npt.NDArray[np.float64]:
     """What speaks for keeping the memory of each of `rows`, shape (len(rows),).
 
     Base-level activation of ACT-R, ln of the sum over accesses of age^(-1/2), in Petrov's
@@ -68,7 +70,7 @@ def _weakest(
     memories: Memories, incoming: Sequence[int], number: int, now: float, kept: Collection[int]
 ) -> list[int]:
     """Those of long_term and `incoming` with the lowest retention, of equals the oldest."""
-    mask = memories.tiers[: memories.count] == Tier.LONG_TERM
+    mask = memories.tiers[: memories.count] == MemoryTier.LONG_TERM
     mask[memories.rows(incoming)] = True
     mask[memories.rows(kept)] = False
     rows = np.flatnonzero(mask)

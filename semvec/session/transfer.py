@@ -16,26 +16,26 @@ from semvec.errors import Malformed
 from semvec.session import drift, snapshot
 from semvec.session.events import (
     Anchor,
+    Component,
     Entity,
-    Held,
     Isolation,
     MemoryRecord,
-    Piece,
+    QuarantinedItem,
     Trigger,
 )
 from semvec.session.session import Session
 from semvec.session.snapshot import Columns, Pieces, SnapshotRecord
 
 FORMAT = "semvec-session"
-VERSION = 1
+EXPORT_VERSION = 1
 
 OF_ITS_PLACE = ("version", "seq", "created_at", "used_at")
 """Fields of a snapshot that say where and when the session is; an import goes on with its own."""
 OF_OTHER_PARTS = ("archived", "columns", "pieces")
 """Fields of a snapshot that follow from the memories and the controls."""
 
-Part = dict[str, Any]
-T = TypeVar("T")
+ExportPart = dict[str, Any]
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +44,14 @@ class Image:
 
     record: SnapshotRecord
     memories: Mapping[int, MemoryRecord]
-    pieces: Mapping[int, Piece]
+    pieces: Mapping[int, Component]
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class CountedComponent:
     """A piece of a session, and how often it was found where that is counted."""
 
-    piece: Piece
+    piece: Component
     uses: int = 0
 
 
@@ -72,21 +72,21 @@ def session_of(image: Image) -> Session:
     return session
 
 
-def core_part(image: Image) -> Part:
-    part: Part = builtins(image.record)
+def core_part(image: Image) -> ExportPart:
+    part: ExportPart = builtins(image.record)
     for name in (*OF_ITS_PLACE, *OF_OTHER_PARTS):
         del part[name]
-    found = msgspec.msgpack.decode(image.record.drift, type=drift.Packed)
+    found = msgspec.msgpack.decode(image.record.drift, type=drift.PackedDrift)
     part["drift"] = builtins(msgspec.structs.asdict(found))
     return part | {"next_control": image.record.pieces.next_id}
 
 
-def memory_part(record: MemoryRecord) -> Part:
-    part: Part = builtins(record)
+def memory_part(record: MemoryRecord) -> ExportPart:
+    part: ExportPart = builtins(record)
     return part
 
 
-def control_parts(image: Image) -> Iterator[Part]:
+def control_parts(image: Image) -> Iterator[ExportPart]:
     """By ascending id."""
     record = image.record.pieces
     entities = np.frombuffer(record.entities, np.int64).tolist()
@@ -101,8 +101,8 @@ def read_core(part: Any) -> SnapshotRecord:
     given = _object(part, "core")
     if strange := given.keys() & {*OF_ITS_PLACE, *OF_OTHER_PARTS}:
         raise Malformed(f"state_dict.core has {', '.join(sorted(strange))}, which is the server's")
-    rest: Part = {name: value for name, value in given.items() if name != "next_control"}
-    rest |= {"version": snapshot.VERSION, "seq": 0, "created_at": 0.0, "used_at": 0.0}
+    rest: ExportPart = {name: value for name, value in given.items() if name != "next_control"}
+    rest |= {"version": snapshot.SNAPSHOT_VERSION, "seq": 0, "created_at": 0.0, "used_at": 0.0}
     rest |= {"archived": 0, "columns": builtins(Columns(b"", b"", b"", b""))}
     rest |= {"pieces": {"next_id": given.get("next_control")}}
     rest |= {"drift": msgspec.msgpack.encode(_read_drift(given.get("drift")))}
@@ -113,21 +113,21 @@ def read_memory(part: Any, place: int) -> MemoryRecord:
     return _read(part, MemoryRecord, f"memories[{place}]")
 
 
-def read_control(part: Any, place: int) -> Counted:
+def read_control(part: Any, place: int) -> CountedComponent:
     given = _object(part, where := f"controls[{place}]")
     uses = given.get("uses", 0)
     if type(uses) is not int or uses < 0 or ("uses" in given) != (given.get("type") == "entity"):
         raise Malformed(f"state_dict.{where}.uses is a count that entities have, and they alone")
     rest = {name: value for name, value in given.items() if name != "uses"}
-    piece: Piece = _read(rest, Piece, where)  # type: ignore[arg-type]
-    return Counted(piece, uses)
+    piece: Component = _read(rest, Component, where)  # type: ignore[arg-type]
+    return CountedComponent(piece, uses)
 
 
 def complete(
     core: SnapshotRecord,
     hot: Mapping[int, MemoryRecord],
     archived: int,
-    controls: Sequence[Counted],
+    controls: Sequence[CountedComponent],
 ) -> Image:
     """The image of a session out of its parts; `hot` holds the memories of its tiers."""
     tiers = dict(sorted(core.tiers.items()))
@@ -146,21 +146,21 @@ def builtins(value: Any) -> Any:
     return msgspec.to_builtins(value, str_keys=True)
 
 
-def _read_drift(part: Any) -> drift.Packed:
-    names = drift.Packed.__struct_fields__
+def _read_drift(part: Any) -> drift.PackedDrift:
+    names = drift.PackedDrift.__struct_fields__
     given = _object(part, "core.drift")
     if given.keys() != set(names):
         raise Malformed(f"state_dict.core.drift needs {', '.join(names)}, and nothing else")
-    return _read([given[name] for name in names], drift.Packed, "core.drift")
+    return _read([given[name] for name in names], drift.PackedDrift, "core.drift")
 
 
-def _object(part: Any, where: str) -> Part:
+def _object(part: Any, where: str) -> ExportPart:
     if not isinstance(part, dict):
         raise Malformed(f"state_dict.{where} is no object")
     return part
 
 
-def _read(part: Any, kind: type[T], where: str) -> T:
+def _read(part: Any, kind: type[R], where: str) -> R:
     """The part as a `kind`. Raises Malformed where it does not fit, or says more."""
     try:
         value = msgspec.convert(part, kind, str_keys=True)
@@ -198,8 +198,8 @@ def _columns(records: Sequence[MemoryRecord]) -> Columns:
     )
 
 
-def _pieces(controls: Sequence[Counted], next_id: int) -> Pieces:
-    def ids(kind: type[Piece]) -> bytes:
+def _pieces(controls: Sequence[CountedComponent], next_id: int) -> Pieces:
+    def ids(kind: type[Component]) -> bytes:
         of_kind = [each.piece.id for each in controls if isinstance(each.piece, kind)]
         return np.array(of_kind, np.int64).tobytes()
 
@@ -209,7 +209,7 @@ def _pieces(controls: Sequence[Counted], next_id: int) -> Pieces:
         triggers=ids(Trigger),
         anchors=ids(Anchor),
         isolation=ids(Isolation),
-        held=ids(Held),
+        held=ids(QuarantinedItem),
         entities=ids(Entity),
         uses=np.array(uses, np.int64).tobytes(),
     )

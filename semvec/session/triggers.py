@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from semvec.session.events import Trigger
-from semvec.vectors import ROUNDING, Vector, unpacked
+from semvec.vectors import UNIT_ROUNDING, Vector, unpacked
 from semvec.words import READ, words
 
 MEMORY_ROUNDING = 1e-4
@@ -38,7 +38,7 @@ class Fired:
         return near
 
 
-class Triggers:
+class TriggerSet:
     """In the order in which they were set, by their ids."""
 
     def __init__(self, dimension: int) -> None:
@@ -81,7 +81,7 @@ class Triggers:
         said = spoken or Spoken(text if text and self._keywords else "")
         fired = {key for key, keyword in self._keywords.items() if said.holds(keyword)}
         thresholds = np.array([self._triggers[key].threshold for key in self._vectors], np.float32)
-        near = self._rows(self._vectors) @ x >= thresholds - ROUNDING
+        near = self._rows(self._vectors) @ x >= thresholds - UNIT_ROUNDING
         fired.update(key for key, reached in zip(self._vectors, near, strict=True) if reached)
         vectors = [key for key in self._vectors if key in fired]
         return Fired(

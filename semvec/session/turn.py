@@ -11,24 +11,24 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from semvec.session import drift
-from semvec.session.cues import cues
 from semvec.session.detector import observe
 from semvec.session.events import (
     Access,
-    Heard,
-    Held,
-    Learnt,
+    Component,
+    Input,
     MemoryRecord,
-    Piece,
-    Tier,
+    MemoryTier,
+    MemoryWrite,
+    QuarantinedItem,
     Turn,
     Use,
 )
-from semvec.session.folding import fold_of
+from semvec.session.isolation_filter import IsolationFilter
+from semvec.session.lexical_cues import cues
 from semvec.session.plan import Draft, Plan, rows
 from semvec.session.session import Pending, Session
-from semvec.session.sieve import Sieve
 from semvec.session.state import BOOST_UPDATES, State
+from semvec.session.text_normalise import fold_of
 from semvec.session.tiers import plan_moves
 from semvec.vectors import Tokens, Vector, packed
 
@@ -37,7 +37,7 @@ REINFORCEMENT = 0.1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Said:
+class EncodedText:
     """A text, its embedding, float32, shape (d,), unit length, and its token vectors, if any."""
 
     text: str
@@ -45,30 +45,30 @@ class Said:
     tokens: Tokens | None = None
 
     @property
-    def kept(self) -> bytes | None:
+    def packed_tokens(self) -> bytes | None:
         return None if self.tokens is None else self.tokens.kept
 
 
 def plan_turn(
     session: Session,
     *,
-    message: Said | None = None,
-    response: Said | None = None,
+    message: EncodedText | None = None,
+    response: EncodedText | None = None,
     reset: bool = False,
 ) -> Plan:
     """What a run or a store brings; without inputs, nothing but what waits to be recorded."""
-    heard = hear(session.drift, response, message, reset=reset)
-    sieve = Sieve(session, heard)
+    heard = score_inputs(session.drift, response, message, reset=reset)
+    sieve = IsolationFilter(session, heard)
     pairs = _pairs(session.pending, heard, reset=reset)
     drafts = [draft for pair in pairs if (draft := sieve.draft(*pair)) is not None]
     queries = [] if message is None else [message.vector]
     return _plan(session, sieve, drafts, queries, reset=reset)
 
 
-def plan_exchange(session: Session, message: Said, response: Said) -> Plan:
+def plan_exchange(session: Session, message: EncodedText, response: EncodedText) -> Plan:
     """What a message brings that comes with its answer; one that waits stays without."""
-    heard = _heard(session.drift, ((message, False), (response, False)))
-    sieve, asked = Sieve(session, heard), heard[0]
+    heard = _score(session.drift, ((message, False), (response, False)))
+    sieve, asked = IsolationFilter(session, heard), heard[0]
     pending = Pending(asked.text, asked.vector, asked.tokens)
     drafts = [] if session.pending is None else [sieve.draft(session.pending, None)]
     pair = sieve.draft(pending, 1)
@@ -80,7 +80,7 @@ def plan_exchange(session: Session, message: Said, response: Said) -> Plan:
 
 def _plan(
     session: Session,
-    sieve: Sieve,
+    sieve: IsolationFilter,
     drafts: Sequence[Draft],
     queries: Sequence[Vector] = (),
     *,
@@ -115,10 +115,12 @@ def decide_turn(
     """
     nearest = cosines.max(axis=1, initial=0.0).tolist()
     learnt = tuple(_learn(session, plan.drafts, nearest, returned))
-    placed: dict[Tier, list[int]] = {Tier.SHORT_TERM: [record.id for record in returned]}
+    placed: dict[MemoryTier, list[int]] = {
+        MemoryTier.SHORT_TERM: [record.id for record in returned]
+    }
     for draft, each in zip(plan.drafts, learnt, strict=True):
         if not each.reinforces:
-            tier = Tier.SHORT_TERM if draft.held is None else draft.held.tier
+            tier = MemoryTier.SHORT_TERM if draft.held is None else draft.held.tier
             placed.setdefault(tier, []).append(each.memory_id)
     switched = session.profile.topic_switch and any(each.step.detected for each in plan.heard)
     return Turn(
@@ -136,27 +138,33 @@ def decide_turn(
     )
 
 
-def hear(
-    state: drift.DriftState, response: Said | None, message: Said | None, *, reset: bool
-) -> tuple[Heard, ...]:
+def score_inputs(
+    state: drift.DriftState,
+    response: EncodedText | None,
+    message: EncodedText | None,
+    *,
+    reset: bool,
+) -> tuple[Input, ...]:
     """Each input with what the drift detector makes of it; the response came before the message."""
     if reset:
         state = drift.restart(state)
     inputs = ((response, False), (message, True))
-    return _heard(state, [(said, asks) for said, asks in inputs if said is not None])
+    return _score(state, [(said, asks) for said, asks in inputs if said is not None])
 
 
-def _heard(state: drift.DriftState, inputs: Sequence[tuple[Said, bool]]) -> tuple[Heard, ...]:
+def _score(
+    state: drift.DriftState, inputs: Sequence[tuple[EncodedText, bool]]
+) -> tuple[Input, ...]:
     """Inputs in the order in which they came, each with whether it waits for an answer."""
-    heard: list[Heard] = []
+    heard: list[Input] = []
     for said, asks in inputs:
         step = observe(state, said.vector, cues(said.text))
         state = drift.advance(state, step, said.vector)
-        heard.append(Heard(said.text, packed(said.vector), step, asks, said.kept))
+        heard.append(Input(said.text, packed(said.vector), step, asks, said.packed_tokens))
     return tuple(heard)
 
 
-def _lightened(heard: Sequence[Heard], drafts: Sequence[Draft]) -> Iterator[Heard]:
+def _lightened(heard: Sequence[Input], drafts: Sequence[Draft]) -> Iterator[Input]:
     """The inputs without the token vectors of those whose memories have their own."""
     whole = [draft for draft in drafts if draft.tokens is not None]
     pooled = {place for draft in whole for place in (draft.question, draft.answer)}
@@ -165,7 +173,7 @@ def _lightened(heard: Sequence[Heard], drafts: Sequence[Draft]) -> Iterator[Hear
 
 
 def _pairs(
-    pending: Pending | None, heard: Sequence[Heard], *, reset: bool
+    pending: Pending | None, heard: Sequence[Input], *, reset: bool
 ) -> list[tuple[Pending | None, int | None]]:
     """Question and answer of each memory to be, in order; the answer by its place."""
     answers = [place for place, each in enumerate(heard) if not each.asks]
@@ -182,7 +190,7 @@ def _learn(
     drafts: Sequence[Draft],
     nearest: Sequence[float],
     returned: Sequence[MemoryRecord],
-) -> Iterator[Learnt]:
+) -> Iterator[MemoryWrite]:
     state: State = session.state
     known = {
         fold_of(record.fold, record.text): (record.id, record.importance) for record in returned
@@ -190,7 +198,7 @@ def _learn(
     next_id = session.next_id
     for draft, cosine in zip(drafts, nearest, strict=False):
         fold = draft.digests.fold
-        older = session.memories.with_fold(fold) or known.get(fold)
+        older = session.memories.find_by_text(fold) or known.get(fold)
         memory_id, importance = older or (next_id, draft.importance)
         if older is not None:
             importance = min(1.0, max(importance + REINFORCEMENT, draft.importance))
@@ -198,7 +206,7 @@ def _learn(
         next_id = max(next_id, memory_id + 1)
         updates = draft.held is None or draft.held.updates
         update = state.decide(draft.x, session.anchors) if updates else None
-        yield Learnt(
+        yield MemoryWrite(
             asked=draft.asked,
             answer=draft.answer,
             memory_id=memory_id,
@@ -217,5 +225,5 @@ def _learn(
             state = state.after(update, draft.x, session.anchors)
 
 
-def _stamped(piece: Piece, now: float) -> Piece:
-    return replace(piece, at=now) if isinstance(piece, Held) else piece
+def _stamped(piece: Component, now: float) -> Component:
+    return replace(piece, at=now) if isinstance(piece, QuarantinedItem) else piece

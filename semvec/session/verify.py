@@ -12,7 +12,6 @@ import numpy as np
 
 from semvec.canonical import canonical
 from semvec.session import drift
-from semvec.session.cues import HEARD
 from semvec.session.edits import (
     MOST_ANCHORS,
     MOST_ENTITIES,
@@ -21,24 +20,30 @@ from semvec.session.edits import (
 )
 from semvec.session.events import (
     Anchor,
+    Component,
     Entity,
-    Held,
     Isolation,
     MemoryRecord,
-    Piece,
+    MemoryTier,
     Profile,
-    Tier,
+    QuarantinedItem,
     Trigger,
 )
-from semvec.session.folding import DIGEST_BYTES, FORMER_BYTES, content_hash, fold_digest
+from semvec.session.isolation_filter import MAX_QUARANTINED, MAX_QUARANTINED_BYTES
+from semvec.session.lexical_cues import HEARD
 from semvec.session.literals import text_size
-from semvec.session.query import Query
-from semvec.session.rows import MOST_TOKENS
+from semvec.session.query import EncodedQuery
+from semvec.session.rows import MAX_TOKENS_PER_MEMORY
 from semvec.session.search import Search
 from semvec.session.session import Session
-from semvec.session.sieve import MOST_HELD, MOST_HELD_BYTES
 from semvec.session.snapshot import SnapshotRecord
 from semvec.session.state import HISTORY
+from semvec.session.text_normalise import (
+    DIGEST_BYTES,
+    FORMER_BYTES,
+    content_hash,
+    normalised_digest,
+)
 from semvec.session.tiers import MEDIUM_TERM, SHORT_TERM
 from semvec.session.transfer import Image, control_parts, core_part
 from semvec.vectors import Vector, unpacked
@@ -46,24 +51,24 @@ from semvec.words import words
 
 RECALLED = 20
 """Memories that one probe is compared by."""
-ROUNDING = 1e-5
+VERIFY_ROUNDING = 1e-5
 """What the relevance of one memory may differ by between two copies, whose rows lie in another
 order."""
 UNIT = 1e-3
 """What the length of a unit vector may differ from 1 by."""
-MOST_LISTED = 1024
+MAX_LISTED_FAULTS = 1024
 MOST_COUNTED = 2**52
 """Half of what JSON keeps, so that what is counted here can go on."""
-LARGEST = 1e12
+LARGEST_INTEGER = 1e12
 """What numbers may come to whose squares are still numbers; times are seconds."""
 LONGEST_ROW = 1e3
 """Length of a row of the drift detector, far beyond what sums of unit vectors that fade have."""
-MOST: Mapping[type[Piece], int] = MappingProxyType(
+MAX_FAULTS: Mapping[type[Component], int] = MappingProxyType(
     {
         Trigger: MOST_TRIGGERS,
         Anchor: MOST_ANCHORS,
         Isolation: 1,
-        Held: MOST_HELD,
+        QuarantinedItem: MAX_QUARANTINED,
         Entity: MOST_ENTITIES,
     }
 )
@@ -99,7 +104,7 @@ def recalled(session: Session, probes: Sequence[Vector]) -> list[Recalled]:
     found = []
     for probe in probes:
         cosines = session.memories.cosines(probe[None]).reshape(-1)
-        best = Search(session, Query(None, probe), cosines, session.used_at).best(RECALLED)
+        best = Search(session, EncodedQuery(None, probe), cosines, session.used_at).best(RECALLED)
         found.append([(each.memory.id, each.relevance) for each in best])
     return found
 
@@ -107,7 +112,7 @@ def recalled(session: Session, probes: Sequence[Vector]) -> list[Recalled]:
 def alike(one: Recalled, other: Recalled) -> bool:
     """Whether both are the same memories in the same order, but for ties."""
     return len(one) == len(other) and all(
-        (one_id == other_id or abs(relevance - alike) <= ROUNDING)
+        (one_id == other_id or abs(relevance - alike) <= VERIFY_ROUNDING)
         for (one_id, relevance), (other_id, alike) in zip(one, other, strict=True)
     )
 
@@ -123,7 +128,7 @@ def memory_faults(record: MemoryRecord, session: SnapshotRecord) -> Faults:
         yield f"{where}: its hash is not that of its text"
     if len(record.fold) not in (DIGEST_BYTES, FORMER_BYTES):
         yield f"{where}: its fold has {len(record.fold)} bytes instead of {DIGEST_BYTES}"
-    elif len(record.fold) == DIGEST_BYTES and record.fold != fold_digest(record.text):
+    elif len(record.fold) == DIGEST_BYTES and record.fold != normalised_digest(record.text):
         yield f"{where}: its fold is not that of its text"
     if bool(record.question and record.response) != (record.question_vector is not None):
         yield f"{where}: a question's vector is what pairs have, and they alone"
@@ -131,7 +136,7 @@ def memory_faults(record: MemoryRecord, session: SnapshotRecord) -> Faults:
         yield from code_faults(codes, profile.dimension, 1, where)
     yield from token_faults(record.tokens, profile, where)
     times = record.created, record.last_access
-    if not (np.abs(times) <= LARGEST).all() or not 0 <= record.access_count <= MOST_COUNTED:
+    if not (np.abs(times) <= LARGEST_INTEGER).all() or not 0 <= record.access_count <= MOST_COUNTED:
         yield f"{where}: its times or its accesses cannot be"
     if not (0.0 <= record.importance <= 1.0 and abs(record.nearest) <= 1.0 + UNIT):
         yield f"{where}: importance or nearest is out of range"
@@ -149,8 +154,8 @@ def token_faults(tokens: bytes | None, profile: Profile, where: str) -> Faults:
     length = profile.token_dimension
     if tokens is not None and (not length or not tokens or len(tokens) % length):
         yield f"{where}: {len(tokens)} bytes are no token vectors of {length} int8 codes"
-    elif tokens is not None and len(tokens) > MOST_TOKENS * length:
-        yield f"{where}: it has more than {MOST_TOKENS} token vectors"
+    elif tokens is not None and len(tokens) > MAX_TOKENS_PER_MEMORY * length:
+        yield f"{where}: it has more than {MAX_TOKENS_PER_MEMORY} token vectors"
     elif tokens is not None:
         yield from code_faults(tokens, length, len(tokens) // length, where)
 
@@ -179,7 +184,7 @@ def value_faults(value: Any, where: str) -> Faults:
             yield f"{where} has a NUL in it"
         case int() if not 0 <= value <= MOST_COUNTED:
             yield f"{where} is {value}, it counts from 0 to {MOST_COUNTED}"
-        case float() if not abs(value) <= LARGEST:
+        case float() if not abs(value) <= LARGEST_INTEGER:
             yield f"{where} is {value}, which is too large"
 
 
@@ -218,7 +223,7 @@ def _state(image: Image) -> Faults:
 
 
 def _drift(image: Image) -> Faults:
-    found = msgspec.msgpack.decode(image.record.drift, type=drift.Packed)
+    found = msgspec.msgpack.decode(image.record.drift, type=drift.PackedDrift)
     if len(found.rows) != 5 * 4 * image.record.profile.dimension:
         yield f"its rows are not 5 vectors of {image.record.profile.dimension} float32 numbers"
     elif not (np.abs(unpacked(found.rows)) <= LONGEST_ROW).all():
@@ -237,9 +242,9 @@ def _memories(image: Image) -> Faults:
 def _tiers(image: Image) -> Faults:
     record = image.record
     room = {
-        Tier.SHORT_TERM: SHORT_TERM,
-        Tier.MEDIUM_TERM: MEDIUM_TERM,
-        Tier.LONG_TERM: record.profile.long_term,
+        MemoryTier.SHORT_TERM: SHORT_TERM,
+        MemoryTier.MEDIUM_TERM: MEDIUM_TERM,
+        MemoryTier.LONG_TERM: record.profile.long_term,
     }
     if record.tiers.keys() != set(map(int, room)):
         yield f"tiers are {', '.join(map(str, room))}, not {', '.join(map(str, record.tiers))}"
@@ -263,7 +268,7 @@ def _controls(image: Image) -> Faults:
             yield f"{where}: ids begin at 1, and the next one is {image.record.pieces.next_id}"
         for vector, many in _vectors(piece):
             yield from vector_faults(vector, dimension, where, many=many)
-        if isinstance(piece, Held):
+        if isinstance(piece, QuarantinedItem):
             yield from _held(piece, image.record.profile, where)
         if isinstance(piece, Trigger) and piece.vector is None and not words(piece.keyword or ""):
             yield f"{where}: nothing can fire this trigger"
@@ -273,14 +278,14 @@ def _controls(image: Image) -> Faults:
     if len(set(keys)) < len(keys):
         yield "an entity's key is there twice"
     pending = image.record.pending
-    if pending and pending.held and not isinstance(image.pieces.get(pending.held), Held):
+    if pending and pending.held and not isinstance(image.pieces.get(pending.held), QuarantinedItem):
         yield f"the pending question is held as control {pending.held}, which is not there"
 
 
-def _held(item: Held, profile: Profile, where: str) -> Faults:
+def _held(item: QuarantinedItem, profile: Profile, where: str) -> Faults:
     if not item.text:
         yield f"{where} has no text"
-    if item.tier is Tier.ARCHIVE:
+    if item.tier is MemoryTier.ARCHIVE:
         yield f"{where}: memories enter a tier, not the archive"
     if bool(item.question and item.response) != (item.question_vector is not None):
         yield f"{where}: a question's vector is what pairs have, and they alone"
@@ -291,20 +296,23 @@ def _limits(image: Image) -> Faults:
     pieces = image.pieces.values()
     found = Counter(type(piece).__name__ for piece in pieces)
     found[Anchor.__name__] += len(image.record.profile.policies)
-    for kind, most in MOST.items():
+    for kind, most in MAX_FAULTS.items():
         if found[kind.__name__] > most:
             yield f"there are {found[kind.__name__]} {kind.__name__.lower()} controls, over {most}"
-    if sum(len(each.text.encode()) for each in pieces if isinstance(each, Held)) > MOST_HELD_BYTES:
-        yield f"held items have more than {MOST_HELD_BYTES} bytes"
+    if (
+        sum(len(each.text.encode()) for each in pieces if isinstance(each, QuarantinedItem))
+        > MAX_QUARANTINED_BYTES
+    ):
+        yield f"held items have more than {MAX_QUARANTINED_BYTES} bytes"
     if sum(text_size(each) for each in pieces if isinstance(each, Entity)) > MOST_ENTITY_BYTES:
         yield f"entities have more than {MOST_ENTITY_BYTES} bytes"
     lists = [(e.exclusions, e.allowed) for e in pieces if isinstance(e, Isolation)]
     for listed in chain(*lists):
-        if len(listed) > MOST_LISTED * 4 * image.record.profile.dimension:
-            yield f"isolation lists more than {MOST_LISTED} vectors"
+        if len(listed) > MAX_LISTED_FAULTS * 4 * image.record.profile.dimension:
+            yield f"isolation lists more than {MAX_LISTED_FAULTS} vectors"
 
 
-def _vectors(piece: Piece) -> Iterator[tuple[bytes, bool]]:
+def _vectors(piece: Component) -> Iterator[tuple[bytes, bool]]:
     """The vectors of a piece, and whether there may be many in one."""
     match piece:
         case Isolation():
@@ -313,7 +321,7 @@ def _vectors(piece: Piece) -> Iterator[tuple[bytes, bool]]:
         case Trigger() | Anchor():
             if piece.vector is not None:
                 yield piece.vector, False
-        case Held():
+        case QuarantinedItem():
             yield piece.vector, False
             if piece.question_vector is not None:
                 yield piece.question_vector, False

@@ -1,67 +1,73 @@
 """Durable storage: bytes in, bytes out, the same on SQLite and PostgreSQL."""
 
-from semvec.store.audit import Entry, Filter, Link, Recorded
-from semvec.store.effect import Effect, Receipt, Unit, doing, unit_at_work
+from semvec.store.audit import AuditEntry, AuditFilter, ChainLink, RecordedEntry
 from semvec.store.errors import StoreError
 from semvec.store.line import line_after
 from semvec.store.records import (
     Append,
     ArchivedRow,
-    Change,
-    Claim,
+    Conflicted,
     Create,
+    CreatedHeads,
     Delete,
+    GuardedChange,
     Head,
-    Kind,
-    Made,
+    HeadSummary,
     MemoryRow,
-    Part,
+    Operation,
     PieceRow,
-    Place,
-    Refused,
     Replace,
-    Rows,
+    SessionKind,
     Snapshot,
-    Stored,
+    StagedRows,
+    StoredSession,
+    UniqueRow,
 )
-from semvec.store.repeats import Kept, Repeat
+from semvec.store.repeats import AnswerRow, StoredAnswer
 from semvec.store.revoked import Listed
+from semvec.store.session_reader import SessionSnapshotReader
 from semvec.store.store import Store
-from semvec.store.whole import Whole
+from semvec.store.unit_of_work import (
+    AuditInfo,
+    UnitOfWork,
+    WriteContext,
+    current_unit_of_work,
+    write_context,
+)
 
 __all__ = [
+    "AnswerRow",
     "Append",
     "ArchivedRow",
-    "Change",
-    "Claim",
+    "AuditEntry",
+    "AuditFilter",
+    "AuditInfo",
+    "ChainLink",
+    "Conflicted",
     "Create",
+    "CreatedHeads",
     "Delete",
-    "Effect",
-    "Entry",
-    "Filter",
+    "GuardedChange",
     "Head",
-    "Kept",
-    "Kind",
-    "Link",
+    "HeadSummary",
     "Listed",
-    "Made",
     "MemoryRow",
-    "Part",
+    "Operation",
     "PieceRow",
-    "Place",
-    "Receipt",
-    "Recorded",
-    "Refused",
-    "Repeat",
+    "RecordedEntry",
     "Replace",
-    "Rows",
+    "SessionKind",
+    "SessionSnapshotReader",
     "Snapshot",
+    "StagedRows",
     "Store",
     "StoreError",
-    "Stored",
-    "Unit",
-    "Whole",
-    "doing",
+    "StoredAnswer",
+    "StoredSession",
+    "UniqueRow",
+    "UnitOfWork",
+    "WriteContext",
+    "current_unit_of_work",
     "line_after",
-    "unit_at_work",
+    "write_context",
 ]

@@ -23,19 +23,19 @@ from sqlalchemy import (
 )
 from sqlalchemy import Row as RowOf
 
-from semvec.store.rows import Row
+from semvec.store.rows import SqlRow
 from semvec.store.tables import audit_chains, audit_log
 
-FIRST = bytes(32)
+FIRST_HASH = bytes(32)
 OPENED = "audit.open"
 LOOKED_AT = 1000
 """Rows, the newest ones, among which a new chain looks for the last ones of others."""
-COUNTED = 10_000
+MAX_COUNTED_ENTRIES = 10_000
 """Rows that are counted for a list at most."""
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class AuditEntry:
     """What is put on record. `subject` is empty where nobody has proved who asked; `details` are
     JSON, empty for none."""
 
@@ -50,18 +50,18 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class RecordedEntry:
     """A row of the log."""
 
     id: int
     chain: int
     seq: int
-    entry: Entry
+    entry: AuditEntry
     hash: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class ChainLink:
     """A row of a chain, by its place and its hash."""
 
     chain: int
@@ -70,7 +70,7 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
+class AuditFilter:
     """None lets everything pass; times are from `since` to before `until`."""
 
     subject: str | None = None
@@ -82,7 +82,7 @@ class Filter:
 
 ADD_ENTRY = insert(audit_log)
 BEGIN_CHAIN = insert(audit_chains).values(at=bindparam("at")).returning(audit_chains.c.id)
-NEWEST = (
+NEWEST_ENTRIES = (
     select(audit_log.c.chain, audit_log.c.seq, audit_log.c.hash)
     .order_by(audit_log.c.id.desc())
     .limit(LOOKED_AT)
@@ -95,7 +95,7 @@ FOLLOWING = (
     .order_by(audit_log.c.id)
     .limit(bindparam("limit"))
 )
-OLDEST = (
+OLDEST_ENTRIES = (
     select(audit_log.c.id, audit_log.c.at, audit_log.c.chain, audit_log.c.seq, audit_log.c.hash)
     .order_by(audit_log.c.id)
     .limit(bindparam("most"))
@@ -109,7 +109,7 @@ MARK_PRUNED = (
 )
 
 
-def digest(previous: bytes, chain: int, seq: int, entry: Entry) -> bytes:
+def digest(previous: bytes, chain: int, seq: int, entry: AuditEntry) -> bytes:
     """The hash of a row after one whose hash is `previous`."""
     said = [
         chain,
@@ -126,14 +126,16 @@ def digest(previous: bytes, chain: int, seq: int, entry: Entry) -> bytes:
     return sha256(previous + orjson.dumps(said)).digest()
 
 
-def record(connection: Connection, chain: Link | None, entries: Sequence[Entry]) -> Link | None:
+def record(
+    connection: Connection, chain: ChainLink | None, entries: Sequence[AuditEntry]
+) -> ChainLink | None:
     """Add rows to the chain that ends with this link, or to a new one; the link they end with.
 
     It counts only once the transaction is committed: whoever cannot tell begins a new chain.
     """
     if not entries:
         return chain
-    rows: list[Row] = []
+    rows: list[SqlRow] = []
     if chain is None:
         chain, opening = _opened(connection, entries[0].at)
         chain = _add(rows, chain, opening)
@@ -143,19 +145,21 @@ def record(connection: Connection, chain: Link | None, entries: Sequence[Entry])
     return chain
 
 
-def _opened(connection: Connection, at: float) -> tuple[Link, Entry]:
+def _opened(connection: Connection, at: float) -> tuple[ChainLink, AuditEntry]:
     number = connection.execute(BEGIN_CHAIN, {"at": at}).scalar_one()
     ends: dict[int, tuple[int, bytes]] = {}
-    for chain, seq, hash in connection.execute(NEWEST):
+    for chain, seq, hash in connection.execute(NEWEST_ENTRIES):
         ends.setdefault(chain, (seq, hash))
     after = [[chain, seq, hash.hex()] for chain, (seq, hash) in sorted(ends.items())]
     details = orjson.dumps({"after": after}).decode()
-    return Link(number, 0, FIRST), Entry(at, "", OPENED, f"chain/{number}", 200, details=details)
+    return ChainLink(number, 0, FIRST_HASH), AuditEntry(
+        at, "", OPENED, f"chain/{number}", 200, details=details
+    )
 
 
-def _add(rows: list[Row], link: Link, entry: Entry) -> Link:
+def _add(rows: list[SqlRow], link: ChainLink, entry: AuditEntry) -> ChainLink:
     number, seq = link.chain, link.seq + 1
-    link = Link(number, seq, digest(link.hash, number, seq, entry))
+    link = ChainLink(number, seq, digest(link.hash, number, seq, entry))
     rows.append(
         {
             "chain": number,
@@ -179,7 +183,7 @@ def prune(connection: Connection, before: float, most: int) -> bool:
     none is. What is left of a chain is checked from the hash of what went."""
     old: dict[int, tuple[int, bytes]] = {}
     last = 0
-    for number, at, chain, seq, hash in connection.execute(OLDEST, {"most": most}):
+    for number, at, chain, seq, hash in connection.execute(OLDEST_ENTRIES, {"most": most}):
         if at >= before:
             break
         last, old[chain] = number, (seq, hash)
@@ -194,7 +198,9 @@ def prune(connection: Connection, before: float, most: int) -> bool:
     return True
 
 
-def page(connection: Connection, wanted: Filter, before: int | None, limit: int) -> list[Recorded]:
+def page(
+    connection: Connection, wanted: AuditFilter, before: int | None, limit: int
+) -> list[RecordedEntry]:
     """Rows with an id below `before`, newest first."""
     statement = select(audit_log).where(*_conditions(wanted))
     if before is not None:
@@ -203,29 +209,32 @@ def page(connection: Connection, wanted: Filter, before: int | None, limit: int)
     return [_recorded(row) for row in rows]
 
 
-def count(connection: Connection, wanted: Filter) -> int:
+def count(connection: Connection, wanted: AuditFilter) -> int:
     """How many rows there are, as far as COUNTED."""
-    some = select(audit_log.c.id).where(*_conditions(wanted)).limit(COUNTED).subquery()
+    some = select(audit_log.c.id).where(*_conditions(wanted)).limit(MAX_COUNTED_ENTRIES).subquery()
     return connection.execute(select(func.count()).select_from(some)).scalar_one()
 
 
-def chains(connection: Connection) -> list[Link]:
+def chains(connection: Connection) -> list[ChainLink]:
     """Where each chain begins: after the last row that is pruned."""
-    return [Link(number, seq, hash or FIRST) for number, seq, hash in connection.execute(CHAINS)]
+    return [
+        ChainLink(number, seq, hash or FIRST_HASH)
+        for number, seq, hash in connection.execute(CHAINS)
+    ]
 
 
-def openings(connection: Connection) -> list[Recorded]:
+def openings(connection: Connection) -> list[RecordedEntry]:
     """The first rows of all chains that still have theirs."""
     return [_recorded(row) for row in connection.execute(OPENINGS)]
 
 
-def following(connection: Connection, after: int, limit: int) -> list[Recorded]:
+def following(connection: Connection, after: int, limit: int) -> list[RecordedEntry]:
     """Rows with an id above `after`, oldest first."""
     bounds = {"after": after, "limit": limit}
     return [_recorded(row) for row in connection.execute(FOLLOWING, bounds)]
 
 
-def _conditions(wanted: Filter) -> Iterator[ColumnElement[bool]]:
+def _conditions(wanted: AuditFilter) -> Iterator[ColumnElement[bool]]:
     for name in ("subject", "action", "resource"):
         if (value := getattr(wanted, name)) is not None:
             yield audit_log.c[name] == value
@@ -235,8 +244,8 @@ def _conditions(wanted: Filter) -> Iterator[ColumnElement[bool]]:
         yield audit_log.c.at < wanted.until
 
 
-def _recorded(row: RowOf[Any]) -> Recorded:
-    entry = Entry(
+def _recorded(row: RowOf[Any]) -> RecordedEntry:
+    entry = AuditEntry(
         at=row.at,
         subject=row.subject,
         action=row.action,
@@ -246,4 +255,4 @@ def _recorded(row: RowOf[Any]) -> Recorded:
         client_ip=row.client_ip,
         details=row.details,
     )
-    return Recorded(row.id, row.chain, row.seq, entry, row.hash)
+    return RecordedEntry(row.id, row.chain, row.seq, entry, row.hash)

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from semvec.store.records import Kind
+from semvec.store.records import SessionKind
 from semvec.store.tables import encoders, sessions
 
 ADD = {
     "sqlite": sqlite.insert(encoders).on_conflict_do_nothing(),
     "postgresql": postgresql.insert(encoders).on_conflict_do_nothing(),
 }
-ALL = select(encoders.c.name, encoders.c.dimension, encoders.c.probes, encoders.c.seen_at).order_by(
-    encoders.c.seen_at, encoders.c.name
-)
+SELECT_ENCODERS = select(
+    encoders.c.name, encoders.c.dimension, encoders.c.probes, encoders.c.seen_at
+).order_by(encoders.c.seen_at, encoders.c.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class EncoderRow:
 
 def known(connection: Connection) -> list[EncoderRow]:
     """All of them, the longest known first."""
-    return [EncoderRow(*row) for row in connection.execute(ALL)]
+    return [EncoderRow(*row) for row in connection.execute(SELECT_ENCODERS)]
 
 
 def add(connection: Connection, rows: Sequence[EncoderRow]) -> None:
@@ -46,7 +46,9 @@ def add(connection: Connection, rows: Sequence[EncoderRow]) -> None:
 
 def sampled_sessions(connection: Connection, limit: int) -> list[tuple[str, str]]:
     """Owner and id of so many sessions that were used last, and of so many that are oldest."""
-    plain = select(sessions.c.owner, sessions.c.session_id).where(sessions.c.kind == Kind.PLAIN)
+    plain = select(sessions.c.owner, sessions.c.session_id).where(
+        sessions.c.kind == SessionKind.PLAIN
+    )
     newest = plain.order_by(sessions.c.last_used_at.desc()).limit(limit)
     oldest = plain.order_by(sessions.c.key).limit(limit)
     found = [*connection.execute(newest), *connection.execute(oldest)]

@@ -14,18 +14,18 @@ from semvec.store import migrate, reads
 from semvec.store.connect import connect
 from semvec.store.database import Database
 from semvec.store.errors import StoreError
-from semvec.store.records import Head, MemoryRow, Stored
+from semvec.store.records import Head, MemoryRow, StoredSession
 from semvec.store.tables import (
     content_key,
     events,
     imports,
     memories,
+    orphans,
     pieces,
-    remains,
     sessions,
     snapshots,
 )
-from semvec.store.transactions import STORAGE_ERRORS, cause
+from semvec.store.transactions import STORAGE_ERRORS, describe
 
 T = TypeVar("T")
 
@@ -51,7 +51,7 @@ MEMORIES = (
     .order_by(memories.c.id)
     .limit(PAGE)
 )
-OWNED = union(select(content_key), select(-imports.c.id), select(remains.c.content))
+OWNED = union(select(content_key), select(-imports.c.id), select(orphans.c.content))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class Outlook:
 class Everything:
     """All rows of one session, as of one moment."""
 
-    stored: Stored
+    stored: StoredSession
     outlook: Outlook
     memories: Sequence[MemoryRow]
 
@@ -87,7 +87,7 @@ class Everything:
         return self.stored.head
 
 
-class Inspection:
+class DatabaseInspection:
     """Reads beside a server that runs. Methods raise StoreError where rows cannot be read."""
 
     def __init__(self, database: Database) -> None:
@@ -129,16 +129,16 @@ class Inspection:
             async with self._database.consistent.connect() as connection:
                 return await connection.run_sync(function)
         except STORAGE_ERRORS as error:
-            raise StoreError(cause(error)) from error
+            raise StoreError(describe(error)) from error
 
 
 @asynccontextmanager
-async def inspecting(url: str) -> AsyncIterator[Inspection]:
+async def inspecting(url: str) -> AsyncIterator[DatabaseInspection]:
     """Raises StoreError where there is no database."""
     database = connect(url, read_only=True)
     try:
         await asyncio.to_thread(database.find)
-        yield Inspection(database)
+        yield DatabaseInspection(database)
     finally:
         await database.engine.dispose()
 

@@ -6,38 +6,38 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy import Connection
 
 from semvec.store import audit, repeats, staging, statements
-from semvec.store.claims import Claims
 from semvec.store.erasure import erase, erase_heads
 from semvec.store.line import line_after
+from semvec.store.name_reservations import NameReservations
 from semvec.store.probe import Probe
 from semvec.store.records import (
     Append,
     ArchivedRow,
-    Change,
-    Claim,
+    Conflicted,
     Create,
-    Crop,
+    CreatedHeads,
     Delete,
-    Forget,
+    ExpireAnswers,
+    ExpireAudit,
+    GuardedChange,
     Head,
-    Made,
-    Nothing,
+    NoOp,
     Operation,
-    Outcome,
-    Part,
-    Prune,
-    Refused,
     Replace,
     Snapshot,
-    Together,
+    Transaction,
+    TrimAnswers,
+    UniqueRow,
     Upkeep,
+    WriteOutcome,
+    WriterOperation,
 )
-from semvec.store.rows import Row, memory_row, piece_row, run, term_rows
-from semvec.store.statements import CONFLICTING
+from semvec.store.rows import SqlRow, memory_row, piece_row, run, term_rows
+from semvec.store.statements import UPSERTS
 
 
 @dataclass(slots=True)
-class Standing:
+class HeadVersion:
     """A head while a batch is being decided; `content` is the key that the session's rows have.
 
     `stored` is its seq in the database.
@@ -50,33 +50,33 @@ class Standing:
     stored: int
 
 
-Standings = dict[int, Standing]
+HeadVersions = dict[int, HeadVersion]
 
 
 @dataclass(slots=True)
-class Changes:
+class BatchRows:
     """What the operations of a batch that were in time write."""
 
-    events: list[Row] = field(default_factory=list)
-    heads: list[Row] = field(default_factory=list)
+    events: list[SqlRow] = field(default_factory=list)
+    heads: list[SqlRow] = field(default_factory=list)
     archived: dict[tuple[int, int], tuple[ArchivedRow, int | None]] = field(default_factory=dict)
     returned: set[tuple[int, int]] = field(default_factory=set)
     snapshots: list[tuple[int, Snapshot]] = field(default_factory=list)
-    adopted: list[Row] = field(default_factory=list)
+    adopted: list[SqlRow] = field(default_factory=list)
     erased: list[int] = field(default_factory=list)
     deleted: list[int] = field(default_factory=list)
 
 
-def write(connection: Connection, operations: Sequence[Operation]) -> list[Outcome]:
+def write(connection: Connection, operations: Sequence[WriterOperation]) -> list[WriteOutcome]:
     """Run a batch inside the open transaction; raises only where storage itself fails.
 
     An operation that comes too late shows in its own outcome and leaves the others alone. Locks
     are taken in the same order by every server: new names first, then heads by key.
     """
-    changes = Changes()
-    claims = Claims(connection, [part for each in operations for part in _parts(each)])
+    changes = BatchRows()
+    claims = NameReservations(connection, [part for each in operations for part in _parts(each)])
     standings = _lock(connection, {key for each in operations for key in _keys(each) if key > 0})
-    outcomes: list[Outcome] = []
+    outcomes: list[WriteOutcome] = []
     for operation in operations:
         match operation:
             case Create():
@@ -89,42 +89,42 @@ def write(connection: Connection, operations: Sequence[Operation]) -> list[Outco
                 outcomes.append(_replace(connection, changes, standings, operation))
             case Delete():
                 outcomes.append(_delete(changes, standings, operation))
-            case Together(parts):
-                outcomes.append(_together(connection, changes, claims, standings, parts))
-            case Nothing() | Prune() | Forget() | Crop() | Probe():
-                outcomes.append(_keep_up(connection, operation))
+            case Transaction(parts):
+                outcomes.append(_transaction(connection, changes, claims, standings, parts))
+            case NoOp() | ExpireAudit() | ExpireAnswers() | TrimAnswers() | Probe():
+                outcomes.append(_upkeep(connection, operation))
             case _:
                 outcomes.append(staging.carry_out(connection, operation))
-    claims.settle()
+    claims.release_unused()
     _apply(connection, changes)
     return outcomes
 
 
-def _parts(operation: Operation) -> tuple[Create | Claim, ...]:
+def _parts(operation: WriterOperation) -> tuple[Create | UniqueRow, ...]:
     """What of an operation wants a name."""
-    parts = operation.parts if isinstance(operation, Together) else (operation,)
-    return tuple(part for part in parts if isinstance(part, Create | Claim))
+    parts = operation.parts if isinstance(operation, Transaction) else (operation,)
+    return tuple(part for part in parts if isinstance(part, Create | UniqueRow))
 
 
-def _keys(operation: Operation | Part) -> Iterator[int]:
+def _keys(operation: WriterOperation | Operation) -> Iterator[int]:
     """The sessions whose heads an operation needs locked."""
     match operation:
-        case Together(parts):
+        case Transaction(parts):
             for part in parts:
                 yield from _keys(part)
-        case Change():
+        case GuardedChange():
             yield from operation.heads
         case Append() | Snapshot() | Replace() | Delete():
             yield operation.key
 
 
-def _together(
+def _transaction(
     connection: Connection,
-    changes: Changes,
-    claims: Claims,
-    standings: Standings,
-    parts: Sequence[Part],
-) -> Made | Refused:
+    changes: BatchRows,
+    claims: NameReservations,
+    standings: HeadVersions,
+    parts: Sequence[Operation],
+) -> CreatedHeads | Conflicted:
     """Decide all parts on a copy of the heads; carry them out if none is refused."""
     names = set[tuple[str, ...]]()
     ahead = {
@@ -132,8 +132,8 @@ def _together(
     }
     created = 0
     for part in parts:
-        if not _stands(connection, claims, ahead, names, part):
-            return Refused(part)
+        if not _is_valid(connection, claims, ahead, names, part):
+            return Conflicted(part)
         if isinstance(part, Create):
             created += 1
             ahead[-created] = _new(0, part.line)
@@ -141,22 +141,22 @@ def _together(
     for part in parts:
         match part:
             case Create():
-                made.append(_take(changes, claims, part))
+                made.append(_create_head(changes, claims, part))
             case Append():
-                _append(changes, standings, _placed(part, made, standings))
+                _append(changes, standings, _resolve_key(part, made, standings))
             case Replace():
                 _replace(connection, changes, standings, part)
             case Delete():
                 _delete(changes, standings, part)
-            case Claim():
-                claims.take(part)
+            case UniqueRow():
+                claims.reserve(part)
     for part in parts:
-        if isinstance(part, Change):
+        if isinstance(part, GuardedChange):
             part.carry_out(connection, made)
     return tuple(made)
 
 
-def _placed(append: Append, made: Sequence[Head], standings: Standings) -> Append:
+def _resolve_key(append: Append, made: Sequence[Head], standings: HeadVersions) -> Append:
     """With the key of its session, where the same operation has made that."""
     if append.key > 0:
         return append
@@ -165,22 +165,22 @@ def _placed(append: Append, made: Sequence[Head], standings: Standings) -> Appen
     return replace(append, key=head.key)
 
 
-def _stands(
+def _is_valid(
     connection: Connection,
-    claims: Claims,
-    ahead: Standings,
+    claims: NameReservations,
+    ahead: HeadVersions,
     names: set[tuple[str, ...]],
-    part: Part,
+    part: Operation,
 ) -> bool:
     """Whether a part is in time, after those before it, which have moved the heads in `ahead` and
     taken `names`."""
     match part:
-        case Create() | Claim():
-            free = claims.free(part) and part.name not in names
+        case Create() | UniqueRow():
+            free = claims.is_free(part) and part.name not in names
             names.add(part.name)
             return free
         case Append():
-            return _append(Changes(), ahead, part)
+            return _append(BatchRows(), ahead, part)
         case Replace():
             if part.key not in ahead or not staging.waits(connection, part.content):
                 return False
@@ -188,17 +188,17 @@ def _stands(
             return True
         case Delete():
             return ahead.pop(part.key, None) is not None
-        case Change():
+        case GuardedChange():
             return all(key in ahead for key in part.heads) and part.decide(connection)
 
 
-def _create(changes: Changes, claims: Claims, create: Create) -> Head | None:
+def _create(changes: BatchRows, claims: NameReservations, create: Create) -> Head | None:
     """The head of a new session; None where it exists."""
-    return _take(changes, claims, create) if claims.free(create) else None
+    return _create_head(changes, claims, create) if claims.is_free(create) else None
 
 
-def _take(changes: Changes, claims: Claims, create: Create) -> Head:
-    key = claims.take(create)
+def _create_head(changes: BatchRows, claims: NameReservations, create: Create) -> Head:
+    key = claims.reserve(create)
     changes.events.append({"key": key, "seq": 1, "payload": create.event})
     at = create.created_at
     return Head(
@@ -207,29 +207,29 @@ def _take(changes: Changes, claims: Claims, create: Create) -> Head:
     )
 
 
-def _lock(connection: Connection, keys: set[int]) -> Standings:
+def _lock(connection: Connection, keys: set[int]) -> HeadVersions:
     if not keys:
         return {}
     heads = connection.execute(statements.LOCK_HEADS, {"keys": sorted(keys)})
     return {
-        key: Standing(seq, snapshot_seq, content, line, seq)
+        key: HeadVersion(seq, snapshot_seq, content, line, seq)
         for key, seq, snapshot_seq, content, line in heads
     }
 
 
-def _new(content: int, line: bytes | None) -> Standing:
+def _new(content: int, line: bytes | None) -> HeadVersion:
     """Where a session stands that the same batch creates."""
-    return Standing(1, 0, content, line, 1)
+    return HeadVersion(1, 0, content, line, 1)
 
 
-def _replaced(standing: Standing, replace: Replace) -> Standing:
+def _replaced(standing: HeadVersion, replace: Replace) -> HeadVersion:
     """Where a session stands after an import."""
     seq = standing.seq + 1
     line = replace.line_from(standing.line)
-    return Standing(seq, seq, replace.content, line, seq)
+    return HeadVersion(seq, seq, replace.content, line, seq)
 
 
-def _append(changes: Changes, standings: Standings, append: Append) -> bool:
+def _append(changes: BatchRows, standings: HeadVersions, append: Append) -> bool:
     key = append.key
     standing = standings.get(key)
     if standing is None or (standing.seq, standing.line) != (append.seq, append.line):
@@ -249,7 +249,7 @@ def _append(changes: Changes, standings: Standings, append: Append) -> bool:
     return True
 
 
-def _moved_head(operation: Append | Replace, old: int, new: int, line: bytes | None) -> Row:
+def _moved_head(operation: Append | Replace, old: int, new: int, line: bytes | None) -> SqlRow:
     return {
         "at": operation.key,
         "old": old,
@@ -266,7 +266,7 @@ def _moved_head(operation: Append | Replace, old: int, new: int, line: bytes | N
 
 
 def _snapshot(
-    connection: Connection, changes: Changes, standings: Standings, snapshot: Snapshot
+    connection: Connection, changes: BatchRows, standings: HeadVersions, snapshot: Snapshot
 ) -> bool:
     standing = standings.get(snapshot.key)
     if standing is None:
@@ -281,7 +281,7 @@ def _snapshot(
 
 
 def _on_line(
-    connection: Connection, changes: Changes, standing: Standing, snapshot: Snapshot
+    connection: Connection, changes: BatchRows, standing: HeadVersion, snapshot: Snapshot
 ) -> bool:
     """Whether the events that the snapshot shows are those that have led to the head."""
     if (snapshot.seq, snapshot.line) == (standing.seq, standing.line):
@@ -304,7 +304,7 @@ def _on_line(
 
 
 def _replace(
-    connection: Connection, changes: Changes, standings: Standings, replace: Replace
+    connection: Connection, changes: BatchRows, standings: HeadVersions, replace: Replace
 ) -> bool:
     standing = standings.get(replace.key)
     if standing is None or not staging.adopt(connection, replace.content):
@@ -319,7 +319,7 @@ def _replace(
     return True
 
 
-def _delete(changes: Changes, standings: Standings, operation: Delete) -> bool:
+def _delete(changes: BatchRows, standings: HeadVersions, operation: Delete) -> bool:
     standing = standings.pop(operation.key, None)
     if standing is None:
         return False
@@ -328,24 +328,24 @@ def _delete(changes: Changes, standings: Standings, operation: Delete) -> bool:
     return True
 
 
-def _keep_up(connection: Connection, upkeep: Upkeep) -> bool:
+def _upkeep(connection: Connection, upkeep: Upkeep) -> bool:
     """Whether there may be more to do."""
     match upkeep:
-        case Prune(before, most):
+        case ExpireAudit(before, most):
             return audit.prune(connection, before, most)
-        case Forget(before, most):
+        case ExpireAnswers(before, most):
             return repeats.drop_expired(connection, before, most)
-        case Crop(subject, bound, most):
+        case TrimAnswers(subject, bound, most):
             return repeats.drop_surplus(connection, subject, bound, most)
         case Probe():
             return upkeep.carry_out(connection)
-        case Nothing():
+        case NoOp():
             return True
 
 
-def _apply(connection: Connection, changes: Changes) -> None:
+def _apply(connection: Connection, changes: BatchRows) -> None:
     run(connection, statements.MOVE_HEAD, changes.heads)
-    run(connection, statements.ADOPT, changes.adopted)
+    run(connection, statements.ATTACH_CONTENT, changes.adopted)
     run(connection, statements.ADD_EVENT, changes.events)
     _move_memories(connection, changes)
     _store_snapshots(connection, changes.snapshots)
@@ -353,13 +353,13 @@ def _apply(connection: Connection, changes: Changes) -> None:
     erase_heads(connection, changes.deleted)
 
 
-def _move_memories(connection: Connection, changes: Changes) -> None:
+def _move_memories(connection: Connection, changes: BatchRows) -> None:
     back = [{"at": key, "memory": memory} for key, memory in sorted(changes.returned)]
     moved = [{"at": key, "memory": memory} for key, memory in changes.archived]
     run(connection, statements.RETURN_MEMORY, back)
     run(
         connection,
-        CONFLICTING[connection.dialect.name].archive,
+        UPSERTS[connection.dialect.name].archive,
         [
             memory_row(key, archived.row, seq)
             for (key, _), (archived, seq) in changes.archived.items()
@@ -381,7 +381,7 @@ def _move_memories(connection: Connection, changes: Changes) -> None:
 def _store_snapshots(connection: Connection, snapshots: Sequence[tuple[int, Snapshot]]) -> None:
     if not snapshots:
         return
-    conflicting = CONFLICTING[connection.dialect.name]
+    conflicting = UPSERTS[connection.dialect.name]
     run(
         connection,
         conflicting.snapshot,
@@ -389,7 +389,7 @@ def _store_snapshots(connection: Connection, snapshots: Sequence[tuple[int, Snap
     )
     run(
         connection,
-        conflicting.remember,
+        conflicting.insert_memories,
         [memory_row(content, row, None) for content, s in snapshots for row in s.memories],
     )
     run(

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 import asyncpg
 
-from semvec.store.careful import CarefulConnection
+from semvec.store.commit_guard import CarefulConnection
 from semvec.urls.database import PostgresUrl
 
 DEFAULT_PORT = 5432
@@ -32,7 +32,7 @@ class Pooled(Exception):
     """There is a pooler between that does not keep parameters for a session."""
 
 
-class Connection(CarefulConnection):
+class PooledConnection(CarefulConnection):
     """A connection whose transactions commit durably, whatever the session is set to."""
 
     opening = ""
@@ -63,7 +63,7 @@ class Route:
         self._arguments = _arguments(url) | {"command_timeout": command_s}
         self._parameters = dict(parameters) | dict(url.parameters)
 
-    async def open_direct(self) -> Connection:
+    async def open_direct(self) -> PooledConnection:
         """A session that keeps its parameters. Raises Pooled where they are not kept."""
         try:
             connection = await self._open(self._parameters)
@@ -79,7 +79,7 @@ class Route:
             raise
         return connection
 
-    async def open_pooled(self) -> Connection:
+    async def open_pooled(self) -> PooledConnection:
         """A connection in a transaction, which `release` ends: until then its session is one."""
         kept = {name: text for name, text in self._parameters.items() if name in KEPT_BY_POOLERS}
         connection = await self._open(kept, statement_cache_size=0)
@@ -100,12 +100,12 @@ class Route:
             "every read is a transaction (pgbouncer=true in DATABASE_URL says so from the start)"
         )
 
-    async def _open(self, parameters: Mapping[str, str], **more: Any) -> Connection:
-        connection: Connection = await asyncpg.connect(
+    async def _open(self, parameters: Mapping[str, str], **more: Any) -> PooledConnection:
+        connection: PooledConnection = await asyncpg.connect(
             **self._arguments,
             **more,
             server_settings=dict(parameters),
-            connection_class=Connection,
+            connection_class=PooledConnection,
         )
         try:
             if await _is_true(
@@ -117,14 +117,14 @@ class Route:
             raise
         return connection
 
-    async def _keeps_parameters(self, connection: Connection) -> bool:
+    async def _keeps_parameters(self, connection: PooledConnection) -> bool:
         wanted = self._parameters[WITNESS]
         return await _is_true(
             connection, f"current_setting('{WITNESS}')::interval = interval '{wanted}'"
         )
 
 
-async def _is_true(connection: Connection, condition: str) -> bool:
+async def _is_true(connection: PooledConnection, condition: str) -> bool:
     """Asked without a prepared statement, which a pooler may put into another session."""
     return await connection.execute(f"SELECT WHERE {condition}") == "SELECT 1"
 
@@ -147,7 +147,7 @@ def _set_locally(parameters: Mapping[str, str]) -> str:
     return f"SELECT {', '.join(settings)};"
 
 
-async def release(connection: Connection) -> None:
+async def release(connection: PooledConnection) -> None:
     """End the transaction that a connection through a pooler was opened in."""
     if connection.opening:
         await connection.execute("COMMIT")

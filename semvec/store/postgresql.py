@@ -16,9 +16,9 @@ from semvec.urls.database import PostgresUrl
 if TYPE_CHECKING:
     from semvec.store.pooler import Route
 
-CONNECT_S = 5.0
+DATABASE_CONNECT_S = 5.0
 COMMAND_S = 8.0
-POOL_SIZE = 8
+POSTGRESQL_POOL_SIZE = 8
 
 SERVER_SETTINGS = {
     "application_name": "semvec",
@@ -68,9 +68,9 @@ def _in_transaction(route: "Route", connection: Connection) -> None:
 def _engine(route: "Route") -> AsyncEngine:
     engine = create_async_engine(
         "postgresql+asyncpg://",
-        pool_size=POOL_SIZE,
+        pool_size=POSTGRESQL_POOL_SIZE,
         max_overflow=0,
-        pool_timeout=CONNECT_S,
+        pool_timeout=DATABASE_CONNECT_S,
         hide_parameters=True,
         isolation_level="AUTOCOMMIT",
     )

@@ -5,14 +5,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, func, select, union_all
 
-from semvec.store.records import Head, Kind, MemoryRow, Stored, Tail
+from semvec.store.records import Head, MemoryRow, SessionKind, StoredSession, Tail
 from semvec.store.tables import (
     content_key,
     events,
     imports,
     memories,
+    orphans,
     pieces,
-    remains,
     secrets,
     sessions,
     snapshots,
@@ -34,19 +34,19 @@ HEAD: Select[Any] = select(
 HEAD_BY_ID = HEAD.where(
     sessions.c.owner == bindparam("owner"), sessions.c.session_id == bindparam("session_id")
 )
-HEADS = (
+SELECT_HEADS = (
     HEAD.where(
         sessions.c.owner == bindparam("owner"),
-        sessions.c.kind == Kind.PLAIN,
+        sessions.c.kind == SessionKind.PLAIN,
         sessions.c.key < bindparam("before"),
     )
     .order_by(sessions.c.key.desc())
     .limit(bindparam("limit"))
 )
-COUNT = (
+COUNT_SESSIONS = (
     select(func.count())
     .select_from(sessions)
-    .where(sessions.c.owner == bindparam("owner"), sessions.c.kind == Kind.PLAIN)
+    .where(sessions.c.owner == bindparam("owner"), sessions.c.kind == SessionKind.PLAIN)
 )
 CONTENT = select(content_key).where(sessions.c.key == bindparam("key")).scalar_subquery()
 SNAPSHOT = select(snapshots.c.seq, snapshots.c.payload).where(snapshots.c.key == CONTENT)
@@ -56,10 +56,10 @@ EVENTS = (
     .where(sessions.c.key == bindparam("key"), events.c.seq > bindparam("after"))
     .order_by(events.c.seq)
 )
-MEMORIES = select(memories.c.id, memories.c.payload).where(memories.c.key == CONTENT)
+SELECT_MEMORIES = select(memories.c.id, memories.c.payload).where(memories.c.key == CONTENT)
 HOT = union_all(  # two look-ups, where SQLite would walk the whole archive for an OR
-    MEMORIES.where(memories.c.archived_seq.is_(None)),
-    MEMORIES.where(memories.c.archived_seq > bindparam("after")),
+    SELECT_MEMORIES.where(memories.c.archived_seq.is_(None)),
+    SELECT_MEMORIES.where(memories.c.archived_seq > bindparam("after")),
 )
 PIECES = select(pieces.c.id, pieces.c.payload).where(pieces.c.key == CONTENT)
 ARCHIVED = (
@@ -88,8 +88,8 @@ ARCHIVE = (
     .limit(bindparam("limit"))
 )
 STALE_IMPORTS = select(-imports.c.id).where(imports.c.at < bindparam("before"))
-REMAINS = select(remains.c.content)
-NEWEST = 2**63 - 1
+ORPHANS = select(orphans.c.content)
+NEWEST_ARCHIVED = 2**63 - 1
 
 
 def head(connection: Connection, owner: str, session_id: str) -> Head | None:
@@ -98,15 +98,19 @@ def head(connection: Connection, owner: str, session_id: str) -> Head | None:
 
 
 def heads(connection: Connection, owner: str, limit: int, before: int | None) -> list[Head]:
-    bounds = {"owner": owner, "limit": limit, "before": NEWEST if before is None else before}
-    return [Head(*row) for row in connection.execute(HEADS, bounds)]
+    bounds = {
+        "owner": owner,
+        "limit": limit,
+        "before": NEWEST_ARCHIVED if before is None else before,
+    }
+    return [Head(*row) for row in connection.execute(SELECT_HEADS, bounds)]
 
 
 def count(connection: Connection, owner: str) -> int:
-    return connection.execute(COUNT, {"owner": owner}).scalar_one()
+    return connection.execute(COUNT_SESSIONS, {"owner": owner}).scalar_one()
 
 
-def load(connection: Connection, owner: str, session_id: str) -> Stored | None:
+def load(connection: Connection, owner: str, session_id: str) -> StoredSession | None:
     found = head(connection, owner, session_id)
     if found is None:
         return None
@@ -116,7 +120,7 @@ def load(connection: Connection, owner: str, session_id: str) -> Stored | None:
     hot = {row.id: row.payload for row in connection.execute(HOT, after)}
     added = {row.id: row.payload for row in connection.execute(PIECES, {"key": found.key})}
     newer = tail(connection, found.key, after["after"])
-    return Stored(found, snapshot, hot, newer.events, added)
+    return StoredSession(found, snapshot, hot, newer.events, added)
 
 
 def tail(connection: Connection, key: int, after: int) -> Tail:
@@ -134,8 +138,8 @@ def stale_imports(connection: Connection, before: float) -> list[int]:
     return list(connection.scalars(STALE_IMPORTS, {"before": before}))
 
 
-def remaining(connection: Connection) -> list[int]:
-    return list(connection.scalars(REMAINS))
+def orphans_left(connection: Connection) -> list[int]:
+    return list(connection.scalars(ORPHANS))
 
 
 def archived_by_hash(connection: Connection, key: int, hash: str) -> bytes | None:

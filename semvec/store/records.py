@@ -11,7 +11,7 @@ from semvec.store.line import line_after
 from semvec.store.probe import Probe
 
 
-class Kind(IntEnum):
+class SessionKind(IntEnum):
     """What a session is for; one that is not plain comes and goes with what it stands behind."""
 
     PLAIN = 0
@@ -35,13 +35,13 @@ class Head:
     last_used_at: float
     interaction_count: int
     total_memories: int
-    kind: int = Kind.PLAIN
+    kind: int = SessionKind.PLAIN
     dimension: int | None = None
     line: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class HeadSummary:
     """What a head tells of a session, without what the session holds; nothing of its state where an
     earlier release wrote its last event."""
 
@@ -94,7 +94,7 @@ class Create:
     session_id: str
     created_at: float
     event: bytes
-    kind: int = Kind.PLAIN
+    kind: int = SessionKind.PLAIN
     dimension: int | None = None
     mean: bytes | None = None
     phase: str | None = None
@@ -162,7 +162,7 @@ class Delete:
 
 
 @dataclass(frozen=True, slots=True)
-class Begin:
+class BeginImport:
     """The start of an import, whose rows lie under minus `number` until a session takes them."""
 
     at: float
@@ -170,7 +170,7 @@ class Begin:
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class StagedRows:
     """Some of the rows of an import."""
 
     hot: tuple[MemoryRow, ...] = ()
@@ -179,12 +179,12 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class StageImport:
     """What an import has come to by `at`; nobody sees it before the Replace."""
 
     content: int
     at: float
-    rows: Rows
+    rows: StagedRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,26 +212,26 @@ class Replace:
 
 
 @dataclass(frozen=True, slots=True)
-class Discard:
+class DiscardImports:
     """The end of imports that come to nothing."""
 
     contents: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Erase:
+class EraseContent:
     """Some of what is left of a content that belongs to no session any more."""
 
     content: int
 
 
 @dataclass(frozen=True, slots=True)
-class Nothing:
+class NoOp:
     """No write at all: what goes on record is all there is."""
 
 
 @dataclass(frozen=True, slots=True)
-class Prune:
+class ExpireAudit:
     """The end of some of the audit log's oldest rows, of before a time."""
 
     before: float
@@ -239,7 +239,7 @@ class Prune:
 
 
 @dataclass(frozen=True, slots=True)
-class Forget:
+class ExpireAnswers:
     """The end of some of the answers that are of before a time."""
 
     before: float
@@ -247,7 +247,7 @@ class Forget:
 
 
 @dataclass(frozen=True, slots=True)
-class Crop:
+class TrimAnswers:
     """The end of some of a subject's oldest answers, where it has more than `bound`."""
 
     subject: str
@@ -255,7 +255,7 @@ class Crop:
     most: int
 
 
-class Change(ABC):
+class GuardedChange(ABC):
     """Rows of other tables that change under the locks of sessions' heads.
 
     The sessions in `heads` have to be there. Once they are locked, and nothing of the operation is
@@ -277,7 +277,7 @@ class Change(ABC):
         """`made` are the heads of the sessions that the same operation creates, in order."""
 
 
-class Certain(Change):
+class UnconditionalChange(GuardedChange):
     """One that stands as soon as its heads do."""
 
     __slots__ = ()
@@ -286,7 +286,7 @@ class Certain(Change):
         return True
 
 
-class Claim(ABC):
+class UniqueRow(ABC):
     """A row under a unique name, for the first that wants it.
 
     Names are claimed before heads are locked, in order, so that servers never lock each other out.
@@ -300,7 +300,7 @@ class Claim(ABC):
         """The table, then the row's key."""
 
     @abstractmethod
-    def claim(self, connection: Connection) -> bool:
+    def insert(self, connection: Connection) -> bool:
         """Insert the row; False where there is one, whoever may just be inserting it."""
 
     @abstractmethod
@@ -308,11 +308,11 @@ class Claim(ABC):
         """Delete the row that `claim` inserted in the same transaction."""
 
 
-Part = Create | Append | Replace | Delete | Change | Claim
+Operation = Create | Append | Replace | Delete | GuardedChange | UniqueRow
 
 
 @dataclass(frozen=True, slots=True)
-class Together:
+class Transaction:
     """Several writes, of which all take effect or none does.
 
     All are decided before any is carried out, in order: an Append sees the head that one before it
@@ -320,23 +320,25 @@ class Together:
     session that the operation creates.
     """
 
-    parts: tuple[Part, ...]
+    parts: tuple[Operation, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class Conflicted:
     """Nothing of a Together took effect, because this part of it came too late."""
 
-    part: Part
+    part: Operation
 
 
-Made = tuple[Head, ...]
+CreatedHeads = tuple[Head, ...]
 """The heads of the sessions that a Together has created, in order."""
 
-Import = Begin | Stage | Discard | Erase
-Upkeep = Nothing | Prune | Forget | Crop | Probe
-Operation = Create | Append | Snapshot | Replace | Delete | Together | Import | Upkeep
-Outcome = Head | int | bool | Made | Refused | None
+ImportOperation = BeginImport | StageImport | DiscardImports | EraseContent
+Upkeep = NoOp | ExpireAudit | ExpireAnswers | TrimAnswers | Probe
+WriterOperation = (
+    Create | Append | Snapshot | Replace | Delete | Transaction | ImportOperation | Upkeep
+)
+WriteOutcome = Head | int | bool | CreatedHeads | Conflicted | None
 """Of a Create the new head, or None where it exists; of a Together what it made, or what refused
 it; of a Begin the number that what is staged lies under; of the others whether it took effect."""
 
@@ -351,7 +353,7 @@ class Tail:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredSession:
     """All it takes to rebuild a session, read at one moment.
 
     `snapshot` and `events` are (seq, payload), the events those after the snapshot in order;

@@ -17,18 +17,18 @@ from semvec.store.connect import connect
 from semvec.store.database import Database
 from semvec.store.errors import StoreError
 from semvec.store.tables import revoked_tokens
-from semvec.store.transactions import STORAGE_ERRORS, cause
+from semvec.store.transactions import STORAGE_ERRORS, describe
 
 T = TypeVar("T")
 
-ADD = {
+ADD_REVOKED = {
     "sqlite": sqlite.insert(revoked_tokens).on_conflict_do_nothing(),
     "postgresql": postgresql.insert(revoked_tokens).on_conflict_do_nothing(),
 }
 SUMS = select(
     func.count(), func.max(revoked_tokens.c.revoked_at), func.sum(revoked_tokens.c.revoked_at)
 )
-ALL = select(revoked_tokens.c.jti, revoked_tokens.c.revoked_at).order_by(
+SELECT_REVOKED = select(revoked_tokens.c.jti, revoked_tokens.c.revoked_at).order_by(
     revoked_tokens.c.revoked_at, revoked_tokens.c.jti
 )
 
@@ -44,12 +44,12 @@ def list_revoked(url: str) -> list[tuple[str, float]]:
 
 
 def add(connection: Connection, jti: str, at: float) -> bool:
-    statement = ADD[connection.dialect.name].values(jti=jti, revoked_at=at)
+    statement = ADD_REVOKED[connection.dialect.name].values(jti=jti, revoked_at=at)
     return connection.execute(statement).rowcount == 1
 
 
 def everything(connection: Connection) -> list[tuple[str, float]]:
-    return [(jti, at) for jti, at in connection.execute(ALL)]
+    return [(jti, at) for jti, at in connection.execute(SELECT_REVOKED)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ async def _run(database: Database, function: Callable[[Connection], T]) -> T:
         async with database.writes.begin() as connection:
             return await connection.run_sync(function)
     except STORAGE_ERRORS as error:
-        reason = cause(error)
+        reason = describe(error)
         if isinstance(error, DBAPIError) and revoked_tokens.name in reason:
             reason = "no server of this release has opened it yet; start one first"
         raise StoreError(f"cannot use the database {database.name}: {reason}") from error

@@ -8,20 +8,20 @@ from sqlalchemy import Connection, Executable
 from semvec.store.records import ArchivedRow, MemoryRow, PieceRow
 from semvec.store.terms import indexable
 
-Row = dict[str, Any]
+SqlRow = dict[str, Any]
 
 
-AT_ONCE = 256
+ROWS_PER_STATEMENT = 256
 """Rows that one call of a driver takes: the event loop, which makes them ready, is free between
 two."""
 
 
-def run(connection: Connection, statement: Executable, rows: Sequence[Row]) -> None:
-    for start in range(0, len(rows), AT_ONCE):
-        connection.execute(statement, rows[start : start + AT_ONCE])
+def run(connection: Connection, statement: Executable, rows: Sequence[SqlRow]) -> None:
+    for start in range(0, len(rows), ROWS_PER_STATEMENT):
+        connection.execute(statement, rows[start : start + ROWS_PER_STATEMENT])
 
 
-def memory_row(content: int, row: MemoryRow, archived_seq: int | None) -> Row:
+def memory_row(content: int, row: MemoryRow, archived_seq: int | None) -> SqlRow:
     return {
         "key": content,
         "id": row.id,
@@ -32,10 +32,10 @@ def memory_row(content: int, row: MemoryRow, archived_seq: int | None) -> Row:
     }
 
 
-def piece_row(content: int, piece: PieceRow) -> Row:
+def piece_row(content: int, piece: PieceRow) -> SqlRow:
     return {"key": content, "id": piece.id, "payload": piece.payload}
 
 
-def term_rows(content: int, archived: ArchivedRow) -> Iterator[Row]:
+def term_rows(content: int, archived: ArchivedRow) -> Iterator[SqlRow]:
     for term in indexable(archived.terms):
         yield {"key": content, "term": term, "memory_id": archived.row.id}

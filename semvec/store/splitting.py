@@ -27,8 +27,8 @@ PATIENCE_S = 8.0
 """Time after which nothing more of a batch is begun: more than a lock is waited for, less than
 callers wait."""
 
-Op = TypeVar("Op")
-Result = TypeVar("Result")
+BatchOp = TypeVar("BatchOp")
+BatchResult = TypeVar("BatchResult")
 Op_contra = TypeVar("Op_contra", contravariant=True)
 Result_co = TypeVar("Result_co", covariant=True)
 
@@ -41,13 +41,13 @@ class Commit(Protocol[Op_contra, Result_co]):
         `hurried` waits for locks only as long as transactions usually take."""
 
 
-class Splitting(Generic[Op, Result]):
+class Splitting(Generic[BatchOp, BatchResult]):
     """`committing` says whether the last COMMIT of `commit` had begun. `draw` gives a random number
     below 1."""
 
     def __init__(
         self,
-        commit: Commit[Op, Result],
+        commit: Commit[BatchOp, BatchResult],
         committing: Callable[[], bool],
         *,
         draw: Callable[[], float] = random.random,
@@ -56,14 +56,14 @@ class Splitting(Generic[Op, Result]):
         self._commit, self._committing = commit, committing
         self._draw, self._clock = draw, clock
 
-    async def commit(self, operations: Sequence[Op]) -> Sequence[Result | Exception]:
+    async def commit(self, operations: Sequence[BatchOp]) -> Sequence[BatchResult | Exception]:
         """The outcome of each operation, in order, or why it is not committed; raises where the
         cause is the same for all."""
         return await self._parts(operations, self._clock() + PATIENCE_S, hurried=False)
 
     async def _parts(
-        self, operations: Sequence[Op], until: float, *, hurried: bool
-    ) -> Sequence[Result | Exception]:
+        self, operations: Sequence[BatchOp], until: float, *, hurried: bool
+    ) -> Sequence[BatchResult | Exception]:
         try:
             return await self._again(operations, until, hurried=hurried)
         except Exception as error:
@@ -76,8 +76,8 @@ class Splitting(Generic[Op, Result]):
         return [*first, *await self._part(operations[middle:], until, hurried=hurried)]
 
     async def _part(
-        self, operations: Sequence[Op], until: float, *, hurried: bool
-    ) -> Sequence[Result | Exception]:
+        self, operations: Sequence[BatchOp], until: float, *, hurried: bool
+    ) -> Sequence[BatchResult | Exception]:
         """Outcomes and errors: what becomes of one part is nothing to the other."""
         if self._clock() >= until:
             reason = "others of the batch took too long"
@@ -89,8 +89,8 @@ class Splitting(Generic[Op, Result]):
             return [error] * len(operations)
 
     async def _again(
-        self, operations: Sequence[Op], until: float, *, hurried: bool
-    ) -> Sequence[Result]:
+        self, operations: Sequence[BatchOp], until: float, *, hurried: bool
+    ) -> Sequence[BatchResult]:
         """Commit all together, several times where there are conflicts."""
         for tried in range(1, TRIES):
             try:

@@ -19,7 +19,7 @@ from semvec.store.sqlite_file import SqliteFile
 from semvec.store.sqlite_lock import claim
 
 BUSY_S = 5.0
-POOL_SIZE = 8
+SQLITE_POOL_SIZE = 8
 WAL_BYTES = 32 * 2**20
 """The checkpoints of SQLite keep the file near 4 MiB; where overlapping reads starve them and it
 grows past this, the next commit waits for the readers and truncates it."""
@@ -254,7 +254,7 @@ def database(url: URL, *, shared: bool, read_only: bool = False) -> Database:
         "sqlite+aiosqlite://",
         async_creator=partial(_open, file, read_only),
         poolclass=AsyncAdaptedQueuePool,
-        pool_size=POOL_SIZE,
+        pool_size=SQLITE_POOL_SIZE,
         max_overflow=0,
         pool_timeout=BUSY_S,
         hide_parameters=True,

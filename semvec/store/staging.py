@@ -11,21 +11,27 @@ from sqlalchemy import Connection
 
 from semvec.store import statements
 from semvec.store.erasure import erase, erase_more
-from semvec.store.records import Begin, Discard, Erase, Import, Stage
+from semvec.store.records import (
+    BeginImport,
+    DiscardImports,
+    EraseContent,
+    ImportOperation,
+    StageImport,
+)
 from semvec.store.rows import memory_row, piece_row, run, term_rows
 
 
-def carry_out(connection: Connection, operation: Import) -> int | bool:
+def carry_out(connection: Connection, operation: ImportOperation) -> int | bool:
     match operation:
-        case Begin(at, number):
+        case BeginImport(at, number):
             begin = statements.BEGIN_IMPORT[connection.dialect.name]
             connection.execute(begin, {"number": number, "at": at})
             return -number
-        case Stage():
+        case StageImport():
             return _stage(connection, operation)
-        case Discard(contents):
+        case DiscardImports(contents):
             return _discard(connection, contents)
-        case Erase(content):
+        case EraseContent(content):
             return erase_more(connection, content)
 
 
@@ -52,7 +58,7 @@ def _discard(connection: Connection, contents: Sequence[int]) -> bool:
     return bool(ended)
 
 
-def _stage(connection: Connection, stage: Stage) -> bool:
+def _stage(connection: Connection, stage: StageImport) -> bool:
     alive = connection.execute(statements.KEEP_IMPORT, {"at_id": -stage.content, "now": stage.at})
     if alive.rowcount != 1:
         return False

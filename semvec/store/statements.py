@@ -29,28 +29,28 @@ from semvec.store.tables import (
     events,
     imports,
     memories,
+    orphans,
     pieces,
-    remains,
     sessions,
     snapshots,
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Conflicting:
+class Upserts:
     """Inserts that meet an existing row without raising."""
 
     create: ReturningInsert[Any]
-    remember: Executable
+    insert_memories: Executable
     add_piece: Executable
     archive: Executable
     snapshot: Executable
 
 
-def _conflicting(insert_into: Any) -> Conflicting:
+def _conflicting(insert_into: Any) -> Upserts:
     archive = insert_into(memories)
     snapshot = insert_into(snapshots)
-    return Conflicting(
+    return Upserts(
         create=insert_into(sessions)
         .values(
             user_id=select(active_users.c.user_id)
@@ -59,7 +59,7 @@ def _conflicting(insert_into: Any) -> Conflicting:
         )
         .on_conflict_do_nothing()
         .returning(sessions.c.key, sessions.c.owner, sessions.c.session_id),
-        remember=insert_into(memories).on_conflict_do_nothing(),
+        insert_memories=insert_into(memories).on_conflict_do_nothing(),
         add_piece=insert_into(pieces).on_conflict_do_nothing(),
         archive=archive.on_conflict_do_update(
             index_elements=["key", "id"],
@@ -75,7 +75,7 @@ def _conflicting(insert_into: Any) -> Conflicting:
     )
 
 
-CONFLICTING: Mapping[str, Conflicting] = MappingProxyType(
+UPSERTS: Mapping[str, Upserts] = MappingProxyType(
     {"sqlite": _conflicting(sqlite.insert), "postgresql": _conflicting(postgresql.insert)}
 )
 
@@ -100,7 +100,7 @@ MOVE_HEAD = (
         drift_phase=bindparam("drift_now"),
     )
 )
-RENEW_HEAD = (
+RESET_HEAD = (
     update(sessions)
     .where(sessions.c.key == bindparam("at"))
     .values(
@@ -151,7 +151,7 @@ def _erase(table: Table) -> Executable:
 ERASE_HEADS = _erase(sessions)
 
 
-def _beside(table: Table, columns: Sequence[str]) -> tuple[Executable, Executable]:
+def _naming_heads(table: Table, columns: Sequence[str]) -> tuple[Executable, Executable]:
     """Locks the rows that name any of these heads, in one order, and deletes them."""
     keys: BindParameter[Any] = bindparam("keys", expanding=True)
     named = or_(*(table.c[column].in_(keys) for column in columns))
@@ -162,7 +162,7 @@ def _beside(table: Table, columns: Sequence[str]) -> tuple[Executable, Executabl
     )
 
 
-ERASE_BESIDE = tuple(_beside(table, columns) for table, columns in NAMING_HEADS.items())
+ERASE_NAMING_HEADS = tuple(_naming_heads(table, columns) for table, columns in NAMING_HEADS.items())
 ERASE_CONTENT = tuple(map(_erase, (events, snapshots, memories, pieces, archive_terms)))
 
 MANY_MEMORIES = (
@@ -171,13 +171,13 @@ MANY_MEMORIES = (
     .group_by(memories.c.key)
     .having(func.count() > bindparam("many"))
 )
-ADD_REMAINS = insert(remains)
-CLAIM_REMAINS = (
-    select(remains.c.content)
-    .where(remains.c.content == bindparam("content"))
+ADD_ORPHANS = insert(orphans)
+LOCK_ORPHANS = (
+    select(orphans.c.content)
+    .where(orphans.c.content == bindparam("content"))
     .with_for_update(skip_locked=True)
 )
-END_REMAINS = delete(remains).where(remains.c.content == bindparam("at"))
+DROP_ORPHANS = delete(orphans).where(orphans.c.content == bindparam("at"))
 OLDEST_MEMORIES = (
     select(memories.c.id)
     .where(memories.c.key == bindparam("at"))
@@ -208,4 +208,6 @@ END_IMPORTS = (
 )
 ADD_MEMORY = insert(memories)
 ADD_PIECE = insert(pieces)
-ADOPT = update(sessions).where(sessions.c.key == bindparam("at")).values(content=bindparam("new"))
+ATTACH_CONTENT = (
+    update(sessions).where(sessions.c.key == bindparam("at")).values(content=bindparam("new"))
+)

@@ -12,74 +12,74 @@ from sqlalchemy import Connection
 from sqlalchemy.event import listen
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from semvec.condition import Condition
+from semvec.dependency_health import DependencyHealth
 from semvec.errors import Unavailable
 from semvec.opaque import Opaque
 from semvec.request_task import uncancelled, writing
 from semvec.store import archive, audit, encoders, migrate, reads, repeats, revoked
-from semvec.store.audit import Entry, Filter, Link, Recorded
+from semvec.store.audit import AuditEntry, AuditFilter, ChainLink, RecordedEntry
+from semvec.store.audit_reader import AuditReader
+from semvec.store.batch import QueuedWrite, carry_out, succeeded
 from semvec.store.connect import connect
-from semvec.store.effect import EFFECT, Put, Unit
 from semvec.store.encoders import EncoderRow
 from semvec.store.errors import StoreError
 from semvec.store.failures import failure_of
 from semvec.store.probe import Probe
 from semvec.store.records import (
     Append,
-    Begin,
-    Change,
+    BeginImport,
+    Conflicted,
     Create,
-    Crop,
+    CreatedHeads,
     Delete,
-    Discard,
-    Erase,
-    Forget,
+    DiscardImports,
+    EraseContent,
+    ExpireAnswers,
+    ExpireAudit,
+    GuardedChange,
     Head,
-    Kind,
-    Made,
-    Nothing,
-    Outcome,
-    Part,
-    Prune,
-    Refused,
+    NoOp,
+    Operation,
     Replace,
-    Rows,
+    SessionKind,
     Snapshot,
-    Stage,
-    Stored,
+    StagedRows,
+    StageImport,
+    StoredSession,
     Tail,
-    Together,
+    Transaction,
+    TrimAnswers,
+    WriteOutcome,
 )
-from semvec.store.repeats import Kept, Repeat
+from semvec.store.repeats import AnswerRow, StoredAnswer
 from semvec.store.revoked import Listed
+from semvec.store.session_reader import SessionSnapshotReader
 from semvec.store.splitting import Splitting
-from semvec.store.trail import Trail
 from semvec.store.transactions import (
     STORAGE_ERRORS,
     TOLD,
     Commits,
-    cause,
     confirmed,
+    describe,
+    map_storage_errors,
     read,
     reading,
-    refused_as,
 )
-from semvec.store.whole import Whole
+from semvec.store.unit_of_work import WRITE_CONTEXT, UnitOfWork, Writable
 from semvec.store.writer import Writer
-from semvec.store.writes import Write, carry_out, took_effect
 from semvec.telemetry.protocol import SILENT, Batches
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-MANY = 16
+LARGE_TRANSACTION_PARTS = 16
 """Parts, or heads that one part needs, past which a write is a batch of its own."""
-PROBE_S = 5.0
+FIRST_COMMIT_S = 5.0
 """What the start waits for a first commit; without one the server starts, and is not ready."""
 IMPORTS = range(2**32, 2**62)
 """Numbers of imports. They are drawn, so that no two imports ever have the same, also where the
 database is restored from a backup while one is under way."""
-SWEPT = 500
+SWEEP_BATCH = 500
 """Old rows that are deleted in one transaction."""
 
 
@@ -98,10 +98,12 @@ class Store:
         self._database = connect(url, shared=shared)
         self._release: Callable[[], None] | None = None
         self._commits = Commits(self._database.writes)
-        self.committing = Condition("the commit", self._probe)
-        splitting = Splitting[Write, Outcome](self._commit, lambda: self._commits.committing)
-        self._writer = Writer[Write, Outcome](splitting.commit, telemetry)
-        self._chain: Link | None = None
+        self.committing = DependencyHealth("the commit", self._probe)
+        splitting = Splitting[QueuedWrite, WriteOutcome](
+            self._commit, lambda: self._commits.committing
+        )
+        self._writer = Writer[QueuedWrite, WriteOutcome](splitting.commit, telemetry)
+        self._chain: ChainLink | None = None
         self._chained = 0
         self._connected = 0
         listen(self.engine.sync_engine, "connect", self._count_connection)
@@ -153,7 +155,7 @@ class Store:
             await self.close()
             if isinstance(error, STORAGE_ERRORS):
                 raise StoreError(
-                    f"cannot open the database {self._database.name}: {cause(error)}; "
+                    f"cannot open the database {self._database.name}: {describe(error)}; "
                     f"{self._database.remedy}"
                 ) from error
             raise
@@ -161,7 +163,7 @@ class Store:
         self._closing = False
         self._eraser = asyncio.create_task(self._erase(), name="semvec-eraser")
         self.committing.start()
-        await self.committing.try_once(PROBE_S)
+        await self.committing.try_once(FIRST_COMMIT_S)
 
     async def close(self) -> None:
         """Commit what is queued, then let go of the database."""
@@ -183,8 +185,8 @@ class Store:
         session_id: str,
         created_at: float,
         event: bytes,
-        *parts: Part,
-        kind: Kind = Kind.PLAIN,
+        *parts: Operation,
+        kind: SessionKind = SessionKind.PLAIN,
         dimension: int | None = None,
         mean: bytes | None = None,
         phase: str | None = None,
@@ -196,59 +198,64 @@ class Store:
             owner, session_id, created_at, event, kind, dimension, mean, phase, drift_phase
         )
         if parts:
-            made = await self.together(create, *parts)
-            return None if isinstance(made, Refused) else made[0]
+            made = await self.transact(create, *parts)
+            return None if isinstance(made, Conflicted) else made[0]
         head = await self._put(create)
         return head if isinstance(head, Head) else None
 
-    async def together(self, *parts: Part) -> Made | Refused:
+    async def transact(self, *parts: Operation) -> CreatedHeads | Conflicted:
         """All of these or none; the heads made, or the first part that came too late."""
-        return cast(Made | Refused, await self._put(Together(parts)))
+        return cast(CreatedHeads | Conflicted, await self._put(Transaction(parts)))
 
-    async def end(self, unit: Unit, answer: Repeat) -> Made | Refused:
+    async def commit(self, unit: UnitOfWork, answer: AnswerRow) -> CreatedHeads | Conflicted:
         """Commit what a unit has put off, and the answer to its request."""
         entries = unit.entries(*unit.parts) if unit.parts else ()
-        whole = Together((*unit.parts, answer))
+        whole = Transaction((*unit.parts, answer))
         with writing() as ended:
             try:
-                written = await self._writer.submit(Write(whole, entries), large=_large(whole))
+                written = await self._writer.submit(
+                    QueuedWrite(whole, entries), large=_large(whole)
+                )
             finally:
                 if _erases(whole):
                     self._left_over.set()
-            ended(took_effect(written))
-        return cast(Made | Refused, written)
+            ended(succeeded(written))
+        return cast(CreatedHeads | Conflicted, written)
 
-    async def did(self, *parts: Part) -> bool:
+    async def try_transact(self, *parts: Operation) -> bool:
         """Whether all of these took effect, or none did."""
-        return not isinstance(await self.together(*parts), Refused)
+        return not isinstance(await self.transact(*parts), Conflicted)
 
-    async def append(self, append: Append, *parts: Part) -> bool:
+    async def append(self, append: Append, *parts: Operation) -> bool:
         """False: the head has moved, or the session is gone, or any of `parts` came too late, and
         nothing was written."""
         if parts:
-            return await self.did(append, *parts)
+            return await self.try_transact(append, *parts)
         return await self._put(append) is True
 
     async def save_snapshot(self, snapshot: Snapshot) -> bool:
         """Replace the events up to the snapshot; False: the session is gone, or a newer one is
         there."""
-        return await self._writer.submit(Write(snapshot)) is True
+        return await self._writer.submit(QueuedWrite(snapshot)) is True
 
-    async def delete(self, key: int, *parts: Part) -> bool:
+    async def delete(self, key: int, *parts: Operation) -> bool:
         """Erase everything of a session; False: it is gone already, or any of `parts`, which come
         before, came too late."""
         if parts:
-            return await self.did(*parts, Delete(key))
+            return await self.try_transact(*parts, Delete(key))
         return await self._put(Delete(key)) is True
 
     async def begin_import(self, at: float) -> int:
         """A number to stage an import's memories under, for `replace` or `discard` to end."""
         number = secrets.choice(IMPORTS)
-        return int(cast(int, await self._writer.submit(Write(Begin(at, number)))))
+        return int(cast(int, await self._writer.submit(QueuedWrite(BeginImport(at, number)))))
 
-    async def stage(self, content: int, at: float, rows: Rows) -> bool:
+    async def stage(self, content: int, at: float, rows: StagedRows) -> bool:
         """Keep rows of an import aside; False: it has been discarded."""
-        return await self._writer.submit(Write(Stage(content, at, rows)), large=True) is True
+        return (
+            await self._writer.submit(QueuedWrite(StageImport(content, at, rows)), large=True)
+            is True
+        )
 
     async def replace(self, replace: Replace) -> bool:
         """Put what was staged in the place of all that a session holds, as its next event; False:
@@ -259,56 +266,58 @@ class Store:
         """Erase what an import has staged that comes to nothing."""
         await self._discard(content)
 
-    async def tidy(self, before: float) -> None:
+    async def clean_up(self, before: float) -> None:
         """Discard imports that have staged nothing since `before`, and go on with erasing."""
         self._left_over.set()
         if stale := await self._read(reads.stale_imports, before):
             await self._discard(*stale)
 
-    async def record(self, *entries: Entry) -> None:
+    async def record(self, *entries: AuditEntry) -> None:
         """Put on record what no write of this store takes along."""
-        await self._writer.submit(Write(Nothing(), entries))
+        await self._writer.submit(QueuedWrite(NoOp(), entries))
 
-    async def prune(self, before: float) -> bool:
+    async def expire_audit(self, before: float) -> bool:
         """Drop the audit log's rows of before this time; whether there were any."""
-        return await self._sweep(Prune(before, SWEPT))
+        return await self._sweep(ExpireAudit(before, SWEEP_BATCH))
 
-    async def forget(self, before: float) -> None:
+    async def expire_answers(self, before: float) -> None:
         """Drop the answers of before this time."""
-        await self._sweep(Forget(before, SWEPT))
+        await self._sweep(ExpireAnswers(before, SWEEP_BATCH))
 
-    async def crop(self, subject: str, bound: int) -> None:
+    async def trim_answers(self, subject: str, bound: int) -> None:
         """Keep no more than the newest answers of a subject."""
-        await self._sweep(Crop(subject, bound, SWEPT))
+        await self._sweep(TrimAnswers(subject, bound, SWEEP_BATCH))
 
-    async def kept(self, scope: bytes, since: float) -> Kept | None:
+    async def stored_answer(self, scope: bytes, since: float) -> StoredAnswer | None:
         """What was answered under this scope, if it was after `since`, and as soon as that can be
         lost no more: another server may have written it and be waiting for that."""
         try:
-            found = await self._read(repeats.kept, scope, since)
+            found = await self._read(repeats.stored_answer, scope, since)
             if found is None or not self.shared:
                 return found
-            return await self._confirmed(repeats.kept, scope, since)
+            return await self._confirmed(repeats.stored_answer, scope, since)
         except Unavailable as error:
             error.outcome = "unknown"
             raise
 
-    async def entries(self, wanted: Filter, *, limit: int, before: int | None) -> list[Recorded]:
+    async def entries(
+        self, wanted: AuditFilter, *, limit: int, before: int | None
+    ) -> list[RecordedEntry]:
         """Rows of the audit log with an id below `before`, newest first."""
         return await self._read(audit.page, wanted, before, limit)
 
-    async def count_entries(self, wanted: Filter) -> int:
+    async def count_entries(self, wanted: AuditFilter) -> int:
         """How many rows there are, as far as anybody counts."""
         return await self._read(audit.count, wanted)
 
     @asynccontextmanager
-    async def trail(self) -> AsyncIterator[Trail]:
+    async def open_audit_reader(self) -> AsyncIterator[AuditReader]:
         """The whole audit log as of one moment; hold it no longer than reading takes."""
         await self._settle()
         async with reading(self._database.consistent) as connection:
-            with refused_as("read"), uncancelled():
+            with map_storage_errors("read"), uncancelled():
                 begins = await connection.run_sync(audit.chains)
-            yield Trail(begins, connection)
+            yield AuditReader(begins, connection)
 
     async def head(self, owner: str, session_id: str) -> Head | None:
         return await self._read(reads.head, owner, session_id)
@@ -320,18 +329,20 @@ class Store:
     async def count(self, owner: str) -> int:
         return await self._read(reads.count, owner)
 
-    async def load(self, owner: str, session_id: str) -> Stored | None:
+    async def load(self, owner: str, session_id: str) -> StoredSession | None:
         return await self._read_on(self._database.consistent, reads.load, owner, session_id)
 
     @asynccontextmanager
-    async def whole(self, owner: str, session_id: str) -> AsyncIterator[Whole | None]:
+    async def open_reader(
+        self, owner: str, session_id: str
+    ) -> AsyncIterator[SessionSnapshotReader | None]:
         """A session as of one moment, with its archive; hold it no longer than reading takes."""
         await self._settle()
         async with reading(self._database.consistent) as connection:
-            with refused_as("read"):
+            with map_storage_errors("read"):
                 load = partial(reads.load, owner=owner, session_id=session_id)
                 stored = await connection.run_sync(load)
-            yield None if stored is None else Whole(stored, connection)
+            yield None if stored is None else SessionSnapshotReader(stored, connection)
 
     async def tail(self, key: int, after: int) -> Tail:
         """The events after a seq. Where they begin later than after + 1, or there are none
@@ -356,7 +367,7 @@ class Store:
         first; equally good ones by id, newest first."""
         return await self._read(archive.search, key, weights, limit)
 
-    async def look(
+    async def query(
         self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """What one of the functions beside `reads` makes of the database."""
@@ -368,29 +379,29 @@ class Store:
 
     async def add_encoders(self, *rows: EncoderRow) -> None:
         """Keep under which names encoders are known; names that are taken stay as they are."""
-        with refused_as("commit"):
+        with map_storage_errors("commit"):
             async with self._database.writes.begin() as connection:
                 await connection.run_sync(encoders.add, rows)
 
     async def ping(self) -> None:
         """Raises Unavailable where storage cannot be read, or is not where it was opened."""
         try:
-            with refused_as("commit"):
+            with map_storage_errors("commit"):
                 await asyncio.to_thread(self._database.check)
         except Unavailable as error:
             self.committing.failed(error.detail)
             raise
         await self._read(reads.ping)
 
-    async def _put(self, put: Put) -> Outcome:
+    async def _put(self, put: Writable) -> WriteOutcome:
         """Carry out what a request may be asking for, or put it off."""
-        effect = EFFECT.get()
-        if isinstance(effect, Unit):
-            return effect.put_off(put)
+        effect = WRITE_CONTEXT.get()
+        if isinstance(effect, UnitOfWork):
+            return effect.defer(put)
         entries = () if effect is None else effect.entries(put)
         with writing() as ended:
             try:
-                outcome = await self._writer.submit(Write(put, entries), large=_large(put))
+                outcome = await self._writer.submit(QueuedWrite(put, entries), large=_large(put))
             except Unavailable as error:
                 if effect is not None and error.outcome != "not_written":
                     effect.doubtful = True
@@ -398,14 +409,14 @@ class Store:
             finally:
                 if _erases(put):
                     self._left_over.set()
-            ended(took_effect(outcome))
-        if effect is not None and entries and took_effect(outcome):
+            ended(succeeded(outcome))
+        if effect is not None and entries and succeeded(outcome):
             effect.recorded = entries[0]
         return outcome
 
     async def _discard(self, *contents: int) -> None:
         try:
-            await self._writer.submit(Write(Discard(contents)))
+            await self._writer.submit(QueuedWrite(DiscardImports(contents)))
         finally:
             self._left_over.set()
 
@@ -420,27 +431,29 @@ class Store:
             if self._closing:
                 return
             with suppress(Unavailable):  # `tidy` comes back to it
-                for content in await self._read(reads.remaining):
+                for content in await self._read(reads.orphans_left):
                     while not self._closing and await self._erase_some(content):
                         pass
 
     async def _erase_some(self, content: int) -> bool:
         """Whether there is more."""
-        return await self._writer.submit(Write(Erase(content)), large=True) is True
+        return await self._writer.submit(QueuedWrite(EraseContent(content)), large=True) is True
 
     async def _migrate(self) -> None:
         migrations = await asyncio.to_thread(migrate.read)
         async with self._database.writes.begin() as connection:
             await connection.run_sync(migrate.upgrade, migrations)
 
-    async def _sweep(self, upkeep: Prune | Forget | Crop) -> bool:
+    async def _sweep(self, upkeep: ExpireAudit | ExpireAnswers | TrimAnswers) -> bool:
         """Delete old rows in small transactions, so that it delays nobody."""
         many = False
-        while await self._writer.submit(Write(upkeep), large=True):
+        while await self._writer.submit(QueuedWrite(upkeep), large=True):
             many = True
         return many
 
-    async def _commit(self, writes: Sequence[Write], *, hurried: bool) -> Sequence[Outcome]:
+    async def _commit(
+        self, writes: Sequence[QueuedWrite], *, hurried: bool
+    ) -> Sequence[WriteOutcome]:
         try:
             await self._settle()
         except Unavailable as error:
@@ -451,13 +464,13 @@ class Store:
         chain, self._chain = self._chain, None  # after a failure nobody knows where it ends
         chained, commits = self._chained, self._commits
 
-        def run(connection: Connection) -> tuple[Sequence[Outcome], Link | None]:
+        def run(connection: Connection) -> tuple[Sequence[WriteOutcome], ChainLink | None]:
             # over a new connection the database may be one that has not got the chain's last rows
             known = chain if chained == commits.opened else None
             return carry_out(connection, writes, known, hurried=hurried)
 
         try:
-            with refused_as("commit", commits.outcome_of):
+            with map_storage_errors("commit", commits.outcome_of):
                 outcomes, self._chain = await commits.run(run)
         except Exception as error:
             if failure_of(error, committing=commits.committing) is not None:
@@ -470,7 +483,7 @@ class Store:
         return outcomes
 
     async def _probe(self) -> None:
-        await self._writer.submit(Write(Probe(time.time_ns())), large=True)
+        await self._writer.submit(QueuedWrite(Probe(time.time_ns())), large=True)
 
     async def _read(
         self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -508,15 +521,17 @@ class Store:
         self._connected += 1
 
 
-def _erases(put: Put) -> bool:
+def _erases(put: Writable) -> bool:
     """Whether it can leave much to erase."""
-    parts = put.parts if isinstance(put, Together) else (put,)
+    parts = put.parts if isinstance(put, Transaction) else (put,)
     return any(isinstance(part, Delete | Replace) for part in parts)
 
 
-def _large(put: Put) -> bool:
+def _large(put: Writable) -> bool:
     """Whether it would hold up those that share its transaction."""
-    if not isinstance(put, Together):
+    if not isinstance(put, Transaction):
         return False
-    heads = (len(part.heads) for part in put.parts if isinstance(part, Change))
-    return len(put.parts) > MANY or max(heads, default=0) > MANY
+    heads = (len(part.heads) for part in put.parts if isinstance(part, GuardedChange))
+    return (
+        len(put.parts) > LARGE_TRANSACTION_PARTS or max(heads, default=0) > LARGE_TRANSACTION_PARTS
+    )

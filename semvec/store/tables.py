@@ -102,8 +102,8 @@ archive_terms = Table(
     sqlite_with_rowid=False,
 )
 
-remains = Table(
-    "remains",
+orphans = Table(
+    "orphans",
     metadata,
     Column("content", BigInteger, primary_key=True, autoincrement=False),
 )

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from semvec.errors import Outcome, Unavailable
+from semvec.errors import ChangeOutcome, Unavailable
 from semvec.request_task import uncancelled
 from semvec.store.database import Database
 from semvec.store.errors import LogLost, Misplaced
@@ -28,7 +28,7 @@ UNDONE_STATES = ("40001", "40P01", "40002", "23", "53")
 """How the SQLSTATEs begin with which PostgreSQL says that a COMMIT was undone: no other tells."""
 UNDONE_CODES = (5, 6, 8, 13, 19)
 """SQLITE_BUSY, _LOCKED, _READONLY, _FULL and _CONSTRAINT: nothing was committed."""
-TOLD: dict[Outcome | None, str] = {
+TOLD: dict[ChangeOutcome | None, str] = {
     None: "",
     "unknown": ": whether the change was made is not known",
     "not_written": ": nothing was written",
@@ -37,13 +37,13 @@ CONFIRM_S = 3.0
 """How long a read waits for the commit that confirms it."""
 
 
-def cause(error: BaseException) -> str:
+def describe(error: BaseException) -> str:
     """What went wrong in one line, without statements and parameters."""
     origin = error.orig if isinstance(error, DBAPIError) else error
     return str(origin).strip().partition("\n")[0] or type(origin).__name__
 
 
-def outcome_of(error: BaseException, *, committing: bool) -> Outcome:
+def outcome_of(error: BaseException, *, committing: bool) -> ChangeOutcome:
     """What is known of a transaction that failed, before or after its COMMIT was sent."""
     if not committing:
         return "not_written"
@@ -57,8 +57,8 @@ def outcome_of(error: BaseException, *, committing: bool) -> Outcome:
 
 
 @contextlib.contextmanager
-def refused_as(
-    verb: str, outcome: Callable[[BaseException], Outcome | None] = lambda _: None
+def map_storage_errors(
+    verb: str, outcome: Callable[[BaseException], ChangeOutcome | None] = lambda _: None
 ) -> Iterator[None]:
     """What storage raises, as the Unavailable that the caller hears."""
     try:
@@ -67,12 +67,12 @@ def refused_as(
         raise unavailable(verb, error, outcome(error)) from error
 
 
-def unavailable(verb: str, error: Exception, outcome: Outcome | None = None) -> Unavailable:
+def unavailable(verb: str, error: Exception, outcome: ChangeOutcome | None = None) -> Unavailable:
     """What the caller is told; of a file that is not in its place, what is wrong with it."""
     detail = f"storage cannot {verb}{TOLD[outcome]}"
     if isinstance(error, Misplaced):
         return Unavailable(f"{detail}: {error}", AGAIN_S, outcome=outcome)
-    return Unavailable(detail, reason=cause(error), outcome=outcome)
+    return Unavailable(detail, reason=describe(error), outcome=outcome)
 
 
 @contextlib.asynccontextmanager
@@ -81,7 +81,7 @@ async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
 
     What was read stands, however the connection ends: one that cannot be given back is closed.
     """
-    with refused_as("read"):
+    with map_storage_errors("read"):
         connection = await engine.connect()
     try:
         yield connection
@@ -89,7 +89,7 @@ async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         try:
             await connection.close()
         except STORAGE_ERRORS as error:
-            log.debug("a connection ended while it was read from: %s", cause(error))
+            log.debug("a connection ended while it was read from: %s", describe(error))
             await _throw_away(connection)
 
 
@@ -102,7 +102,7 @@ async def read(engine: AsyncEngine, function: Callable[[Connection], T]) -> T:
         dead = isinstance(error, DBAPIError) and error.connection_invalidated
         if not dead and failure_of(error) is not Failure.CONFLICT:
             raise unavailable("read", error) from error
-    with refused_as("read"):
+    with map_storage_errors("read"):
         return await _read(engine, function)
 
 
@@ -137,7 +137,7 @@ async def confirmed(database: Database, function: Callable[[Connection], T]) -> 
                 driver.abandons = True
     except STORAGE_ERRORS as error:
         detail = "storage cannot confirm its last changes"
-        raise Unavailable(detail, 5, reason=cause(error)) from error
+        raise Unavailable(detail, 5, reason=describe(error)) from error
 
 
 def _confirm(connection: Connection, function: Callable[[Connection], T], trace: str) -> T:
@@ -182,7 +182,7 @@ class Commits:
         self.doubts = Doubts()
         self.opened = 0
 
-    def outcome_of(self, error: BaseException) -> Outcome:
+    def outcome_of(self, error: BaseException) -> ChangeOutcome:
         """What is known of the transaction that has just failed."""
         return outcome_of(error, committing=self._committing)
 

@@ -8,16 +8,16 @@ from typing import Any
 from sqlalchemy import Connection, Executable, bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from semvec.store.records import Change, Head, Kind
+from semvec.store.records import GuardedChange, Head, SessionKind
 from semvec.store.rows import run
 from semvec.store.tables import sessions, trust
 
 KEPT, MISSED = func.coalesce(trust.c.kept, 0), func.coalesce(trust.c.missed, 0)
 TRUSTED = sessions.outerjoin(trust, trust.c.key == sessions.c.key)
-RECENT = (
+SELECT_RECENT_VOTERS = (
     select(sessions.c.session_id, KEPT, MISSED)
     .select_from(TRUSTED)
-    .where(sessions.c.owner == bindparam("owner"), sessions.c.kind == Kind.PLAIN)
+    .where(sessions.c.owner == bindparam("owner"), sessions.c.kind == SessionKind.PLAIN)
     .order_by(sessions.c.last_used_at.desc(), sessions.c.key.desc())
     .limit(bindparam("most"))
 )
@@ -32,7 +32,7 @@ VOTERS = (
     .select_from(TRUSTED)
     .where(
         sessions.c.owner == bindparam("owner"),
-        sessions.c.kind == Kind.PLAIN,
+        sessions.c.kind == SessionKind.PLAIN,
         sessions.c.dimension == bindparam("dimension"),
         sessions.c.interaction_count > 0,
         sessions.c.key != bindparam("proposer"),
@@ -59,7 +59,7 @@ def _adding(insert_into: Any) -> Executable:
     return adding
 
 
-ADD: Mapping[str, Executable] = MappingProxyType(
+ADD_VOTES: Mapping[str, Executable] = MappingProxyType(
     {"sqlite": _adding(sqlite.insert), "postgresql": _adding(postgresql.insert)}
 )
 
@@ -76,7 +76,7 @@ class Voter:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class VoteOutcome:
     """What an outcome says of a voter with this reputation."""
 
     key: int
@@ -86,10 +86,10 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged(Change):
+class RecordVotes(GuardedChange):
     """What an outcome says of all its voters; refused where any is trusted otherwise by now."""
 
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[VoteOutcome, ...]
 
     @property
     def heads(self) -> Collection[int]:
@@ -104,12 +104,14 @@ class Judged(Change):
             {"key": each.key, "kept": int(each.right), "missed": int(not each.right)}
             for each in self.verdicts
         ]
-        run(connection, ADD[connection.dialect.name], rows)
+        run(connection, ADD_VOTES[connection.dialect.name], rows)
 
 
 def recent(connection: Connection, owner: str, most: int) -> list[tuple[str, int, int]]:
     """Session, times right, times wrong of the plain sessions used last."""
-    return [(*row,) for row in connection.execute(RECENT, {"owner": owner, "most": most})]
+    return [
+        (*row,) for row in connection.execute(SELECT_RECENT_VOTERS, {"owner": owner, "most": most})
+    ]
 
 
 def voters(

@@ -6,11 +6,11 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from semvec.store.records import Claim, Kind
+from semvec.store.records import SessionKind, UniqueRow
 from semvec.store.tables import active_users, sessions, users
 from semvec.store.trust import KEPT, MISSED, TRUSTED
 
-FIRST = "default"
+DEFAULT_USER = "default"
 """Who is active before anybody else has been."""
 
 ACTIVE = select(active_users.c.user_id).where(active_users.c.owner == bindparam("owner"))
@@ -19,10 +19,10 @@ USER = select(users.c.created_at, users.c.saved_at).where(
 )
 OWN = (
     sessions.c.owner == bindparam("owner"),
-    sessions.c.kind == Kind.PLAIN,
-    func.coalesce(sessions.c.user_id, FIRST) == bindparam("user_id"),
+    sessions.c.kind == SessionKind.PLAIN,
+    func.coalesce(sessions.c.user_id, DEFAULT_USER) == bindparam("user_id"),
 )
-SESSIONS = (
+SELECT_USER_SESSIONS = (
     select(
         sessions.c.session_id,
         sessions.c.dimension,
@@ -38,7 +38,7 @@ SESSIONS = (
     .order_by(sessions.c.last_used_at.desc(), sessions.c.key.desc())
     .limit(bindparam("most"))
 )
-COUNT = select(func.count()).select_from(sessions).where(*OWN)
+COUNT_USER_SESSIONS = select(func.count()).select_from(sessions).where(*OWN)
 
 REPLACE_ACTIVE = (
     update(active_users)
@@ -79,7 +79,7 @@ class UserRows:
 
 
 @dataclass(frozen=True, slots=True)
-class Switch(Claim):
+class SwitchUser(UniqueRow):
     """Makes `new` active in the place of `old`, whose leave is noted; refused where it is not."""
 
     owner: str
@@ -91,9 +91,9 @@ class Switch(Claim):
     def name(self) -> tuple[str, ...]:
         return "active_users", self.owner
 
-    def claim(self, connection: Connection) -> bool:
+    def insert(self, connection: Connection) -> bool:
         dialect = connection.dialect.name
-        connection.execute(ADD_ACTIVE[dialect], {"owner": self.owner, "user_id": FIRST})
+        connection.execute(ADD_ACTIVE[dialect], {"owner": self.owner, "user_id": DEFAULT_USER})
         if not self._replace(connection, self.old, self.new):
             return False
         for user_id in (self.old, self.new):
@@ -111,14 +111,14 @@ class Switch(Claim):
 
 
 def active(connection: Connection, owner: str) -> str:
-    return connection.execute(ACTIVE, {"owner": owner}).scalar() or FIRST
+    return connection.execute(ACTIVE, {"owner": owner}).scalar() or DEFAULT_USER
 
 
 def user(connection: Connection, owner: str, user_id: str, most: int) -> UserRows | None:
     """None where nobody has switched to this user; `default` is always there."""
     named = {"owner": owner, "user_id": user_id}
     found = connection.execute(USER, named).first()
-    if found is None and user_id != FIRST:
+    if found is None and user_id != DEFAULT_USER:
         return None
     created_at, saved_at = found or (None, None)
     return UserRows(
@@ -126,7 +126,8 @@ def user(connection: Connection, owner: str, user_id: str, most: int) -> UserRow
         created_at=created_at,
         saved_at=saved_at,
         sessions=tuple(
-            UserSessionRow(*row) for row in connection.execute(SESSIONS, named | {"most": most})
+            UserSessionRow(*row)
+            for row in connection.execute(SELECT_USER_SESSIONS, named | {"most": most})
         ),
-        session_count=connection.execute(COUNT, named).scalar_one(),
+        session_count=connection.execute(COUNT_USER_SESSIONS, named).scalar_one(),
     )

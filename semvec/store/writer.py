@@ -8,29 +8,29 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from semvec.errors import Outcome, Unavailable
+from semvec.errors import ChangeOutcome, Unavailable
 from semvec.telemetry.protocol import SILENT, Batches
 
 log = logging.getLogger(__name__)
 
-BATCH = 256
-BOUND = 10_000
-WAIT_S = 15.0
+MAX_WRITES_PER_COMMIT = 256
+MAX_QUEUED_WRITES = 10_000
+WRITE_TIMEOUT_S = 15.0
 DRAIN_S = 1.5
 """What is left of the ten seconds of a stop; the hot sessions have had theirs by then."""
 
-Op = TypeVar("Op")
-Result = TypeVar("Result")
+WriterOp = TypeVar("WriterOp")
+WriterResult = TypeVar("WriterResult")
 
 
 @dataclass(frozen=True)
-class Waiting(Generic[Op, Result]):
-    operation: Op
-    done: asyncio.Future[Result]
+class PendingWrite(Generic[WriterOp, WriterResult]):
+    operation: WriterOp
+    done: asyncio.Future[WriterResult]
     since: float
 
 
-class Writer(Generic[Op, Result]):
+class Writer(Generic[WriterOp, WriterResult]):
     """Hands operations to `commit` in batches, in the order they came.
 
     `commit` returns the outcome of each operation of a batch, or the error that kept it from being
@@ -40,13 +40,13 @@ class Writer(Generic[Op, Result]):
 
     def __init__(
         self,
-        commit: Callable[[Sequence[Op]], Awaitable[Sequence[Result | Exception]]],
+        commit: Callable[[Sequence[WriterOp]], Awaitable[Sequence[WriterResult | Exception]]],
         telemetry: Batches = SILENT,
     ) -> None:
         self._commit, self._telemetry = commit, telemetry
-        self._queue: deque[Waiting[Op, Result]] = deque()
-        self._large: deque[Waiting[Op, Result]] = deque()
-        self._batch: list[Waiting[Op, Result]] = []
+        self._queue: deque[PendingWrite[WriterOp, WriterResult]] = deque()
+        self._large: deque[PendingWrite[WriterOp, WriterResult]] = deque()
+        self._batch: list[PendingWrite[WriterOp, WriterResult]] = []
         self._arrived = asyncio.Event()
         self._closing = False
         self._task: asyncio.Task[None] | None = None
@@ -80,7 +80,7 @@ class Writer(Generic[Op, Result]):
         self._queue.clear()
         self._large.clear()
 
-    async def submit(self, operation: Op, *, large: bool = False) -> Result:
+    async def submit(self, operation: WriterOp, *, large: bool = False) -> WriterResult:
         """The outcome, once it is committed; Unavailable when it is not, or nobody knows.
 
         A `large` operation is a batch of its own, and lets one of the others go before it.
@@ -88,22 +88,22 @@ class Writer(Generic[Op, Result]):
         if self._closing or self._task is None:
             raise Unavailable("storage cannot commit: it is closed", outcome="not_written")
         queue = self._large if large else self._queue
-        if len(queue) >= BOUND:
-            detail = f"storage cannot commit: {BOUND} writes are waiting"
+        if len(queue) >= MAX_QUEUED_WRITES:
+            detail = f"storage cannot commit: {MAX_QUEUED_WRITES} writes are waiting"
             raise Unavailable(detail, outcome="not_written")
-        waiting: Waiting[Op, Result] = Waiting(
+        waiting: PendingWrite[WriterOp, WriterResult] = PendingWrite(
             operation, asyncio.get_running_loop().create_future(), time.monotonic()
         )
         queue.append(waiting)
         self._arrived.set()
         try:
-            async with asyncio.timeout(WAIT_S):
+            async with asyncio.timeout(WRITE_TIMEOUT_S):
                 return await waiting.done
         except TimeoutError as error:
-            detail = f"storage cannot commit: no answer in {WAIT_S:.0f} s"
+            detail = f"storage cannot commit: no answer in {WRITE_TIMEOUT_S:.0f} s"
             raise Unavailable(detail, 5, outcome=self._left(waiting)) from error
 
-    def _left(self, waiting: Waiting[Op, Result]) -> Outcome:
+    def _left(self, waiting: PendingWrite[WriterOp, WriterResult]) -> ChangeOutcome:
         """What becomes of an operation whose caller has given up."""
         at_work = any(each is waiting for each in self._batch)
         return "unknown" if at_work else "not_written"
@@ -116,26 +116,28 @@ class Writer(Generic[Op, Result]):
                 self._arrived.clear()
                 await self._arrived.wait()
                 continue
-            for queue, most in ((self._queue, BATCH), (self._large, 1)):
+            for queue, most in ((self._queue, MAX_WRITES_PER_COMMIT), (self._large, 1)):
                 self._batch = self._take(queue, most)
                 if self._batch:
                     await self._write(self._batch)
                     self._batch = []
                     await asyncio.sleep(0)  # callers that go on at once are in the next batch
 
-    def _take(self, queue: deque[Waiting[Op, Result]], most: int) -> list[Waiting[Op, Result]]:
+    def _take(
+        self, queue: deque[PendingWrite[WriterOp, WriterResult]], most: int
+    ) -> list[PendingWrite[WriterOp, WriterResult]]:
         """The next batch, without those whose callers have given up."""
         taken = [queue.popleft() for _ in range(min(most, len(queue)))]
         return [waiting for waiting in taken if not waiting.done.done()]
 
-    async def _write(self, batch: Sequence[Waiting[Op, Result]]) -> None:
+    async def _write(self, batch: Sequence[PendingWrite[WriterOp, WriterResult]]) -> None:
         began = time.monotonic()
         try:
             outcomes = await self._commit([waiting.operation for waiting in batch])
         except Exception as error:
             self._refuse(batch, error)
             return
-        failed: dict[Exception, list[Waiting[Op, Result]]] = {}
+        failed: dict[Exception, list[PendingWrite[WriterOp, WriterResult]]] = {}
         for waiting, outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome, Exception):
                 failed.setdefault(outcome, []).append(waiting)
@@ -146,7 +148,9 @@ class Writer(Generic[Op, Result]):
         if done := len(batch) - sum(map(len, failed.values())):
             self._telemetry.done(done, began - batch[0].since, time.monotonic() - began)
 
-    def _refuse(self, batch: Sequence[Waiting[Op, Result]], error: Exception) -> None:
+    def _refuse(
+        self, batch: Sequence[PendingWrite[WriterOp, WriterResult]], error: Exception
+    ) -> None:
         """Tell the callers, and the log, that these are not committed."""
         self._telemetry.failed()
         if isinstance(error, Unavailable):
@@ -158,10 +162,10 @@ class Writer(Generic[Op, Result]):
 
     def _fail(
         self,
-        batch: Sequence[Waiting[Op, Result]],
+        batch: Sequence[PendingWrite[WriterOp, WriterResult]],
         detail: str,
         reason: str = "",
-        outcome: Outcome | None = None,
+        outcome: ChangeOutcome | None = None,
     ) -> None:
         for waiting in batch:
             if not waiting.done.done():

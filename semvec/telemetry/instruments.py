@@ -83,10 +83,10 @@ class Histogram:
         yield "_sum", {}, total
 
 
-Kind = TypeVar("Kind", bound=Instrument)
+InstrumentKind = TypeVar("InstrumentKind", bound=Instrument)
 
 
-class Family(Generic[Kind]):
+class Family(Generic[InstrumentKind]):
     """Instruments of one name, told apart by labels all of whose values are known at the start.
 
     Of a `sparse` family only those are shown that have counted something.
@@ -96,15 +96,15 @@ class Family(Generic[Kind]):
         self,
         name: str,
         meaning: str,
-        make: Callable[[], Kind],
+        make: Callable[[], InstrumentKind],
         labels: Sequence[str] = (),
         sparse: bool = False,
     ) -> None:
         self.name = name
         self._meaning, self._make, self._labels, self._sparse = meaning, make, labels, sparse
-        self._members: dict[tuple[str, ...], Kind] = {}
+        self._members: dict[tuple[str, ...], InstrumentKind] = {}
 
-    def at(self, *values: str) -> Kind:
+    def at(self, *values: str) -> InstrumentKind:
         """The instrument with these values of the labels, made where there is none."""
         if len(values) != len(self._labels):
             raise ValueError(f"{self.name} has the labels {self._labels}, not {values}")
@@ -164,6 +164,6 @@ class Instruments(Collector):
     def histogram(self, name: str, meaning: str, bounds: Sequence[float]) -> Histogram:
         return self.histograms(name, meaning, bounds).at()
 
-    def _kept(self, family: Family[Kind]) -> Family[Kind]:
+    def _kept(self, family: Family[InstrumentKind]) -> Family[InstrumentKind]:
         self._collectors.append(family.collect)
         return family

@@ -16,7 +16,7 @@ CONTINUED = "    | "
 """How further lines of an entry begin, tracebacks above all."""
 
 
-class Answered(Struct, gc=False):
+class AccessRecord(Struct, gc=False):
     """A request as it is told of once it has its answer.
 
     `at` is when, in seconds since the epoch, `took` how long, in seconds; `fault` is what was wrong
@@ -38,7 +38,7 @@ class Answered(Struct, gc=False):
 class Format(NamedTuple):
     """How requests and other records are put into words."""
 
-    answered: Callable[[Answered], str]
+    answered: Callable[[AccessRecord], str]
     record: Callable[[logging.LogRecord], str]
 
 
@@ -53,7 +53,7 @@ def printable(text: str) -> str:
     )
 
 
-def _answered_as_json(entry: Answered) -> str:
+def _answered_as_json(entry: AccessRecord) -> str:
     """Put together from parts that most lines share; ids and addresses hold nothing to escape."""
     line = (
         f'{{"time":"{_utc(entry.at)}"'
@@ -100,7 +100,7 @@ def _record_as_json(record: logging.LogRecord) -> str:
     return orjson.dumps(said).decode()
 
 
-def _answered_for_eyes(entry: Answered) -> str:
+def _answered_for_eyes(entry: AccessRecord) -> str:
     head = f"{_local(entry.at)} {_level(entry.status):<7} {ACCESS}: "
     who = f"{entry.client} {printable(entry.subject or '-')}"
     what = f"{entry.method} {entry.endpoint} {entry.status} {entry.took * 1e3:.1f} ms"

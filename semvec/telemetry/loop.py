@@ -5,11 +5,11 @@ import logging
 from contextlib import suppress
 from typing import Any
 
-from semvec.telemetry.metrics import Metrics
+from semvec.telemetry.metrics import ServerMetrics
 
 log = logging.getLogger(__name__)
 
-LOOK_S = 0.25
+LOOP_LAG_INTERVAL_S = 0.25
 PROCESS_LOOKS = 20
 """Every how many looks the process is looked at, on a thread."""
 
@@ -23,17 +23,17 @@ def log_stray_exception(loop: asyncio.AbstractEventLoop, context: dict[str, Any]
     log.error("%s (%s)", message, name, exc_info=context.get("exception"))
 
 
-async def watch(metrics: Metrics) -> None:
+async def watch(metrics: ServerMetrics) -> None:
     """Measure for ever how late a timer comes, and keep up to date what is looked up, so that
     other workers' scrapes find it too."""
     loop = asyncio.get_running_loop()
     looks = 0
     while True:
-        metrics.look()
+        metrics.collect()
         if looks % PROCESS_LOOKS == 0:
             with suppress(OSError):  # too many open files, which the next look may find closed
                 await asyncio.to_thread(metrics.process.look)
         looks += 1
-        due = loop.time() + LOOK_S
-        await asyncio.sleep(LOOK_S)
+        due = loop.time() + LOOP_LAG_INTERVAL_S
+        await asyncio.sleep(LOOP_LAG_INTERVAL_S)
         metrics.loop_lag.observe(max(0.0, loop.time() - due))

@@ -12,12 +12,12 @@ from semvec.telemetry.process import ProcessMetrics
 from semvec.telemetry.protocol import Reason
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+SIZE_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 LIMITS = ("address", "logins", "community", "pro", "enterprise")
 REASONS: tuple[Reason, ...] = ("idle", "room", "closing")
 
 
-class Metrics:
+class ServerMetrics:
     """What the parts of the server tell goes to one of these; the rest is looked up."""
 
     def __init__(self, registry: CollectorRegistry, cells: Cells) -> None:
@@ -38,7 +38,7 @@ class Metrics:
         self._looks: list[Callable[[], None]] = []
         registry.register(make)
 
-    def follow(self, counter: Counter, total: Callable[[], float]) -> None:
+    def observe_counter(self, counter: Counter, total: Callable[[], float]) -> None:
         """Have a counter grow as a total of this process does."""
         seen = 0.0
 
@@ -50,15 +50,15 @@ class Metrics:
 
         self._looks.append(look)
 
-    def show(self, gauge: Gauge, value: Callable[[], float]) -> None:
+    def observe_gauge(self, gauge: Gauge, value: Callable[[], float]) -> None:
         """Have a gauge stand as a value does."""
         self._looks.append(lambda: gauge.set(value()))
 
-    def before_looks(self, settle: Callable[[], None]) -> None:
+    def before_scrape(self, settle: Callable[[], None]) -> None:
         """Have something counted first that was only noted until now."""
         self._looks.insert(0, settle)
 
-    def look(self) -> None:
+    def collect(self) -> None:
         """Bring up to date what is followed and shown."""
         for look in self._looks:
             look()
@@ -148,7 +148,7 @@ class BatchMetrics:
 
     def __init__(self, make: Instruments, name: str, of: str) -> None:
         name = f"semvec_{name}"
-        self._size = make.histogram(f"{name}_size", f"How many {of} were in one", SIZES)
+        self._size = make.histogram(f"{name}_size", f"How many {of} were in one", SIZE_BUCKETS)
         self._wait = make.histogram(
             f"{name}_wait_seconds", f"How long the oldest of its {of} had waited", SECONDS
         )

@@ -19,7 +19,7 @@ UNREADABLE_HEADER = (
     "an entry of OTEL_EXPORTER_OTLP_HEADERS or OTEL_EXPORTER_OTLP_TRACES_HEADERS is left out: it "
     "is not NAME=VALUE; entries are separated by commas, and a comma in a value is written %2C"
 )
-CLOSING_S = 1.5
+TRACE_FLUSH_S = 1.5
 """What shutdown may spend on the last spans."""
 
 
@@ -69,7 +69,7 @@ class Traces:
         # One of the loop's threads would be waited for at the end, however long it takes.
         threading.Thread(target=shut_down, name="semvec-traces", daemon=True).start()
         try:
-            await asyncio.wait_for(done.wait(), CLOSING_S)
+            await asyncio.wait_for(done.wait(), TRACE_FLUSH_S)
         except TimeoutError:
             return
 

@@ -21,7 +21,15 @@ from semvec.urls.options import (
     Table,
     table,
 )
-from semvec.urls.parts import ENCODING, Host, Parts, read_hosts, read_port, split_scheme, split_url
+from semvec.urls.parts import (
+    ENCODING,
+    HostAddress,
+    UrlParts,
+    read_hosts,
+    read_port,
+    split_scheme,
+    split_url,
+)
 
 WRITE = "write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
@@ -53,7 +61,7 @@ class SqliteUrl:
 class PostgresUrl:
     """`pooled` says whether a pooler stands between: None where it has to be found out."""
 
-    hosts: tuple[Host, ...] = ()
+    hosts: tuple[HostAddress, ...] = ()
     user: str | None = None
     password: str | None = field(default=None, repr=False)
     database: str | None = None
@@ -109,7 +117,7 @@ def _sqlite(rest: str) -> SqliteUrl:
     return SqliteUrl(unquote(path), warnings)
 
 
-def _postgres(parts: Parts) -> PostgresUrl:
+def _postgres(parts: UrlParts) -> PostgresUrl:
     options, warnings = _options(parts.query, POSTGRES_OPTIONS, "of PostgreSQL")
     hosts = _hosts(parts, options)
     database = _last(options, "dbname", "database") or unquote(parts.path) or None
@@ -165,7 +173,7 @@ def _chosen(options: Options, names: tuple[str, ...]) -> Mapping[str, str]:
     return MappingProxyType({name: options[name][-1] for name in names if name in options})
 
 
-def _hosts(parts: Parts, options: Options) -> tuple[Host, ...]:
+def _hosts(parts: UrlParts, options: Options) -> tuple[HostAddress, ...]:
     named = read_hosts(parts.hosts)
     listed = read_hosts(",".join(filter(None, options.get("host", ()))))
     if named and listed and named != listed:
@@ -173,7 +181,7 @@ def _hosts(parts: Parts, options: Options) -> tuple[Host, ...]:
     return _with_ports(listed or named, ",".join(options.get("port", ())))
 
 
-def _with_ports(hosts: tuple[Host, ...], text: str) -> tuple[Host, ...]:
+def _with_ports(hosts: tuple[HostAddress, ...], text: str) -> tuple[HostAddress, ...]:
     """One port goes with all hosts; else there are as many."""
     ports = [read_port(port) for port in text.split(",")] if text else []
     if len(ports) == 1:
@@ -186,7 +194,7 @@ def _with_ports(hosts: tuple[Host, ...], text: str) -> tuple[Host, ...]:
         raise ValueError("has not as many ports as hosts")
     if any(host.port is not None for host in hosts):
         raise ValueError("names ports with its hosts and in the option port: name them once")
-    return tuple(Host(host.name, port) for host, port in zip(hosts, ports, strict=True))
+    return tuple(HostAddress(host.name, port) for host, port in zip(hosts, ports, strict=True))
 
 
 def _tls(options: Options) -> Mapping[str, str]:

@@ -20,7 +20,7 @@ LARGEST_PORT = 65535
 
 
 @dataclass(frozen=True, slots=True)
-class Host:
+class HostAddress:
     """A host's name, address, or directory of a socket; `port` None: the default one."""
 
     name: str
@@ -32,7 +32,7 @@ class Host:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class UrlParts:
     """`hosts`, `path` and `query` as they are written; user and password decoded."""
 
     scheme: str
@@ -53,7 +53,7 @@ def split_scheme(url: str) -> tuple[str, str]:
     return match[1].lower(), match[2]
 
 
-def split_url(url: str) -> Parts:
+def split_url(url: str) -> UrlParts:
     """A URL of a server that is logged in to. Raises ValueError, which shows none of it."""
     scheme, rest = split_scheme(url)
     if CONTROL.search(rest):
@@ -66,7 +66,7 @@ def split_url(url: str) -> Parts:
         raise ValueError(f"holds an @, / or ? that is not percent-encoded: {ENCODING}")
     login, at, hosts = authority.rpartition("@")
     user, colon, password = login.partition(":")
-    return Parts(
+    return UrlParts(
         scheme,
         unquote(user) if user else None,
         unquote(password) if at and colon else None,
@@ -76,14 +76,14 @@ def split_url(url: str) -> Parts:
     )
 
 
-def read_hosts(text: str) -> tuple[Host, ...]:
+def read_hosts(text: str) -> tuple[HostAddress, ...]:
     """A list of `host:port`, `[address]:port` or directories of sockets. Raises ValueError."""
     if not text:
         return ()
     return tuple(_host(each.strip()) for each in text.split(","))
 
 
-def _host(text: str) -> Host:
+def _host(text: str) -> HostAddress:
     if bracketed := BRACKETED.fullmatch(text):
         name, port = bracketed[1], bracketed[2]
     elif text.startswith("/") or text.count(":") > 1:
@@ -92,7 +92,7 @@ def _host(text: str) -> Host:
         name, _, port = text.partition(":")
     if not name:
         raise ValueError("lacks the name of a host in its list of hosts")
-    return Host(unquote(name), read_port(unquote(port)) if port else None)
+    return HostAddress(unquote(name), read_port(unquote(port)) if port else None)
 
 
 def read_port(text: str) -> int:

@@ -11,19 +11,19 @@ from semvec.licensing.verifier import Verifier, open_verifier
 from semvec.limits.limiter import Limiter, open_limiter
 from semvec.service import Service, open_service
 from semvec.settings import Settings, SettingsError, load_settings
+from semvec.telemetry.factory import Telemetry, open_telemetry
 from semvec.telemetry.loop import watch
-from semvec.telemetry.metrics import Metrics
-from semvec.telemetry.opening import Telemetry, open_telemetry
+from semvec.telemetry.metrics import ServerMetrics
 from semvec.web.body_budget import BodyBudget
 from semvec.web.cors import allow_origins
 from semvec.web.draining import DRAINING, Draining
 from semvec.web.endpoint import mount
-from semvec.web.keys import BODIES, DOCUMENT, LIMITER, METRICS, SERVICE, SETTINGS
-from semvec.web.middleware.auth import Doorman
-from semvec.web.middleware.client import hop_reader
-from semvec.web.middleware.edge import edge
-from semvec.web.middleware.place import PUBLIC
-from semvec.web.middleware.places import Places
+from semvec.web.keys import BODY_BUDGET, DOCUMENT, LIMITER, METRICS, SERVICE, SETTINGS
+from semvec.web.middleware.access_log import AccessLog
+from semvec.web.middleware.auth import Authenticator
+from semvec.web.middleware.client import proxy_header_reader
+from semvec.web.middleware.request import request_middleware
+from semvec.web.middleware.route_info import PUBLIC
 from semvec.web.openapi import describe
 from semvec.web.routes import ENDPOINTS
 from semvec.web.routes.pages import mount_pages
@@ -59,11 +59,11 @@ def assemble(
 ) -> web.Application:
     limiter = open_limiter(settings)
     telemetry = telemetry or open_telemetry(settings)
-    places, draining = Places(telemetry), Draining()
-    doorman = Doorman(verifier, settings.allow_anonymous, service.trail.refused)
+    places, draining = AccessLog(telemetry), Draining()
+    doorman = Authenticator(verifier, settings.allow_anonymous, service.trail.refused)
     bodies = BodyBudget(settings.max_body_bytes)
-    around = edge(
-        read_hop=hop_reader(settings.trusted_proxies),
+    around = request_middleware(
+        read_hop=proxy_header_reader(settings.trusted_proxies),
         doorman=doorman,
         limiter=limiter,
         places=places,
@@ -77,7 +77,7 @@ def assemble(
     )
     app[SETTINGS] = settings
     app[SERVICE] = service
-    app[BODIES] = bodies
+    app[BODY_BUDGET] = bodies
     app[METRICS] = telemetry.metrics
     app[DOCUMENT] = describe(ENDPOINTS, PUBLIC)
     app[DRAINING] = draining
@@ -95,7 +95,7 @@ def assemble(
         app.on_cleanup.append(_close_limiter)
         _count_refusals(telemetry.metrics, limiter)
     in_progress = telemetry.metrics.edge.in_progress
-    telemetry.metrics.show(in_progress, lambda: draining.answering)
+    telemetry.metrics.observe_gauge(in_progress, lambda: draining.answering)
     mount(app.router, *ENDPOINTS)
     mount_pages(app.router)
     if telemetry.traces:
@@ -111,7 +111,7 @@ async def _end_streams(app: web.Application) -> None:
     app[STREAMS].end()
 
 
-def _tracing(telemetry: Telemetry, places: Places) -> list[Middleware]:
+def _tracing(telemetry: Telemetry, places: AccessLog) -> list[Middleware]:
     if telemetry.traces is None:
         return []
     from semvec.web.middleware.trace import trace  # its library is an extra
@@ -119,10 +119,10 @@ def _tracing(telemetry: Telemetry, places: Places) -> list[Middleware]:
     return [trace(telemetry.traces, places)]
 
 
-def _count_refusals(metrics: Metrics, limiter: Limiter) -> None:
+def _count_refusals(metrics: ServerMetrics, limiter: Limiter) -> None:
     for name, counter in metrics.edge.limited.items():
-        metrics.follow(counter, partial(limiter.refused.__getitem__, name))
-    metrics.follow(metrics.edge.unshared, lambda: limiter.unshared)
+        metrics.observe_counter(counter, partial(limiter.refused.__getitem__, name))
+    metrics.observe_counter(metrics.edge.unshared, lambda: limiter.unshared)
 
 
 async def _close_limiter(app: web.Application) -> None:

@@ -10,12 +10,12 @@ from aiohttp import StreamReader, hdrs, web
 
 from semvec.errors import Malformed, TooLarge, TooSlow
 from semvec.request_task import on_thread
-from semvec.web.coding import PIECE, Decoder, coding_of
+from semvec.web.coding import DECODED_PIECE, Decoder, coding_of
 
 if TYPE_CHECKING:
     from hashlib import _Hash as Hash
 
-Body = TypeVar("Body")
+RequestBody = TypeVar("RequestBody")
 
 SLOWEST = 16 * 1024
 """Bytes a second that a request may arrive at when its deadline is over; a drip is less."""
@@ -25,7 +25,7 @@ WRITTEN_AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Upload(Generic[Body]):
+class Upload(Generic[RequestBody]):
     """A body that is read when a handler asks for it, and never lies in memory as a whole.
 
     `Body` is what its JSON has to be; nobody has checked that. With a `hash`, it is fed with the
@@ -127,7 +127,7 @@ async def _decoded(
             if size > limit:
                 raise _too_large(limit)
             yield piece
-            if len(piece) == PIECE:
+            if len(piece) == DECODED_PIECE:
                 await asyncio.sleep(0)
     decoder.finish()
 

@@ -10,7 +10,7 @@ from semvec.errors import Malformed
 
 MOST_PARTS = 16_384
 """Objects, arrays and names of members in one body, unknown fields included."""
-SMALL = 64 * 1024
+SMALL_BODY_BYTES = 64 * 1024
 """Bytes of a body that is not worth counting: a megabyte of `[],` would take 70 in memory."""
 MOST_STRINGS = 65_536
 """Strings in one body, names of members included."""
@@ -18,17 +18,17 @@ BYTES_PER_NUMBER = 4
 """Bytes that an item of a list takes at least, on average over a large body."""
 FEW = 64
 """Quotes that are looked for one by one, which is faster where long vectors lie between them."""
-PLAIN = bytes(sorted({*range(256)} - {*b"[{:"}))
+PLAIN_BYTES = bytes(sorted({*range(256)} - {*b"[{:"}))
 
 
 def check_size(content: bytes) -> None:
     """Raises Malformed."""
-    if len(content) > SMALL:
+    if len(content) > SMALL_BODY_BYTES:
         _check_items(content)
-    if len(content) <= SMALL or len(content.translate(None, PLAIN)) <= MOST_PARTS:
+    if len(content) <= SMALL_BODY_BYTES or len(content.translate(None, PLAIN_BYTES)) <= MOST_PARTS:
         return
     outside = b"".join(_split(content)[::2])
-    if len(outside.translate(None, PLAIN)) > MOST_PARTS:
+    if len(outside.translate(None, PLAIN_BYTES)) > MOST_PARTS:
         raise Malformed(f"the body holds more than {MOST_PARTS} objects, arrays and names")
 
 

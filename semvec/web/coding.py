@@ -7,7 +7,7 @@ from semvec.errors import Malformed, UnsupportedCoding
 
 ACCEPTED = ("gzip", "deflate")
 ALIASES = {"x-gzip": "gzip"}
-PIECE = 64 * 1024
+DECODED_PIECE = 64 * 1024
 """Most bytes that one step makes of a compressed body."""
 GZIP, ZLIB, RAW = 16 + zlib.MAX_WBITS, zlib.MAX_WBITS, -zlib.MAX_WBITS
 
@@ -41,7 +41,7 @@ class Decoder:
             while data:
                 if self._stream is None or (self._stream.eof and self._coding == "gzip"):
                     self._stream = zlib.decompressobj(self._format(data))
-                yield self._stream.decompress(data, PIECE)
+                yield self._stream.decompress(data, DECODED_PIECE)
                 data = self._stream.unconsumed_tail or self._stream.unused_data
                 if self._stream.eof and self._coding != "gzip" and data:
                     raise Malformed("the body goes on behind its deflate data")

@@ -16,14 +16,14 @@ from aiohttp.web_protocol import _ErrInfo
 from semvec.addresses import client_network
 from semvec.errors import Malformed, SemvecError, TooLarge, TooSlow
 from semvec.web.body import SLOWEST
-from semvec.web.crowd import Crowd
-from semvec.web.kept import Kept
+from semvec.web.connection_limiter import ConnectionLimiter
+from semvec.web.head_buffer import Kept
 from semvec.web.keys import TASK
-from semvec.web.middleware.request_id import HEADER, new_request_id
+from semvec.web.middleware.request_id import REQUEST_ID_HEADER, new_request_id
 from semvec.web.reply import json_response
 from semvec.web.schemas.errors import Error
 
-STALLED_S = 30.0
+CONNECTION_STALLED_S = 30.0
 """How long a client may take none of an answer, once as much waits for it as a connection holds."""
 
 HEAD_BYTES = 64 * 1024
@@ -32,7 +32,7 @@ HEAD_BYTES = 64 * 1024
 PARSED_EARLY = 1024
 """Bytes of an unfinished head that the parser gets as they come, as far as they are no more."""
 
-PIECE = 16 * 1024
+READ_PIECE = 16 * 1024
 """Bytes of a body that are parsed at once; the head of the next request may begin in them."""
 
 FRAMING_BYTES = 64 * 1024
@@ -51,7 +51,7 @@ HEAD_END = b"\r\n\r\n"
 log = logging.getLogger(__name__)
 
 
-class Connection(web.RequestHandler):
+class HttpConnection(web.RequestHandler):
     """Tells of errors below the application in the application's own shape.
 
     What could not be parsed is neither answered nor logged in its own words: it may hold a token. A
@@ -88,7 +88,7 @@ class Connection(web.RequestHandler):
         *,
         loop: asyncio.AbstractEventLoop,
         deadline_s: float,
-        crowd: Crowd,
+        crowd: ConnectionLimiter,
     ) -> None:
         super().__init__(
             manager,
@@ -113,8 +113,8 @@ class Connection(web.RequestHandler):
 
     @classmethod
     def factory(
-        cls, server: web.Server, deadline_s: float, crowd: Crowd
-    ) -> Callable[[], "Connection"]:
+        cls, server: web.Server, deadline_s: float, crowd: ConnectionLimiter
+    ) -> Callable[[], "HttpConnection"]:
         """What the running loop makes connections to a server with."""
         loop = asyncio.get_running_loop()
         return partial(cls, server, loop=loop, deadline_s=deadline_s, crowd=crowd)
@@ -122,7 +122,7 @@ class Connection(web.RequestHandler):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         peer = transport.get_extra_info("peername")
         client = client_network(peer[0] if peer else "")
-        if self._crowd.enter(client):
+        if self._crowd.acquire(client):
             self._client = client
             super().connection_made(transport)
             self._watch(0)
@@ -134,7 +134,7 @@ class Connection(web.RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         if self._client is None:
             return
-        self._crowd.leave(self._client)
+        self._crowd.release(self._client)
         self._client = None
         self._unwatch()
         self._flow()
@@ -150,7 +150,7 @@ class Connection(web.RequestHandler):
             return
         while data and not (self._close or self._force_close or self._head_refused):
             if self._body is not None:
-                data = self._parse_some(data, PIECE)
+                data = self._parse_some(data, READ_PIECE)
             elif self._head or self._head_parsed + len(data) > PARSED_EARLY:
                 data = self._large_head(data)
             else:
@@ -239,7 +239,7 @@ class Connection(web.RequestHandler):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._stalled = self._loop.call_later(STALLED_S, self._abort)
+        self._stalled = self._loop.call_later(CONNECTION_STALLED_S, self._abort)
 
     def resume_writing(self) -> None:
         super().resume_writing()
@@ -317,7 +317,7 @@ class Connection(web.RequestHandler):
             )
         else:
             response = json_response(Error("not a valid HTTP request", request_id), 400)
-        response.headers[HEADER] = request_id
+        response.headers[REQUEST_ID_HEADER] = request_id
         response.force_close()
         return response
 
@@ -328,6 +328,7 @@ def _last_words(status: HTTPStatus, detail: str) -> bytes:
     body = orjson.dumps(Error(detail, request_id))
     head = (
         f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(body)}\r\n{HEADER}: {request_id}\r\nConnection: close\r\n\r\n"
+        f"Content-Length: {len(body)}\r\n{REQUEST_ID_HEADER}: {request_id}\r\n"
+        "Connection: close\r\n\r\n"
     )
     return head.encode() + body

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import aiohttp_cors
 from aiohttp import hdrs, web
 
-METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
+CORS_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
 EXPOSED = (
     "X-Request-ID",
     "X-Next-Cursor",
@@ -30,7 +30,7 @@ def allow_origins(app: web.Application, origins: Iterable[str]) -> None:
     options = aiohttp_cors.ResourceOptions(
         expose_headers=EXPOSED,
         allow_headers="*",
-        allow_methods=METHODS,
+        allow_methods=CORS_METHODS,
         max_age=PREFLIGHT_LASTS_S,
     )
     cors = aiohttp_cors.setup(app, defaults=dict.fromkeys(origins, options))

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from semvec.request_task import RequestTask
 
-LOOK_S = 0.01
+DRAIN_POLL_S = 0.01
 
 
 class Draining:
@@ -31,7 +31,7 @@ class Draining:
 
     async def until_idle(self) -> None:
         while self.tasks:  # noqa: ASYNC110  # looked at, so that counting costs next to nothing
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(DRAIN_POLL_S)
 
     def stop(self) -> None:
         """Have what is still being answered come to its end now."""

@@ -20,9 +20,9 @@ from aiohttp import web
 from multidict import MultiMapping
 from pydantic import BaseModel, ValidationError, create_model
 
-from semvec.errors import Fault, Invalid, Malformed, Unavailable
+from semvec.errors import FieldFault, Invalid, Malformed, Unavailable
 from semvec.paging import Excerpt, Page
-from semvec.service import Answer, Asked, Effect, Receipt, doing
+from semvec.service import AuditInfo, IdempotentRequest, StoredResponse, WriteContext, write_context
 from semvec.settings import Settings
 from semvec.web.body import Upload, leave_expectation, read_body
 from semvec.web.bounds import check_content, check_size
@@ -30,7 +30,7 @@ from semvec.web.call import Call
 from semvec.web.descriptions import read_descriptions
 from semvec.web.faults import invalid, located
 from semvec.web.idempotency import check_no_key, key_of, scope_of
-from semvec.web.keys import BODIES, CONTEXT, SETTINGS
+from semvec.web.keys import BODY_BUDGET, CONTEXT, SETTINGS
 from semvec.web.reply import (
     Download,
     Rendered,
@@ -46,12 +46,12 @@ from semvec.web.stream import Stream, stream_response
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 Handle = Callable[..., Awaitable[Any]]
-Limit = Callable[[Settings], int]
+BodyLimit = Callable[[Settings], int]
 Digest = Callable[[], Awaitable[bytes]]
-Model = TypeVar("Model", bound=BaseModel)
+SchemaType = TypeVar("SchemaType", bound=BaseModel)
 
-PART = re.compile(r"{(\w+)(?::[^{}]+)?}")
-KINDS = ("session", "cluster", "region", "observer", "user", "network")
+PATH_PART = re.compile(r"{(\w+)(?::[^{}]+)?}")
+SCALAR_KINDS = ("session", "cluster", "region", "observer", "user", "network")
 """What requests are about."""
 SPANNING = ":(?s:.+)}"
 """How a part of a path ends that takes in slashes."""
@@ -82,16 +82,16 @@ class Endpoint:
     handle: Handle
     body: type[BaseModel] | None
     upload: bool
-    limit: Limit
+    limit: BodyLimit
     query: type[BaseModel] | None
     parts: type[BaseModel] | None
     reply: Any
     paged: bool
-    changes: bool
+    mutating: bool
     kind: str
     named: tuple[str, str] | None
     streamed: bool
-    makes: tuple[str, ...]
+    links: tuple[str, ...]
     media: tuple[str, ...]
     scheme: str | None
     places: Mapping[str, str]
@@ -105,9 +105,9 @@ class Endpoint:
         )
 
     @property
-    def keyed(self) -> bool:
+    def idempotent(self) -> bool:
         """Whether requests may carry an Idempotency-Key."""
-        return self.changes and self.method == "POST"
+        return self.mutating and self.method == "POST"
 
     async def respond(self, request: web.Request) -> web.StreamResponse:
         """The aiohttp handler."""
@@ -117,31 +117,31 @@ class Endpoint:
             raise located(error, self.places) from None
 
     async def _respond(self, request: web.Request) -> web.StreamResponse:
-        if not self.keyed:
+        if not self.idempotent:
             check_no_key(request.headers)
-        if not self.changes:
+        if not self.mutating:
             inputs, _ = await self._inputs(request)
             return await self._response(request, await self.handle(Call(request), **inputs))
-        key = key_of(request.headers) if self.keyed else None
+        key = key_of(request.headers) if self.idempotent else None
         inputs, digest = await self._inputs(request, hashing=key is not None)
         call = Call(request)
         receipt = self._receipt(call, inputs)
         if key is None:
-            return await self._change(call, inputs, Effect(receipt))
-        asked = Asked(
+            return await self._change(call, inputs, WriteContext(receipt))
+        asked = IdempotentRequest(
             receipt=receipt,
             scope=scope_of(request, receipt.subject, key),
             digest=digest,
-            act=partial(self._act, call, inputs),
-            once=self.upload,
+            handle=partial(self._act, call, inputs),
+            single_attempt=self.upload,
         )
         return answer_response(await call.service.repeats.answer(asked))
 
     async def _change(
-        self, call: Call, inputs: dict[str, Any], effect: Effect
+        self, call: Call, inputs: dict[str, Any], effect: WriteContext
     ) -> web.StreamResponse:
         try:
-            with doing(effect):
+            with write_context(effect):
                 return await self._response(call.request, await self.handle(call, **inputs))
         except (Exception, CancelledError) as error:
             if isinstance(error, Unavailable):
@@ -150,19 +150,19 @@ class Endpoint:
                 await call.service.trail.broke_off(effect.recorded, error)
             raise
 
-    async def _act(self, call: Call, inputs: dict[str, Any]) -> Answer:
+    async def _act(self, call: Call, inputs: dict[str, Any]) -> StoredResponse:
         result = await self.handle(call, **inputs)
         if isinstance(result, Reply):
-            return Answer(result.status, orjson.dumps(result.body))
-        return Answer(self.statuses[0], orjson.dumps(result))
+            return StoredResponse(result.status, orjson.dumps(result.body))
+        return StoredResponse(self.statuses[0], orjson.dumps(result))
 
-    def _receipt(self, call: Call, inputs: dict[str, Any]) -> Receipt:
+    def _receipt(self, call: Call, inputs: dict[str, Any]) -> AuditInfo:
         context = call.request[CONTEXT]
         named = ""
         if self.named is not None:
             place, name = self.named
             named = inputs[name] if place == "path" else getattr(inputs["body"], name)
-        return Receipt(
+        return AuditInfo(
             at=call.service.clock(),
             subject=call.caller.subject,
             action=self.handle.__name__,
@@ -204,7 +204,11 @@ class Endpoint:
 
     async def _read(self, request: web.Request) -> bytes:
         """The body, counted in the budget of bodies until the request is answered."""
-        settings, context, bodies = request.app[SETTINGS], request[CONTEXT], request.app[BODIES]
+        settings, context, bodies = (
+            request.app[SETTINGS],
+            request[CONTEXT],
+            request.app[BODY_BUDGET],
+        )
 
         def take(nbytes: int) -> None:
             bodies.take(context.payer, nbytes)
@@ -212,11 +216,11 @@ class Endpoint:
 
         return await read_body(request, self.limit(settings), settings.request_deadline_s, take)
 
-    def _asked(self, request: web.Request, model: type[Model]) -> Model:
+    def _asked(self, request: web.Request, model: type[SchemaType]) -> SchemaType:
         """The query string."""
         if request.rel_url.raw_query_string.count("&") >= MOST_PARAMETERS:
             msg = f"the query string has more than {MOST_PARAMETERS} parameters"
-            raise Invalid(Fault(loc=["query"], msg=msg, type="too_long"))
+            raise Invalid(FieldFault(loc=["query"], msg=msg, type="too_long"))
         _check_once_each(request.query)
         return _from_text(model, request.query, "query", self.places)
 
@@ -241,7 +245,7 @@ def endpoint(
     summary: str,
     errors: tuple[int, ...] = (),
     statuses: tuple[int, ...] = (200,),
-    limit: Limit = attrgetter("max_body_bytes"),
+    limit: BodyLimit = attrgetter("max_body_bytes"),
     makes: tuple[str, ...] = (),
     changes: bool | None = None,
     media: tuple[str, ...] = ("application/json",),
@@ -258,14 +262,14 @@ def endpoint(
         parts: dict[str, Any] = {
             name: kind for name, kind in kinds.items() if name not in ("call", "body", "query")
         }
-        if parts.keys() != set(PART.findall(path)):
+        if parts.keys() != set(PATH_PART.findall(path)):
             raise TypeError(f"{handle.__qualname__} takes {[*parts]} from {path}")
         kind, named = _named([*parts], body if not upload else None, path)
         path_model = create_model("Parts", __base__=Parts, **parts) if parts else None
         query = kinds.get("query")
         return Endpoint(
             method=method,
-            path=PART.sub(r"{\1}", path),
+            path=PATH_PART.sub(r"{\1}", path),
             pattern=path,
             summary=summary,
             errors=errors,
@@ -278,11 +282,11 @@ def endpoint(
             parts=path_model,
             reply=reply,
             paged=paged,
-            changes=method != "GET" if changes is None else changes,
+            mutating=method != "GET" if changes is None else changes,
             kind=kind,
             named=named,
             streamed=get_origin(answered) is Stream,
-            makes=makes,
+            links=makes,
             media=media,
             scheme=scheme,
             places=_places(path=path_model, query=query, body=body),
@@ -325,9 +329,9 @@ def _named(
     fields = () if body is None else body.model_fields
     for place, names in (("path", parts), ("body", fields)):
         for name in names:
-            if name.removesuffix("_id") in KINDS:
+            if name.removesuffix("_id") in SCALAR_KINDS:
                 return name.removesuffix("_id"), (place, name)
-    return next((part for part in path.split("/") if part in KINDS), "session"), None
+    return next((part for part in path.split("/") if part in SCALAR_KINDS), "session"), None
 
 
 def _places(**models: type[BaseModel] | None) -> Mapping[str, str]:
@@ -356,23 +360,26 @@ def _check_once_each(query: MultiMapping[str]) -> None:
     if len(names) < len(query):
         twice = sorted(name for name in names if len(query.getall(name)) > 1)
         raise Invalid(
-            *(Fault(loc=["query", name], msg="given twice", type="given_twice") for name in twice)
+            *(
+                FieldFault(loc=["query", name], msg="given twice", type="given_twice")
+                for name in twice
+            )
         )
 
 
 def _from_text(
-    model: type[Model],
+    model: type[SchemaType],
     values: Mapping[str, str],
     place: str,
     elsewhere: Mapping[str, str] | None = None,
-) -> Model:
+) -> SchemaType:
     try:
         return model.model_validate(dict(values))
     except ValidationError as error:
         raise invalid(error, model, place, elsewhere) from None
 
 
-def _from_json(model: type[Model], content: bytes, elsewhere: Mapping[str, str]) -> Model:
+def _from_json(model: type[SchemaType], content: bytes, elsewhere: Mapping[str, str]) -> SchemaType:
     check_size(content)
     try:
         read = model.model_validate_json(content)

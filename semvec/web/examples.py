@@ -12,7 +12,7 @@ VECTOR = [0.12, -0.05, 0.33]
 QUESTION = "Which database did we choose for the billing service?"
 ANSWER = "We chose PostgreSQL for the billing service, because two teams write to it."
 
-BODIES: Mapping[str, Any] = MappingProxyType(
+BODY_EXAMPLES: Mapping[str, Any] = MappingProxyType(
     {
         "run": {"message": QUESTION},
         "store": {"session_id": "alice", "response": ANSWER},

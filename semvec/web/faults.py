@@ -7,13 +7,13 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from semvec.errors import Fault, Invalid
+from semvec.errors import FieldFault, Invalid
 
-MOST_LISTED = 100
+MAX_ANSWERED_FAULTS = 100
 """Faults that one answer lists."""
 MOST_READ = 1000
 """Faults past which none is put into words: that takes a microsecond for each."""
-LONGEST_NAME = 64
+MAX_QUOTED_NAME = 64
 """Letters of an unknown name that are repeated, and compared with the known names."""
 PLACES = {"body": "the body", "query": "the query string", "path": "the path"}
 
@@ -32,9 +32,9 @@ def invalid(
     if count > MOST_READ:
         return Invalid(_summary(place, f"{count} fields are unknown or not valid"))
     found = error.errors(include_url=False, include_context=False, include_input=False)
-    faults = [_fault(each, model, place, elsewhere or {}) for each in found[:MOST_LISTED]]
-    if count > MOST_LISTED:
-        faults.append(_summary(place, f"{count - MOST_LISTED} more faults are not listed"))
+    faults = [_fault(each, model, place, elsewhere or {}) for each in found[:MAX_ANSWERED_FAULTS]]
+    if count > MAX_ANSWERED_FAULTS:
+        faults.append(_summary(place, f"{count - MAX_ANSWERED_FAULTS} more faults are not listed"))
     return Invalid(*faults)
 
 
@@ -43,8 +43,8 @@ def unknown(
 ) -> tuple[str, str]:
     """The name of an unknown field, shortened where it is long, and the message about it."""
     noun = "parameter" if place == "query" else "field"
-    if len(name) > LONGEST_NAME:
-        return f"{name[:LONGEST_NAME]}…", f"unknown {noun} {name[:LONGEST_NAME]!r}…"
+    if len(name) > MAX_QUOTED_NAME:
+        return f"{name[:MAX_QUOTED_NAME]}…", f"unknown {noun} {name[:MAX_QUOTED_NAME]!r}…"
     message = f"unknown {noun} {name!r}"
     if name in elsewhere:
         return name, f"{message}: it belongs in {PLACES[elsewhere[name]]}"
@@ -58,7 +58,7 @@ def located(error: Invalid, places: Mapping[str, str]) -> Invalid:
         *(
             fault
             if fault["type"] == "extra_forbidden"
-            else Fault(loc=_moved(fault["loc"], places), msg=fault["msg"], type=fault["type"])
+            else FieldFault(loc=_moved(fault["loc"], places), msg=fault["msg"], type=fault["type"])
             for fault in error.faults
         )
     )
@@ -70,13 +70,13 @@ def _moved(loc: Sequence[str | int], places: Mapping[str, str]) -> Sequence[str 
     return [places.get(str(loc[1]), "body"), *loc[1:]]
 
 
-def _summary(place: str, msg: str) -> Fault:
-    return Fault(loc=[place], msg=msg, type="too_many_faults")
+def _summary(place: str, msg: str) -> FieldFault:
+    return FieldFault(loc=[place], msg=msg, type="too_many_faults")
 
 
 def _fault(
     found: ErrorDetails, model: type[BaseModel], place: str, elsewhere: Mapping[str, str]
-) -> Fault:
+) -> FieldFault:
     loc, msg = found["loc"], found["msg"]
     if found["type"] == "extra_forbidden":
         *outer, last = loc
@@ -84,7 +84,7 @@ def _fault(
         outermost = elsewhere if not outer else {}
         name, msg = unknown(str(last), [*holder.model_fields] if holder else [], place, outermost)
         loc = (*outer, name)
-    return Fault(loc=[place, *loc], msg=msg, type=found["type"])
+    return FieldFault(loc=[place, *loc], msg=msg, type=found["type"])
 
 
 def _model_at(model: type[BaseModel], path: Sequence[str | int]) -> type[BaseModel] | None:

@@ -7,37 +7,37 @@ import orjson
 from aiohttp import web
 from multidict import MultiMapping, istr
 
-from semvec.errors import Fault, Invalid, Malformed
+from semvec.errors import FieldFault, Invalid, Malformed
 
-HEADER = istr("Idempotency-Key")
+IDEMPOTENCY_HEADER = istr("Idempotency-Key")
 REPLAYED = "Idempotency-Replayed"
 QUOTED = re.compile(r'"((?:[!#-\[\]-~]|\\["\\])+)"')
-PLAIN = re.compile(r"[!#-~][!-~]*")
-LONGEST = 255
+VISIBLE_ASCII = re.compile(r"[!#-~][!-~]*")
+MAX_KEY_CHARS = 255
 
 
 def key_of(headers: MultiMapping[str]) -> str | None:
     """The key of a request, quoted or not, if it has one; raises Malformed for what is none."""
-    sent = headers.getall(HEADER, ())
+    sent = headers.getall(IDEMPOTENCY_HEADER, ())
     if not sent:
         return None
     if len(sent) > 1:
-        raise Malformed(f"there is more than one {HEADER}")
+        raise Malformed(f"there is more than one {IDEMPOTENCY_HEADER}")
     key = sent[0].strip()
     if quoted := QUOTED.fullmatch(key):
         key = re.sub(r"\\(.)", r"\1", quoted[1])
-    elif not PLAIN.fullmatch(key):
-        raise Malformed(f"{HEADER} has to be visible ASCII characters, quoted or not")
-    if len(key) > LONGEST:
-        raise Malformed(f"{HEADER} is longer than {LONGEST} characters")
+    elif not VISIBLE_ASCII.fullmatch(key):
+        raise Malformed(f"{IDEMPOTENCY_HEADER} has to be visible ASCII characters, quoted or not")
+    if len(key) > MAX_KEY_CHARS:
+        raise Malformed(f"{IDEMPOTENCY_HEADER} is longer than {MAX_KEY_CHARS} characters")
     return key
 
 
 def check_no_key(headers: MultiMapping[str]) -> None:
     """Raises Invalid where a key comes with a request that has no use for one."""
-    if HEADER in headers:
+    if IDEMPOTENCY_HEADER in headers:
         raise Invalid(
-            Fault(
+            FieldFault(
                 loc=["header", "Idempotency-Key"],
                 msg="only a POST that changes something takes this header",
                 type="header_not_taken",

@@ -5,15 +5,15 @@ from typing import Any
 from aiohttp import web
 
 from semvec.licensing.token import Caller
-from semvec.limits.bucket import Standing
+from semvec.limits.bucket import LimitDecision
 from semvec.limits.limiter import Limiter
 from semvec.request_task import RequestTask
 from semvec.service import Service
 from semvec.settings import Settings
-from semvec.telemetry.lines import Answered
-from semvec.telemetry.metrics import Metrics
+from semvec.telemetry.lines import AccessRecord
+from semvec.telemetry.metrics import ServerMetrics
 from semvec.web.body_budget import BodyBudget
-from semvec.web.middleware.place import Place
+from semvec.web.middleware.route_info import RouteInfo
 
 SETTINGS = web.AppKey("settings", Settings)
 SERVICE = web.AppKey("service", Service)
@@ -21,11 +21,11 @@ DOCUMENT = web.AppKey("document", dict[str, Any])
 """The OpenAPI document."""
 LIMITER = web.AppKey("limiter", Limiter)
 """There unless nothing is limited."""
-BODIES = web.AppKey("bodies", BodyBudget)
-METRICS = web.AppKey("metrics", Metrics)
+BODY_BUDGET = web.AppKey("bodies", BodyBudget)
+METRICS = web.AppKey("metrics", ServerMetrics)
 
 
-class RequestContext(Answered, kw_only=True, gc=False):
+class RequestContext(AccessRecord, kw_only=True, gc=False):
     """What is found out about a request on its way in, and must be told on its way out.
 
     `place` is where it goes; `client` the address it comes from, past the proxies that are trusted;
@@ -33,9 +33,9 @@ class RequestContext(Answered, kw_only=True, gc=False):
     that the answer tells of; `body_bytes` are counted in the budget of bodies.
     """
 
-    place: Place
+    place: RouteInfo
     caller: Caller | None = None
-    standing: Standing | None = None
+    standing: LimitDecision | None = None
     body_bytes: int = 0
 
     @property

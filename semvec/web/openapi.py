@@ -13,8 +13,8 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 from semvec import __version__
 from semvec.web.descriptions import field_descriptions, read_descriptions
 from semvec.web.endpoint import Endpoint
-from semvec.web.examples import BODIES, PARAMETERS
-from semvec.web.idempotency import HEADER, REPLAYED
+from semvec.web.examples import BODY_EXAMPLES, PARAMETERS
+from semvec.web.idempotency import IDEMPOTENCY_HEADER, REPLAYED
 from semvec.web.schemas.errors import Error, Undone, ValidationError
 from semvec.web.stream import EVENT_STREAM, LAST_EVENT_ID
 
@@ -49,7 +49,7 @@ RESUMING: Schema = {
 
 
 IDEMPOTENCY_KEY: Schema = {
-    "name": HEADER,
+    "name": IDEMPOTENCY_HEADER,
     "in": "header",
     "description": "Made up by the client for this request: however often it comes with the same "
     "key and body within a day, it is carried out once and answered alike. 1 to 255 visible ASCII "
@@ -168,7 +168,7 @@ def _operation(declared: Endpoint, bodies: Bodies, public: bool) -> Schema:
     if declared.handle.__doc__:
         operation["description"] = declared.handle.__doc__
     parameters = [*_parameters(declared.parts, "path"), *_parameters(declared.query, "query")]
-    if declared.keyed:
+    if declared.idempotent:
         parameters.append(IDEMPOTENCY_KEY)
     if declared.streamed:
         parameters.append(RESUMING)
@@ -176,7 +176,7 @@ def _operation(declared: Endpoint, bodies: Bodies, public: bool) -> Schema:
         operation["parameters"] = parameters
     if declared.body is not None:
         content = _json(bodies[declared, "validation"])
-        if (example := BODIES.get(declared.handle.__name__)) is not None:
+        if (example := BODY_EXAMPLES.get(declared.handle.__name__)) is not None:
             content["application/json"]["example"] = example
         operation["requestBody"] = {"required": declared.body_required, "content": content}
     if public:
@@ -207,12 +207,12 @@ def _links(maker: Endpoint, endpoints: Sequence[Endpoint]) -> Iterator[tuple[str
     """What can be asked about the things an endpoint makes, with what its answer holds."""
     known = dict.fromkeys(_names(maker.parts), "$request.path.{}")
     known |= dict.fromkeys(_names(maker.body), "$request.body#/{}")
-    known |= dict.fromkeys(maker.makes, "$response.body#/{}")
+    known |= dict.fromkeys(maker.links, "$response.body#/{}")
     for taker in endpoints:
         parameters = [*_names(taker.parts), *_required(taker.query)]
-        body = [name for name in _names(taker.body) if name in maker.makes]
+        body = [name for name in _names(taker.body) if name in maker.links]
         wanted = {*parameters, *body}
-        if taker is maker or not wanted & {*maker.makes} or not wanted <= known.keys():
+        if taker is maker or not wanted & {*maker.links} or not wanted <= known.keys():
             continue
         link: Schema = {"operationId": taker.handle.__name__}
         if parameters:
@@ -235,7 +235,7 @@ def _responses(declared: Endpoint, body: Schema, public: bool) -> Schema:
     contents = dict.fromkeys(_error_statuses(declared, public), _json(ERROR))
     if 422 in contents:
         contents[422] = _json(VALIDATION_ERROR)
-    if declared.changes:
+    if declared.mutating:
         contents[503] = _json(UNDONE)
     for status in declared.statuses:
         contents[status] = {kind: {"schema": body} for kind in declared.media}
@@ -254,7 +254,7 @@ def _responses(declared: Endpoint, body: Schema, public: bool) -> Schema:
         }
     if declared.paged:
         responses[str(declared.statuses[0])]["headers"] = PAGING_HEADERS
-    if declared.keyed:
+    if declared.idempotent:
         responses[str(declared.statuses[0])]["headers"] = REPLAYED_HEADERS
     if "429" in responses:
         responses["429"]["headers"] = RETRY_HEADERS
@@ -280,7 +280,7 @@ def _error_statuses(declared: Endpoint, public: bool) -> set[int]:
         statuses |= {400, 413, 415, 422}
     if declared.streamed:
         statuses |= {400, 409, 503}
-    if declared.keyed:
+    if declared.idempotent:
         statuses |= {400, 409, 422}
     if declared.query is not None or declared.parts is not None:
         statuses.add(422)

@@ -10,7 +10,7 @@ from types import FrameType
 import semvec
 from semvec.settings import Settings
 
-POLL_S = 0.5
+RELOAD_POLL_S = 0.5
 SOURCE = Path(semvec.__file__).parent
 
 
@@ -21,7 +21,7 @@ def serve_and_reload(settings: Settings) -> int:
     server = _start(settings)
     try:
         while True:
-            time.sleep(POLL_S)
+            time.sleep(RELOAD_POLL_S)
             if (now := _changes()) != seen:
                 seen = now
                 server.terminate()

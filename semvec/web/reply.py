@@ -11,24 +11,24 @@ from aiohttp.payload import BufferedReaderPayload
 from yarl import URL
 
 from semvec.paging import Excerpt, Page
-from semvec.service import Answer
+from semvec.service import StoredResponse
 from semvec.web.idempotency import REPLAYED
 
-Body = TypeVar("Body")
+ReplyBody = TypeVar("ReplyBody")
 
 JSON = MappingProxyType({"Content-Type": "application/json"})
 
 
 @dataclass(frozen=True, slots=True)
-class Reply(Generic[Body]):
+class Reply(Generic[ReplyBody]):
     """A body that goes out with a status of the handler's choosing."""
 
-    body: Body
+    body: ReplyBody
     status: int
 
 
 @dataclass(frozen=True, slots=True)
-class Download(Generic[Body]):
+class Download(Generic[ReplyBody]):
     """A body that lies in a file as JSON, none in answer to HEAD; sending it closes the file."""
 
     file: BinaryIO | None
@@ -48,7 +48,7 @@ def json_response(body: object, status: int = 200) -> web.Response:
     return web.Response(body=orjson.dumps(body), status=status, headers=JSON)
 
 
-def answer_response(answer: Answer) -> web.Response:
+def answer_response(answer: StoredResponse) -> web.Response:
     """An answer that was kept, or is."""
     response = web.Response(body=answer.body, status=answer.status, headers=JSON)
     if answer.replayed:
@@ -56,7 +56,7 @@ def answer_response(answer: Answer) -> web.Response:
     return response
 
 
-def file_response(download: Download[Body]) -> web.Response:
+def file_response(download: Download[ReplyBody]) -> web.Response:
     """The file goes out piece by piece, read on threads."""
     if download.file is None:
         return web.Response(headers=JSON)
@@ -68,7 +68,7 @@ def rendered_response(rendered: Rendered) -> web.Response:
     return web.Response(body=rendered.content, headers=headers)
 
 
-def page_response(page: Page[Body] | Excerpt[Body], url: URL) -> web.Response:
+def page_response(page: Page[ReplyBody] | Excerpt[ReplyBody], url: URL) -> web.Response:
     """The list, or what it stands in; the way on is in the headers.
 
     `Link` holds a query string alone, relative to the address that the client asked: a proxy may

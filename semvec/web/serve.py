@@ -22,13 +22,13 @@ from semvec.machine import keep_freed_memory
 from semvec.settings import Settings
 from semvec.standard_streams import announce, open_closed_streams
 from semvec.store.errors import StoreError
+from semvec.telemetry.factory import open_telemetry
+from semvec.telemetry.log_writer import LogWriter
 from semvec.telemetry.loop import log_stray_exception
-from semvec.telemetry.opening import open_telemetry
-from semvec.telemetry.outbox import Outbox
 from semvec.telemetry.starting import format_for
 from semvec.web import create_app
-from semvec.web.connection import Connection
-from semvec.web.crowd import Crowd
+from semvec.web.connection import HttpConnection
+from semvec.web.connection_limiter import ConnectionLimiter
 from semvec.web.draining import DRAINING, Draining
 from semvec.web.stream import STREAMS
 from semvec.web.tls import Tls, accepting, open_certificate
@@ -49,7 +49,7 @@ log = logging.getLogger(__name__)
 def serve(settings: Settings) -> None:
     """Serves until a signal says otherwise; raises StartError."""
     open_closed_streams()
-    outbox = Outbox(sys.stderr, format_for(settings, sys.stderr))
+    outbox = LogWriter(sys.stderr, format_for(settings, sys.stderr))
     log_to(outbox, settings.log_level)
     try:
         _serve_and_log(settings, outbox)
@@ -57,7 +57,7 @@ def serve(settings: Settings) -> None:
         outbox.close()
 
 
-def _serve_and_log(settings: Settings, outbox: Outbox) -> None:
+def _serve_and_log(settings: Settings, outbox: LogWriter) -> None:
     if settings.allow_anonymous and not all(map(_is_loopback, _hosts(settings.host))):
         log.warning(
             "ANYBODY who reaches %s may read and write: SEMVEC_ALLOW_ANONYMOUS is for development",
@@ -83,7 +83,7 @@ def log_to(handler: logging.Handler, level: str) -> None:
     logging.getLogger("aiohttp.access").disabled = True
 
 
-async def _serve(settings: Settings, outbox: Outbox) -> None:
+async def _serve(settings: Settings, outbox: LogWriter) -> None:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(log_stray_exception)
     certificate = open_certificate(settings)
@@ -93,15 +93,15 @@ async def _serve(settings: Settings, outbox: Outbox) -> None:
     draining = app[DRAINING]
     _stop_on_signals(draining)
     runner = web.AppRunner(app, shutdown_timeout=LAST_WORDS_S)
-    crowd = Crowd(settings.max_connections_per_ip)
+    crowd = ConnectionLimiter(settings.max_connections_per_ip)
     metrics = telemetry.metrics
-    metrics.follow(metrics.edge.connections_refused, lambda: crowd.turned_away)
+    metrics.observe_counter(metrics.edge.connections_refused, lambda: crowd.turned_away)
     try:
         with _told_in_short():
             await runner.setup()
             listeners = _listen(settings.host, settings.port)
         assert runner.server
-        connection = Connection.factory(runner.server, settings.request_deadline_s, crowd)
+        connection = HttpConnection.factory(runner.server, settings.request_deadline_s, crowd)
         if certificate:
             certificate.reload_on_hangup()
         tls = accepting(certificate, settings.request_deadline_s)
@@ -173,7 +173,7 @@ def _listen_on(host: str, port: int) -> socket.socket:
 
 
 def _accept_waiting(
-    listener: socket.socket, connection: Callable[[], Connection], tls: Tls
+    listener: socket.socket, connection: Callable[[], HttpConnection], tls: Tls
 ) -> Sequence[Awaitable[object]]:
     """Takes the connections the kernel has already made; closing the listener would reset them."""
     loop, late = asyncio.get_running_loop(), []

@@ -12,14 +12,14 @@ import orjson
 from aiohttp import hdrs, web
 
 from semvec.errors import Conflict, Malformed, SemvecError, Unavailable
-from semvec.service.feeds import Feed
+from semvec.service.event_feed import EventFeed
 from semvec.web.keys import CONTEXT
-from semvec.web.middleware.marks import mark
+from semvec.web.middleware.response_headers import set_response_headers
 
-Item = TypeVar("Item")
+StreamItem = TypeVar("StreamItem")
 
 EVENT_STREAM = "text/event-stream"
-HEADERS = MappingProxyType(
+STREAM_HEADERS = MappingProxyType(
     {"Content-Type": EVENT_STREAM, "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 )
 LAST_EVENT_ID = "Last-Event-ID"
@@ -28,7 +28,7 @@ AGAIN_MS = 2000
 """When a client that was cut off comes back."""
 LASTS_S = 900.0
 """After that a stream ends, and its client comes back with a token that is checked anew."""
-STALLED_S = 30.0
+STREAM_STALLED_S = 30.0
 """What a client may leave unread before it is given up."""
 CHECK_S = 0.5
 """How often the token of an open stream is checked."""
@@ -38,12 +38,12 @@ HEARTBEAT = b":\n\n"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Stream(Generic[Item]):
+class Stream(Generic[StreamItem]):
     """A feed that goes out as events of this name, for one of a subject's open streams."""
 
     name: str
     subject: str
-    feed: Feed[Item]
+    feed: EventFeed[StreamItem]
 
 
 @dataclass(slots=True, eq=False)
@@ -129,25 +129,25 @@ def last_event_id(request: web.Request) -> int | None:
     return int(value)
 
 
-async def stream_response(stream: Stream[Item], request: web.Request) -> web.StreamResponse:
+async def stream_response(stream: Stream[StreamItem], request: web.Request) -> web.StreamResponse:
     """Sends what the feed has and gets; returns when the stream is over."""
     streams = request.app[STREAMS]
-    response = web.StreamResponse(headers=HEADERS)
+    response = web.StreamResponse(headers=STREAM_HEADERS)
     with streams.opened(stream.subject, request) as line:
-        mark(response, request[CONTEXT])
+        set_response_headers(response, request[CONTEXT])
         await response.prepare(request)
         if request.method != hdrs.METH_HEAD:
-            with stream.feed.bells.rung(stream.feed.topic, line.wake):
+            with stream.feed.notifier.subscribed(stream.feed.topic, line.wake):
                 await Sending(stream, streams, line, response).run()
     return response
 
 
-class Sending(Generic[Item]):
+class Sending(Generic[StreamItem]):
     """One stream on its way to its client."""
 
     def __init__(
         self,
-        stream: Stream[Item],
+        stream: Stream[StreamItem],
         streams: Streams,
         line: Line,
         response: web.StreamResponse,
@@ -181,7 +181,7 @@ class Sending(Generic[Item]):
             if left <= 0:
                 return HEARTBEAT
             with suppress(TimeoutError):
-                async with asyncio.timeout(min(left, feed.bells.poll_s or left)):
+                async with asyncio.timeout(min(left, feed.notifier.poll_s or left)):
                     await self._line.wake.wait()
         return b""
 
@@ -193,7 +193,7 @@ class Sending(Generic[Item]):
     async def _write(self, content: bytes) -> bool:
         """False where the client does not read on, and is cut off."""
         try:
-            async with asyncio.timeout(STALLED_S):
+            async with asyncio.timeout(STREAM_STALLED_S):
                 await self._response.write(content)
         except TimeoutError:
             self._line.cut()

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import orjson
 
-from semvec.session.folding import content_hash
+from semvec.session.text_normalise import content_hash
 from tests.api.session_model import MISSING, Call, Result
 from tests.histories import Operation
 from tests.servers import Answer, Client, Cut, Refused, Server

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from semvec.session.events import joined
-from semvec.session.folding import content_hash
+from semvec.session.events import join_pair
+from semvec.session.text_normalise import content_hash
 from tests.histories import Operation
 
 
@@ -87,10 +87,10 @@ def applied(session: Contents | None, call: Call) -> tuple[Result, Contents | No
         case "delete":
             return Result(200), None
         case "store":
-            text = joined(session.pending, call.text)
+            text = join_pair(session.pending, call.text)
             return Result(200, content_hash(text)), session.learn(text, None)
         case "run":
-            text = joined(session.pending, call.text)
+            text = join_pair(session.pending, call.text)
             return Result(200, True), session.learn(text, f"After {call.text}?")
         case "inject":
             session = session.learn(call.text, session.pending, injected=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from semvec.licensing.keys import private_key, write_key_pair
-from semvec.licensing.token import Claims, sign
+from semvec.licensing.token import TokenClaims, sign
 from tests.browser import Tab, browsing
 from tests.servers import serving
 
@@ -42,7 +42,7 @@ class Licence:
 def licence(tmp_path: Path) -> Licence:
     private, public = write_key_pair(tmp_path / "keys")
     now = int(time.time())
-    claims = Claims(sub="acme", tier="community", iat=now, exp=now + 600)
+    claims = TokenClaims(sub="acme", tier="community", iat=now, exp=now + 600)
     return Licence(sign(claims, private_key(private)), str(public))
 
 

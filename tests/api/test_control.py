@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
-from semvec.embed.opening import open_embedder
+from semvec.embed.factory import open_embedder
 from semvec.embed.protocol import Embedder
 from tests.servers import Client, serving
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from semvec.web.examples import BODIES, VECTOR
+from semvec.web.examples import BODY_EXAMPLES, VECTOR
 from semvec.web.routes import ENDPOINTS
 from tests.servers import serving
 
@@ -23,7 +23,7 @@ PARTS = {"session_id": "alice", "cluster_id": "support", "region_id": "europe", 
 
 async def test_every_example_is_answered_as_it_stands(sqlite_url: str, tmp_path: Path) -> None:
     declared = {each.handle.__name__: each for each in ENDPOINTS if each.body is not None}
-    order = [*FIRST, *sorted(BODIES.keys() - {*FIRST})]
+    order = [*FIRST, *sorted(BODY_EXAMPLES.keys() - {*FIRST})]
     async with (
         serving(sqlite_url, tmp_path, SEMVEC_EMBEDDER="local") as server,
         server.client() as client,
@@ -34,6 +34,6 @@ async def test_every_example_is_answered_as_it_stands(sqlite_url: str, tmp_path:
             session = "robot" if name in WITH_VECTORS else "alice"
             path = declared[name].path.format(**PARTS | {"session_id": session})
             ask = client.put if declared[name].method == "PUT" else client.post
-            answer = await ask(path, **BODIES[name])
+            answer = await ask(path, **BODY_EXAMPLES[name])
             wanted = {APART[name]} if name in APART else {*declared[name].statuses}
             assert answer.status in wanted, (name, answer.body)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from semvec.session.folding import content_hash
+from semvec.session.text_normalise import content_hash
 from tests.api.recording import History, Speaker
 from tests.api.session_model import Call, Result, State, step
 from tests.histories import Operation, violation

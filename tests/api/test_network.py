@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from semvec.licensing.keys import private_key, write_key_pair
-from semvec.licensing.token import Claims, sign
+from semvec.licensing.token import TokenClaims, sign
 from tests.observers import STEADY, axis
 from tests.servers import Client, Server, serving
 from tests.services import DIMENSION
@@ -79,7 +79,8 @@ def teams(tmp_path: Path) -> Teams:
     private, public = write_key_pair(tmp_path / "keys")
     now, key = int(time.time()), private_key(private)
     claims = {
-        sub: Claims(sub=sub, tier="enterprise", iat=now, exp=now + 600) for sub in ("ada", "eve")
+        sub: TokenClaims(sub=sub, tier="enterprise", iat=now, exp=now + 600)
+        for sub in ("ada", "eve")
     }
     return Teams(public, {sub: sign(each, key) for sub, each in claims.items()})
 

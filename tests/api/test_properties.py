@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from semvec.licensing.keys import private_key, write_key_pair
-from semvec.licensing.token import Claims, sign
+from semvec.licensing.token import TokenClaims, sign
 from tests.servers import serving
 
 ROOT = Path(__file__).parents[2]
@@ -49,7 +49,7 @@ tells from those that the server gave. Of cursors, `property_checks` looks at th
 def licence(tmp_path: Path) -> tuple[Path, str]:
     """A public key, and a token that it checks."""
     private, public = write_key_pair(tmp_path / "keys")
-    claims = Claims(sub="fuzz", tier="enterprise", iat=0, exp=4e9)
+    claims = TokenClaims(sub="fuzz", tier="enterprise", iat=0, exp=4e9)
     token = sign(claims, private_key(private))
     (tmp_path / "schemathesis.toml").write_text(CONFIG.format(token=token, **OPERATOR))
     return public, token

@@ -7,7 +7,7 @@ from typing import Any
 
 from semvec.audit import AuditLog
 from semvec.licensing.keys import private_key, write_key_pair
-from semvec.licensing.token import Claims, sign
+from semvec.licensing.token import TokenClaims, sign
 from semvec.store import Store
 from tests.servers import Answer, Client, Server, serving
 from tests.services import DIMENSION, embedding
@@ -139,7 +139,7 @@ async def test_promise_7_nobody_reads_what_others_did(sqlite_url: str, tmp_path:
     await asyncio.to_thread(write_key_pair, tmp_path)
     signing = await asyncio.to_thread(private_key, tmp_path / "private.pem")
     tokens = {
-        name: sign(Claims(sub=name, tier="enterprise", iat=1, exp=2**33), signing)
+        name: sign(TokenClaims(sub=name, tier="enterprise", iat=1, exp=2**33), signing)
         for name in ("ada", "bob")
     }
     public = str(tmp_path / "public.pem")

@@ -12,7 +12,7 @@ import pytest
 from aiohttp.test_utils import unused_port
 
 from semvec.licensing.keys import private_key, write_key_pair
-from semvec.licensing.token import Claims, sign
+from semvec.licensing.token import TokenClaims, sign
 from tests.servers import Answer, Client, Refused, serving
 
 VALUE = "only for one tenant"
@@ -43,7 +43,9 @@ class Tenants:
 def tenants(tmp_path: Path) -> Tenants:
     secret, public = write_key_pair(tmp_path / "keys")
     key = private_key(secret)
-    mine, other = (sign(Claims(sub=sub, tier="pro", iat=0, exp=4e9), key) for sub in ("a", "b"))
+    mine, other = (
+        sign(TokenClaims(sub=sub, tier="pro", iat=0, exp=4e9), key) for sub in ("a", "b")
+    )
     return Tenants(mine, other, str(public))
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from semvec.licensing.keys import private_key, write_key_pair
-from semvec.licensing.token import Claims, sign
+from semvec.licensing.token import TokenClaims, sign
 from tests.coordination import STEADY, Reals, axis, unit
 from tests.servers import Client, serving
 from tests.services import DIMENSION
@@ -208,7 +208,8 @@ def licences(tmp_path: Path) -> Licences:
     private, public = write_key_pair(tmp_path / "keys")
     now, key = int(time.time()), private_key(private)
     claims = [
-        Claims(sub=sub, tier="enterprise", iat=now, exp=now + 600) for sub in ("ada", "bob", "eve")
+        TokenClaims(sub=sub, tier="enterprise", iat=now, exp=now + 600)
+        for sub in ("ada", "bob", "eve")
     ]
     return Licences(public, [sign(each, key) for each in claims])
 

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from semvec.cli import main
 from semvec.licensing.keys import private_key, write_key_pair
-from semvec.licensing.token import Claims, sign
+from semvec.licensing.token import TokenClaims, sign
 from tests.servers import Client, Server, serving
 
 WITHIN_S = 5.0
@@ -24,7 +24,7 @@ class Issuer:
 
     def token(self, jti: str, exp: int) -> str:
         now = int(time.time())
-        return sign(Claims(sub="a", tier="enterprise", iat=now, exp=exp, jti=jti), self.key)
+        return sign(TokenClaims(sub="a", tier="enterprise", iat=now, exp=exp, jti=jti), self.key)
 
 
 @pytest.fixture

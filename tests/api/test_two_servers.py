@@ -5,7 +5,7 @@ from collections import Counter
 from itertools import count
 from pathlib import Path
 
-from semvec.hot.copy import rebuild
+from semvec.cache.cached_session import rebuild
 from semvec.session.memory import text_of
 from semvec.session.session import Session
 from semvec.store import Store

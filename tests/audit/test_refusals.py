@@ -1,20 +1,20 @@
-from semvec.audit.refusals import MINUTE_S, MOST, ROWS, Refusals
+from semvec.audit.refusals import MAX_REFUSAL_ROWS, MINUTE_S, ROWS, RefusedLoginLog
 from tests.services import HeldClock, running
 
 
-def counted(refusals: Refusals, *, closing: bool = False) -> dict[str | None, str]:
+def counted(refusals: RefusedLoginLog, *, closing: bool = False) -> dict[str | None, str]:
     return {each.client_ip: each.details for each in refusals.due(closing=closing)}
 
 
 def test_one_row_for_each_address_and_minute() -> None:
     clock = HeldClock()
     clock.now = 600.0
-    refusals = Refusals(clock)
+    refusals = RefusedLoginLog(clock)
     for address in ("192.0.2.1", "192.0.2.2", "192.0.2.1"):
-        refusals.note(address)
+        refusals.record(address)
     assert refusals.due() == []
     clock.now += MINUTE_S
-    refusals.note("192.0.2.1")
+    refusals.record("192.0.2.1")
     rows = refusals.due()
     assert [(row.at, row.status, row.subject) for row in rows] == [(600.0, 401, "")] * 2
     assert {row.client_ip: row.details for row in rows} == {
@@ -26,9 +26,9 @@ def test_one_row_for_each_address_and_minute() -> None:
 
 def test_a_flood_of_addresses_is_bounded() -> None:
     clock = HeldClock()
-    refusals = Refusals(clock)
-    for number in range(3 * MOST):
-        refusals.note(f"address {number}")
+    refusals = RefusedLoginLog(clock)
+    for number in range(3 * MAX_REFUSAL_ROWS):
+        refusals.record(f"address {number}")
     rows = refusals.due(closing=True)
     assert len(rows) == ROWS
     for _ in range(3):
@@ -38,10 +38,10 @@ def test_a_flood_of_addresses_is_bounded() -> None:
 
 def test_what_is_beyond_the_bound_is_counted_together() -> None:
     clock = HeldClock()
-    refusals = Refusals(clock)
-    for number in range(MOST + 5):
-        refusals.note(f"address {number}")
-    refusals.note("address 0")
+    refusals = RefusedLoginLog(clock)
+    for number in range(MAX_REFUSAL_ROWS + 5):
+        refusals.record(f"address {number}")
+    refusals.record("address 0")
     found = counted(refusals, closing=True)
     assert found["address 0"] == '{"count":2}'
     assert found[None] == '{"count":5}'

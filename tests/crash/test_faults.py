@@ -9,11 +9,11 @@ from itertools import count
 import pytest
 from aiohttp.test_utils import TestServer
 
-from semvec.hot.copy import rebuild
+from semvec.cache.cached_session import rebuild
 from semvec.service import Service
-from semvec.session.folding import content_hash
+from semvec.session.text_normalise import content_hash
 from semvec.settings import Settings
-from semvec.store import Stored
+from semvec.store import StoredSession
 from semvec.web import create_app
 from semvec.web.keys import SERVICE
 from tests.crash.writers import Held, Writer
@@ -74,7 +74,7 @@ class Script(Writer):
         await self.do("store", "full")
         await self.recall("full", self.held("full").learnt[0])
         await self.do("run", "full")
-        await self.keep("full")
+        await self.put("full")
         await self.evict()
         for session_id in set(self.states) - {"full", young}:
             await self.do("delete", session_id)
@@ -92,7 +92,7 @@ class Script(Writer):
             else:
                 await self._compare(session_id, len(state.learnt), stored)
 
-    async def keep(self, session_id: str) -> None:
+    async def put(self, session_id: str) -> None:
         """An entity, stored again after a 503: twice is the same as once."""
         value = f"value {next(self._numbers)}"
         fields = {"key": "key", "kind": "constant", "value": value}
@@ -125,7 +125,7 @@ class Script(Writer):
             while self._service.resident:  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
 
-    async def _compare(self, session_id: str, learnt: int, stored: Stored) -> None:
+    async def _compare(self, session_id: str, learnt: int, stored: StoredSession) -> None:
         session = rebuild((OWNER, session_id), stored, 0.0).session
         assert session.state.interaction_count == session.total_memories == learnt
         assert stored.head.interaction_count == stored.head.total_memories == learnt

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from semvec.audit import AuditLog
-from semvec.store import Filter, Store
+from semvec.store import AuditFilter, Store
 from tests.api.test_two_servers import inputs, rebuilt
 from tests.servers import Answer, Client, Cut, Refused, Server, serving
 from tests.services import DIMENSION, embedding
@@ -87,7 +87,7 @@ async def check(url: str, keyed: list[Keyed]) -> None:
         assert len(fresh) <= 1
     store = Store(url)
     try:
-        log = await store.entries(Filter("anonymous"), limit=10 * REQUESTS, before=None)
+        log = await store.entries(AuditFilter("anonymous"), limit=10 * REQUESTS, before=None)
         report = await AuditLog(store).verify()
         made = await store.count("anonymous")
     finally:

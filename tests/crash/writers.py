@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import count
 
-from semvec.session.events import joined
-from semvec.session.folding import content_hash
+from semvec.session.events import join_pair
+from semvec.session.text_normalise import content_hash
 from tests.servers import Answer, Client, Cut
 from tests.services import DIMENSION, embedding
 
@@ -24,7 +24,7 @@ class Held:
 
     def hear(self, message: str | None, response: str | None) -> "Held":
         """After a run, or a store where there is no message."""
-        text = joined(self.pending, response)
+        text = join_pair(self.pending, response)
         learnt = (*self.learnt, text) if text else self.learnt
         return Held(learnt, message)
 

@@ -8,9 +8,9 @@ import pytest
 from semvec.embed.architecture import Architecture
 from semvec.embed.forward import Forward, Passed
 from semvec.embed.packaged import DIRECTORY
-from semvec.embed.packed import MOST_POOLED, Packed
-from semvec.embed.weights import Array, Weights
-from semvec.kernels.device import Device
+from semvec.embed.packed import MOST_POOLED, PackedTexts
+from semvec.embed.weights import HostArray, Weights
+from semvec.kernels.device import GpuDevice
 from semvec.kernels.rows import quantise
 from semvec.tokens import kept_of, pooled, projected
 from semvec.vectors import Vector
@@ -22,7 +22,7 @@ TINY = CONFIG | {"num_attention_heads": 1, "vocab_size": 40}
 
 
 @pytest.fixture(scope="session", params=["emulated", "cupy"])
-def device(request: pytest.FixtureRequest) -> Device:
+def device(request: pytest.FixtureRequest) -> GpuDevice:
     return emulated() if request.param == "emulated" else card()
 
 
@@ -44,7 +44,7 @@ def shape_of(config: dict[str, Any], **changed: Any) -> Architecture:
     )
 
 
-def weights_of(shape: Architecture, **changed: Array) -> Weights:
+def weights_of(shape: Architecture, **changed: HostArray) -> Weights:
     """Random ones but for tensors that are `changed`."""
     names = ("hidden_size", "intermediate_size", "num_hidden_layers", "vocab_size")
     sizes = (shape.hidden, shape.intermediate, shape.layers, shape.vocabulary)
@@ -53,12 +53,12 @@ def weights_of(shape: Architecture, **changed: Array) -> Weights:
     return Weights(random_tensors(config) | changed)
 
 
-def packed(ids: list[list[int]], weights: list[Vector] | None = None) -> Packed:
+def packed(ids: list[list[int]], weights: list[Vector] | None = None) -> PackedTexts:
     """All tokens but the first and the last of each window are its own."""
     own = [slice(1, max(1, len(each) - 1), 1) for each in ids]
     counts = [each.stop - 1 for each in own]
     given = [np.ones(count, np.float32) for count in counts] if weights is None else weights
-    return Packed.of([np.array(each) for each in ids], own, given)
+    return PackedTexts.of([np.array(each) for each in ids], own, given)
 
 
 def drawn(lengths: list[int], vocabulary: int) -> list[list[int]]:
@@ -96,7 +96,7 @@ def assert_agree(passed: Passed, exact: Exact, ids: list[list[int]], apart: floa
     ],
 )
 def test_a_model_is_computed_as_defined(
-    device: Device, changed: dict[str, Any], lengths: list[int]
+    device: GpuDevice, changed: dict[str, Any], lengths: list[int]
 ) -> None:
     shape = shape_of(TINY, **changed)
     weights, ids = weights_of(shape), drawn(lengths, shape.vocabulary)
@@ -104,14 +104,14 @@ def test_a_model_is_computed_as_defined(
     assert_agree(passed, Exact(shape, weights), ids, 2e-5)
 
 
-def test_the_packaged_encoder_is_computed_as_defined(device: Device) -> None:
+def test_the_packaged_encoder_is_computed_as_defined(device: GpuDevice) -> None:
     shape, weights = Architecture.read(DIRECTORY), Weights.load(DIRECTORY / "model.safetensors")
     ids = drawn([22, 3, 2, 50], shape.vocabulary)
     passed = Forward(device, shape, weights, 1).run(packed(ids))
     assert_agree(passed, Exact(shape, weights), ids, 1e-5)
 
 
-def test_a_window_has_the_same_vectors_alone_and_among_others(device: Device) -> None:
+def test_a_window_has_the_same_vectors_alone_and_among_others(device: GpuDevice) -> None:
     shape = shape_of(TINY)
     forward, ids = Forward(device, shape, weights_of(shape), 256), drawn([9, 30, 17, 2], 40)
     together, begin = forward.run(packed(ids)), 0
@@ -123,7 +123,7 @@ def test_a_window_has_the_same_vectors_alone_and_among_others(device: Device) ->
         begin = end
 
 
-def test_a_pass_leaves_nothing_behind_for_the_next_one(device: Device) -> None:
+def test_a_pass_leaves_nothing_behind_for_the_next_one(device: GpuDevice) -> None:
     shape = shape_of(TINY)
     forward, ids = Forward(device, shape, weights_of(shape), 128), drawn([12, 5], 40)
     before = forward.run(packed(ids))
@@ -134,7 +134,7 @@ def test_a_pass_leaves_nothing_behind_for_the_next_one(device: Device) -> None:
 
 
 @pytest.mark.parametrize("told", [1, 2, 7, 23, MOST_POOLED])
-def test_tokens_are_pooled_as_on_the_cpu(device: Device, told: int) -> None:
+def test_tokens_are_pooled_as_on_the_cpu(device: GpuDevice, told: int) -> None:
     shape = shape_of(TINY, max_position_embeddings=256)
     random = np.random.default_rng(told)
     ids = drawn([told + 2 + told // 3, 12, 2], shape.vocabulary)
@@ -154,7 +154,7 @@ def test_tokens_are_pooled_as_on_the_cpu(device: Device, told: int) -> None:
         begin += len(each)
 
 
-def test_equal_tokens_are_pooled_to_what_they_are(device: Device) -> None:
+def test_equal_tokens_are_pooled_to_what_they_are(device: GpuDevice) -> None:
     """Costs are all the same: nearest ones run in rings, and rounds must end."""
     shape = shape_of(TINY)
     nowhere = {"embeddings.position_embeddings.weight": np.zeros((64, 32), np.float32)}
@@ -164,7 +164,7 @@ def test_equal_tokens_are_pooled_to_what_they_are(device: Device) -> None:
     np.testing.assert_allclose(passed.codes, np.broadcast_to(passed.codes[0], (13, 32)), atol=1)
 
 
-def test_windows_with_too_many_tokens_to_pool_are_left_to_the_cpu(device: Device) -> None:
+def test_windows_with_too_many_tokens_to_pool_are_left_to_the_cpu(device: GpuDevice) -> None:
     shape = shape_of(TINY, max_position_embeddings=128)
     whole = packed(drawn([MOST_POOLED + 3, 6], 40))
     passed = Forward(device, shape, weights_of(shape), 128).run(whole)

@@ -9,7 +9,7 @@ import pytest
 
 from semvec.embed.encoded import Encoded
 from semvec.embed.local import LocalEmbedder
-from semvec.embed.model import PACE, Model
+from semvec.embed.model import PACE, CpuModel
 from semvec.embed.packaged import DIRECTORY
 from semvec.embed.windows import Window
 from semvec.errors import Overloaded, Unavailable
@@ -35,13 +35,13 @@ async def embedder(directory: Path) -> AsyncIterator[LocalEmbedder]:
 def batches(monkeypatch: pytest.MonkeyPatch) -> list[list[Window]]:
     """Every batch that models run, as they run it."""
     seen: list[list[Window]] = []
-    run = Model.run
+    run = CpuModel.run
 
-    def watched(model: Model, windows: Sequence[Window]) -> list[Encoded]:
+    def watched(model: CpuModel, windows: Sequence[Window]) -> list[Encoded]:
         seen.append(list(windows))
         return run(model, windows)
 
-    monkeypatch.setattr(Model, "run", watched)
+    monkeypatch.setattr(CpuModel, "run", watched)
     return seen
 
 
@@ -175,14 +175,14 @@ async def test_closing_finishes_what_waits_and_refuses_what_comes(directory: Pat
 async def test_a_failing_pass_fails_its_texts_alone(
     embedder: LocalEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = Model.run
+    run = CpuModel.run
 
-    def broken(model: Model, windows: Sequence[Window]) -> list[Encoded]:
+    def broken(model: CpuModel, windows: Sequence[Window]) -> list[Encoded]:
         if any(len(window.ids) > 10 for window in windows):
             raise RuntimeError("out of memory")
         return run(model, windows)
 
-    monkeypatch.setattr(Model, "run", broken)
+    monkeypatch.setattr(CpuModel, "run", broken)
     failing = embedder.encode([LONG])
     innocent = [embedder.encode(["the cat"]) for _ in range(8)]  # some share a pass with it
     failed, *answers = await asyncio.gather(failing, *innocent, return_exceptions=True)

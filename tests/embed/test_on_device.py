@@ -13,11 +13,11 @@ from semvec.embed.encoded import Encoded
 from semvec.embed.forward import Forward, Passed
 from semvec.embed.local import LocalEmbedder
 from semvec.embed.on_device import DeviceModel
-from semvec.embed.packed import Packed
+from semvec.embed.packed import PackedTexts
 from semvec.embed.target import Target
 from semvec.errors import Unavailable
-from semvec.kernels.device import Device
-from semvec.kernels.protocol import Array
+from semvec.kernels.device import GpuDevice
+from semvec.kernels.protocol import DeviceArray
 from semvec.vectors import Vector
 from tests.devices import emulated
 from tests.embed.models import write_model
@@ -43,11 +43,11 @@ async def embedder(directory: Path) -> AsyncIterator[LocalEmbedder]:
 
 
 @pytest.fixture
-def passes(monkeypatch: pytest.MonkeyPatch) -> list[Packed]:
-    seen: list[Packed] = []
+def passes(monkeypatch: pytest.MonkeyPatch) -> list[PackedTexts]:
+    seen: list[PackedTexts] = []
     run = Forward.run
 
-    def watched(forward: Forward, packed: Packed) -> Passed:
+    def watched(forward: Forward, packed: PackedTexts) -> Passed:
         seen.append(packed)
         return run(forward, packed)
 
@@ -73,7 +73,7 @@ async def test_texts_are_answered_as_on_the_cpu(embedder: LocalEmbedder, directo
 
 
 async def test_concurrent_requests_share_passes_that_hold_no_padding(
-    embedder: LocalEmbedder, passes: list[Packed]
+    embedder: LocalEmbedder, passes: list[PackedTexts]
 ) -> None:
     requests = [embedder.encode([f"the boat {'sails ' * (n % 7)}"]) for n in range(100)]
     answers = await asyncio.gather(*requests)
@@ -83,7 +83,7 @@ async def test_concurrent_requests_share_passes_that_hold_no_padding(
 
 
 async def test_a_pass_takes_no_more_tokens_than_there_is_room_for(
-    directory: Path, passes: list[Packed]
+    directory: Path, passes: list[PackedTexts]
 ) -> None:
     embedder = LocalEmbedder(directory, threads=1)
     await embedder.start(SMALL)
@@ -95,7 +95,7 @@ async def test_a_pass_takes_no_more_tokens_than_there_is_room_for(
 
 
 async def test_a_model_that_has_no_kernels_is_encoded_on_the_cpu(
-    tmp_path: Path, passes: list[Packed], caplog: pytest.LogCaptureFixture
+    tmp_path: Path, passes: list[PackedTexts], caplog: pytest.LogCaptureFixture
 ) -> None:
     embedder = LocalEmbedder(write_model(tmp_path / "small"))
     with caplog.at_level(logging.WARNING):
@@ -113,7 +113,7 @@ class Failing:
         self._device = emulated()
         self.failure: Exception | None = None
 
-    def upload(self, *arrays: np.ndarray[Any, Any]) -> list[Array]:
+    def upload(self, *arrays: np.ndarray[Any, Any]) -> list[DeviceArray]:
         if self.failure is not None:
             raise self.failure
         return self._device.upload(*arrays)
@@ -144,7 +144,7 @@ async def test_a_device_that_fails_refuses_work_and_names_the_cause(
 async def test_a_device_that_does_not_open_leaves_the_cpu(
     directory: Path, failure: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def opened() -> Device:
+    def opened() -> GpuDevice:
         raise failure
 
     embedder = LocalEmbedder(directory)

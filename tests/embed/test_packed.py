@@ -1,6 +1,6 @@
 import numpy as np
 
-from semvec.embed.packed import MOST_POOLED, Packed
+from semvec.embed.packed import MOST_POOLED, PackedTexts
 
 
 def ones(*counts: int) -> list[np.ndarray]:
@@ -9,7 +9,7 @@ def ones(*counts: int) -> list[np.ndarray]:
 
 def test_windows_lie_one_after_the_other() -> None:
     ids = [np.array([101, 7, 8, 102]), np.array([101, 102]), np.array([101, 9, 102])]
-    packed = Packed.of(ids, [slice(1, 3, 1), slice(1, 1, 1), slice(1, 2, 1)], ones(2, 0, 1))
+    packed = PackedTexts.of(ids, [slice(1, 3, 1), slice(1, 1, 1), slice(1, 2, 1)], ones(2, 0, 1))
     assert packed.ids.tolist() == [101, 7, 8, 102, 101, 102, 101, 9, 102]
     assert packed.places().tolist() == [0, 1, 2, 3, 0, 1, 0, 1, 2]
     assert packed.starts().tolist() == [0, 4, 6]
@@ -19,13 +19,15 @@ def test_windows_lie_one_after_the_other() -> None:
 
 
 def test_every_other_token_of_a_long_text_is_chosen() -> None:
-    packed = Packed.of([np.arange(4), np.arange(8)], [slice(1, 3, 1), slice(2, 7, 2)], ones(2, 3))
+    packed = PackedTexts.of(
+        [np.arange(4), np.arange(8)], [slice(1, 3, 1), slice(2, 7, 2)], ones(2, 3)
+    )
     assert packed.chosen.tolist() == [1, 2, 6, 8, 10]
 
 
 def test_tiles_of_16_tokens_cover_each_window() -> None:
     lengths = [1, 16, 17, 40]
-    packed = Packed.of([np.arange(n) for n in lengths], [slice(0, 0, 1)] * 4, ones(0, 0, 0, 0))
+    packed = PackedTexts.of([np.arange(n) for n in lengths], [slice(0, 0, 1)] * 4, ones(0, 0, 0, 0))
     firsts = [(0, 1), (1, 16), (17, 17), (34, 40)]
     covered = [(first, n, begin) for first, n in firsts for begin in range(0, n, 16)]
     assert packed.tiles().tolist() == [list(each) for each in covered]
@@ -33,7 +35,7 @@ def test_tiles_of_16_tokens_cover_each_window() -> None:
 
 def test_what_weighs_nothing_is_not_pooled() -> None:
     weights = [np.array([1.0, 0.0, 0.2, 1.0], np.float32), np.ones(MOST_POOLED + 1, np.float32)]
-    packed = Packed.of(
+    packed = PackedTexts.of(
         [np.arange(6), np.arange(90)], [slice(1, 5, 1), slice(1, MOST_POOLED + 2, 1)], weights
     )
     assert packed.heard.tolist()[:4] == [0, 2, 3, 4]

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 
 from semvec.embed.architecture import Architecture
-from semvec.embed.model import Model
+from semvec.embed.model import CpuModel
 from semvec.embed.quantise import quantise
 from semvec.embed.weights import Weights
 from tests.embed.models import write_model
@@ -15,7 +15,7 @@ TEXTS = ("the cat", "a boat sailing the boats", "cats sail", "")
 def test_the_int8_form_gives_nearly_the_same_vectors(tmp_path: Path) -> None:
     source = write_model(tmp_path / "source")
     quantise(source, tmp_path / "target")
-    exact, model = Reference(source), Model.load(tmp_path / "target")
+    exact, model = Reference(source), CpuModel.load(tmp_path / "target")
     for text in TEXTS:
         (encoded,) = model.run(model.windows.cut(text))
         assert encoded.vector @ exact.encode(text)[0] > 0.998

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from semvec.embed.packed import Packed
-from semvec.kernels.device import THREADS, WARP, Device
-from semvec.kernels.protocol import Host
+from semvec.embed.packed import PackedTexts
+from semvec.kernels.device import BLOCK_THREADS, WARP, GpuDevice
+from semvec.kernels.protocol import HostNumbers
 from tests.devices import card, emulated
 from tests.embed.twin import Twin
 
@@ -16,15 +16,17 @@ EPSILON = np.float32(1e-12)
 
 
 @pytest.fixture(scope="module", params=["emulated", "cupy"])
-def device(request: pytest.FixtureRequest) -> Device:
+def device(request: pytest.FixtureRequest) -> GpuDevice:
     return emulated() if request.param == "emulated" else card()
 
 
-def drawn(*shape: int, seed: int = 0, dtype: Any = np.float16) -> Host:
+def drawn(*shape: int, seed: int = 0, dtype: Any = np.float16) -> HostNumbers:
     return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
 
 
-def both(device: Device, kernel: str, blocks: int, *arguments: Any, shared: int = 0) -> list[Host]:
+def both(
+    device: GpuDevice, kernel: str, blocks: int, *arguments: Any, shared: int = 0
+) -> list[HostNumbers]:
     """What the last argument holds after the device has run and after the twin has."""
     found = []
     for each in (device, Twin()):
@@ -32,17 +34,17 @@ def both(device: Device, kernel: str, blocks: int, *arguments: Any, shared: int 
             each.place(argument) if isinstance(argument, np.ndarray) else argument
             for argument in arguments
         ]
-        each.launch(kernel, None, (blocks, 1), THREADS, shared, *placed)
+        each.launch(kernel, None, (blocks, 1), BLOCK_THREADS, shared, *placed)
         found += each.download(placed[-1])
     return found
 
 
 def by_row(rows: int) -> int:
-    return -(-rows * WARP // THREADS)
+    return -(-rows * WARP // BLOCK_THREADS)
 
 
 @pytest.mark.parametrize(("rows", "d"), [(1, 8), (9, 264), (7, 384), (3, 1024)])
-def test_states_are_normed(device: Device, rows: int, d: int) -> None:
+def test_states_are_normed(device: GpuDevice, rows: int, d: int) -> None:
     norm = drawn(d, seed=1, dtype=np.float32), drawn(d, seed=2, dtype=np.float32), EPSILON
     sizes = np.int64(rows), np.int32(d)
     ids, at = np.arange(rows, dtype=np.int32)[::-1] % 5, np.arange(rows, dtype=np.int32) % 3
@@ -57,7 +59,7 @@ def test_states_are_normed(device: Device, rows: int, d: int) -> None:
     np.testing.assert_allclose(mine, known, atol=2e-3, rtol=1e-3)
 
 
-def test_a_large_mean_costs_no_variance(device: Device) -> None:
+def test_a_large_mean_costs_no_variance(device: GpuDevice) -> None:
     ones, zeros = np.ones(384, np.float32), np.zeros(384, np.float32)
     sizes = np.int64(4), np.int32(384)
     states = drawn(4, 384) + np.float16(1000.0)
@@ -68,16 +70,16 @@ def test_a_large_mean_costs_no_variance(device: Device) -> None:
 
 
 @pytest.mark.parametrize(("rows", "d"), [(1, 8), (5, 1536), (33, 64)])
-def test_gelu(device: Device, rows: int, d: int) -> None:
+def test_gelu(device: GpuDevice, rows: int, d: int) -> None:
     values = 4 * drawn(rows, d)
     values[0, :4] = [-60000, -9, 0, 60000]
     bias = drawn(d, dtype=np.float32)
-    sizes, blocks = (np.int64(rows), np.int32(d)), -(-rows * d // (8 * THREADS))
+    sizes, blocks = (np.int64(rows), np.int32(d)), -(-rows * d // (8 * BLOCK_THREADS))
     mine, known = both(device, "gelu", blocks, bias, *sizes, values)
     np.testing.assert_allclose(mine, known, atol=1e-3, rtol=1e-3)
 
 
-def test_rows_are_chosen_at_unit_length(device: Device) -> None:
+def test_rows_are_chosen_at_unit_length(device: GpuDevice) -> None:
     rows, chosen = drawn(9, 128), np.array([8, 0, 0, 3], np.int32)
     rows[3] = 0
     sizes = np.int64(4), np.int32(128)
@@ -87,7 +89,7 @@ def test_rows_are_chosen_at_unit_length(device: Device) -> None:
     assert not mine[3].any()
 
 
-def test_windows_are_summed(device: Device) -> None:
+def test_windows_are_summed(device: GpuDevice) -> None:
     lengths = np.array([1, 9, 30, 8], np.int32)
     starts = (np.cumsum(lengths) - lengths).astype(np.int32)
     found = np.zeros((4, 384), np.float32)
@@ -100,12 +102,14 @@ def test_windows_are_summed(device: Device) -> None:
 @pytest.mark.parametrize("lengths", [[1], [2, 16, 1], [17, 50, 33]])
 @pytest.mark.parametrize("sharp", [1.0, 12.0])
 def test_attention_keeps_to_its_window(
-    device: Device, numbers: int, heads: int, lengths: list[int], sharp: float
+    device: GpuDevice, numbers: int, heads: int, lengths: list[int], sharp: float
 ) -> None:
     """`sharp` weights: all of one key, where the highest score has to be taken off first."""
     total, width = sum(lengths), numbers * heads
     ids = [np.zeros(length, np.int32) for length in lengths]
-    tiles = Packed.of(ids, [slice(0, 0, 1)] * len(ids), [np.ones(0, np.float32)] * len(ids)).tiles()
+    tiles = PackedTexts.of(
+        ids, [slice(0, 0, 1)] * len(ids), [np.ones(0, np.float32)] * len(ids)
+    ).tiles()
     parts = np.float16(sharp) * drawn(total, 3 * width)
     biases = drawn(3 * width, dtype=np.float32)
     scale = np.float32(math.log2(math.e) / math.sqrt(numbers))
@@ -116,7 +120,7 @@ def test_attention_keeps_to_its_window(
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_vectors_are_pooled_in_the_same_rounds(device: Device, seed: int) -> None:
+def test_vectors_are_pooled_in_the_same_rounds(device: GpuDevice, seed: int) -> None:
     random = np.random.default_rng(seed)
     numbers, kept = np.array([30, 1, 12, 5, 40]), np.array([14, 1, 12, 0, 3])
     vectors = drawn(90, 128, seed=seed, dtype=np.float32)

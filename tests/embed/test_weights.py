@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from semvec.embed.weights import Array, Weights, write_tensors
+from semvec.embed.weights import HostArray, Weights, write_tensors
 
 FIRST = "embeddings.word_embeddings.weight"
-TENSORS: dict[str, Array] = {
+TENSORS: dict[str, HostArray] = {
     FIRST: np.arange(12, dtype=np.float32).reshape(4, 3),
     "pooler.scale": np.array([1.5, -2.0], np.float32),
     "small": np.array([[1, -128, 127]], np.int8),
@@ -32,7 +32,7 @@ def test_what_the_safetensors_library_writes_is_read(tmp_path: Path) -> None:
 
 def test_half_precision_is_widened(tmp_path: Path) -> None:
     values = np.array([[0.5, -3.0]], np.float32)
-    half: dict[str, Array] = {
+    half: dict[str, HostArray] = {
         FIRST: values.astype(np.float16),
         "brain": (values.view(np.uint32) >> 16).astype("<u2"),
     }
@@ -50,7 +50,7 @@ def test_a_prefix_before_every_name_is_left_out() -> None:
 
 
 def test_an_int8_matrix_stands_for_its_scaled_values() -> None:
-    tensors: dict[str, Array] = {
+    tensors: dict[str, HostArray] = {
         "dense.weight": np.array([[100, -50], [10, 20]], np.int8),
         "dense.weight.scale": np.array([0.01, 0.1], np.float32),
         "dense.weight.input_scale": np.array([1.0, 2.0], np.float32),

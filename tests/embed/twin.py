@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from semvec.kernels.protocol import Array
+from semvec.kernels.protocol import DeviceArray
 from semvec.kernels.rows import normalised, quantise
 from semvec.tokens import pooled as clustered
 from tests.kernels.emulated import Emulated
@@ -27,7 +27,7 @@ class Twin(Emulated):
         grid: tuple[int, int],
         threads: int,
         shared: int,
-        *arguments: Array | np.generic | None,
+        *arguments: DeviceArray | np.generic | None,
     ) -> None:
         if kernel.startswith("heads_"):
             heads(int(kernel.removeprefix("heads_")), *arguments)
@@ -35,7 +35,7 @@ class Twin(Emulated):
             KERNELS[kernel](*arguments)
 
 
-def wide(values: Array) -> Floats:
+def wide(values: DeviceArray) -> Floats:
     return np.asarray(values, np.float32)
 
 
@@ -48,7 +48,7 @@ def erf(x: Floats) -> Floats:
     return out
 
 
-def normed(values: Floats, gain: Array, offset: Array, epsilon: np.generic) -> Floats:
+def normed(values: Floats, gain: DeviceArray, offset: DeviceArray, epsilon: np.generic) -> Floats:
     centred = values - values.mean(axis=1, keepdims=True)
     spread = np.sqrt((centred**2).mean(axis=1, keepdims=True) + epsilon)
     out: Floats = centred / spread * gain + offset
@@ -56,27 +56,35 @@ def normed(values: Floats, gain: Array, offset: Array, epsilon: np.generic) -> F
 
 
 def embedded(
-    words: Array, places: Array, ids: Array, at: Array, tokens: Any, d: Any, *rest: Any
+    words: DeviceArray,
+    places: DeviceArray,
+    ids: DeviceArray,
+    at: DeviceArray,
+    tokens: Any,
+    d: Any,
+    *rest: Any,
 ) -> None:
     *norm, found = rest
     found[:tokens] = normed(wide(words[ids]) + wide(places[at]), *norm)
 
 
-def residual(added: Array, bias: Array, tokens: Any, d: Any, *rest: Any) -> None:
+def residual(added: DeviceArray, bias: DeviceArray, tokens: Any, d: Any, *rest: Any) -> None:
     *norm, states = rest
     states[:] = normed(wide(added) + bias + wide(states), *norm)
 
 
-def gelu(bias: Array, tokens: Any, d: Any, values: Array) -> None:
+def gelu(bias: DeviceArray, tokens: Any, d: Any, values: DeviceArray) -> None:
     x = wide(values) + bias
     values[:] = 0.5 * x * (1.0 + erf(x / np.sqrt(2.0)))
 
 
-def units(rows: Array, chosen: Array, number: Any, d: Any, found: Array) -> None:
+def units(rows: DeviceArray, chosen: DeviceArray, number: Any, d: Any, found: DeviceArray) -> None:
     found[:] = normalised(wide(rows[chosen]))
 
 
-def pooled(states: Array, starts: Array, lengths: Array, d: Any, found: Array) -> None:
+def pooled(
+    states: DeviceArray, starts: DeviceArray, lengths: DeviceArray, d: Any, found: DeviceArray
+) -> None:
     sums = [
         wide(states[start : start + length]).sum(axis=0)
         for start, length in zip(starts, lengths, strict=True)
@@ -102,7 +110,13 @@ def heads(numbers: int, *arguments: Any) -> None:
 
 
 def cluster(
-    vectors: Array, p: Any, heard: Array, weights: Array, firsts: Array, rooms: Array, codes: Array
+    vectors: DeviceArray,
+    p: Any,
+    heard: DeviceArray,
+    weights: DeviceArray,
+    firsts: DeviceArray,
+    rooms: DeviceArray,
+    codes: DeviceArray,
 ) -> None:
     for text in range(len(firsts) - 1):
         here, room = slice(*firsts[text : text + 2]), slice(*rooms[text : text + 2])

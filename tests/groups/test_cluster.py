@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from semvec.groups.cluster import TEMPERATURE, Gathered, aggregates
+from semvec.groups.cluster import TEMPERATURE, ClusterStates, aggregates
 from semvec.kernels.protocol import Groups
 
 Reals = npt.NDArray[Any]
@@ -21,7 +21,7 @@ def unit(x: Reals) -> Reals:
     return found
 
 
-def expected(gathered: Gathered, group: int) -> Reals:
+def expected(gathered: ClusterStates, group: int) -> Reals:
     """By the definition."""
     first, last = gathered.groups.offsets[group : group + 2]
     which = gathered.groups.members[first:last]
@@ -43,7 +43,7 @@ def test_aggregates_are_as_defined(seed: int, number: int, dimension: int) -> No
     states *= rng.random((30, 1), np.float32)
     states[rng.random(30) < 0.2] = 0.0
     lengths = rng.integers(0, 8, number)
-    gathered = Gathered(
+    gathered = ClusterStates(
         states=states,
         updates=rng.integers(0, 9, 30),
         groups=Groups(
@@ -63,7 +63,7 @@ def test_aggregates_are_as_defined(seed: int, number: int, dimension: int) -> No
 @pytest.mark.parametrize("attends", [False, True])
 def test_members_that_cancel_out_point_nowhere(attends: bool) -> None:
     states = np.array([[0.5, 0.0], [-0.9, 0.0]], np.float32)
-    gathered = Gathered(
+    gathered = ClusterStates(
         states=states,
         updates=np.array([7, 7]),
         groups=Groups(np.array([0, 1]), np.array([0, 2])),
@@ -76,7 +76,7 @@ def test_members_that_cancel_out_point_nowhere(attends: bool) -> None:
 def test_members_without_an_update_weigh_nothing_on_average() -> None:
     states = np.array([[1.0, 0.0], [0.0, 0.1]], np.float32)
     for updates, direction in (([0, 0], [0.0, 0.0]), ([0, 2], [0.0, 1.0]), ([5, 0], [1.0, 0.0])):
-        gathered = Gathered(
+        gathered = ClusterStates(
             states=states,
             updates=np.array(updates),
             groups=Groups(np.array([0, 1]), np.array([0, 2])),

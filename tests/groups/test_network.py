@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from semvec.groups.network import Reputation, delta_norm, passed_on, poll
+from semvec.groups.network import Reputation, delta_norm, poll, transfer_delta
 from semvec.vectors import Vector
 from tests.session.conversations import unit
 
@@ -57,14 +57,14 @@ def test_the_outcome_is_that_of_exact_arithmetic() -> None:
         voters = [Reputation(*map(int, chance.integers(0, 6, 2))) for _ in range(count)]
         agrees = chance.random(count) < 0.66
         found = poll(rows(*(FOR if each else AGAINST for each in agrees)), TARGET, voters)
-        trust = [Fraction(each.kept + 1, each.kept + each.missed + 2) for each in voters]
+        trust = [Fraction(each.won + 1, each.won + each.lost + 2) for each in voters]
         behind = sum(share for share, each in zip(trust, agrees, strict=True) if each)
         assert found.accepted is (behind >= Fraction(2, 3) * sum(trust))
 
 
 def test_a_transfer_is_bounded_by_the_caller_and_by_trust() -> None:
-    assert passed_on(0.15, Reputation()) == 0.15
-    assert passed_on(1.0, Reputation(0, 8)) == 0.1
+    assert transfer_delta(0.15, Reputation()) == 0.15
+    assert transfer_delta(1.0, Reputation(0, 8)) == 0.1
 
 
 def test_the_norm_of_a_transfer_is_the_way_the_target_goes() -> None:

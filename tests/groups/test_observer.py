@@ -5,19 +5,19 @@ from itertools import groupby
 
 import pytest
 
-from semvec.groups.observer import Condition, Sight, conditions, news
-from semvec.session.drift import Phase as DriftPhase
-from semvec.session.state import Phase
+from semvec.groups.observer import AnomalyCondition, ClusterSighting, conditions, new_conditions
+from semvec.session.drift import DriftPhase as DriftPhase
+from semvec.session.state import SessionPhase
 
 
 def sight(
     region: int,
     cluster: int,
-    phase: Phase = "initialization",
+    phase: SessionPhase = "initialization",
     drift: DriftPhase = "stable",
     interactions: int = 1,
-) -> Sight:
-    return Sight(region, f"r{region}", cluster, f"c{cluster}", phase, drift, interactions)
+) -> ClusterSighting:
+    return ClusterSighting(region, f"r{region}", cluster, f"c{cluster}", phase, drift, interactions)
 
 
 def test_nothing_stands_where_nothing_is() -> None:
@@ -27,7 +27,7 @@ def test_nothing_stands_where_nothing_is() -> None:
 def test_convergence_takes_three_clusters_of_two_regions_in_one_phase() -> None:
     alike = [sight(1, 1, "resonance"), sight(1, 2, "resonance"), sight(2, 3, "resonance")]
     assert conditions(alike) == [
-        Condition(
+        AnomalyCondition(
             "convergence:resonance",
             "cross_cluster_convergence",
             {
@@ -101,14 +101,14 @@ def test_what_stands_is_news_once_until_it_clears() -> None:
     reported = []
     for sights in (calm, drifting, drifting, calm, drifting):
         found = conditions(sights)
-        reported.append(len(news(found, standing)))
+        reported.append(len(new_conditions(found, standing)))
         standing = [each.name for each in found]
     assert reported == [0, 1, 0, 0, 1]
 
 
 def test_a_random_walk_of_clusters_is_judged_by_the_rules_alone() -> None:
     chance = random.Random(7)
-    phases: list[Phase] = ["initialization", "exploration", "convergence", "resonance"]
+    phases: list[SessionPhase] = ["initialization", "exploration", "convergence", "resonance"]
     drifts: list[DriftPhase] = ["stable", "shifting", "drifted"]
     seen = set[str]()
     for _ in range(1000):
@@ -128,7 +128,7 @@ def test_a_random_walk_of_clusters_is_judged_by_the_rules_alone() -> None:
     assert seen == {"convergence", "drift", "divergence"}
 
 
-def plainly(sights: list[Sight]) -> set[str]:
+def plainly(sights: list[ClusterSighting]) -> set[str]:
     """What has to stand, word for word as the rules are told."""
     expected = set[str]()
     for phase in ("exploration", "convergence", "resonance"):

@@ -11,7 +11,15 @@ import numpy.typing as npt
 from hypothesis import strategies as st
 
 from semvec.kernels.numpy_ import quantise, unit_scales
-from semvec.kernels.protocol import Evidence, Host, Kernels, Questions, Rows, Runs, Spans
+from semvec.kernels.protocol import (
+    HostNumbers,
+    Kernels,
+    MatchEvidence,
+    QuantisedRows,
+    Runs,
+    Spans,
+    TokenQueries,
+)
 
 Matrix = npt.NDArray[np.float64]
 
@@ -43,15 +51,15 @@ def queries(rng: np.random.Generator, number: int, dimension: int) -> npt.NDArra
     return unit(rng, number, dimension).astype(np.float32)
 
 
-def placed_rows(kernels: Kernels, vectors: Matrix, kind: str) -> tuple[Rows, Matrix]:
+def placed_rows(kernels: Kernels, vectors: Matrix, kind: str) -> tuple[QuantisedRows, Matrix]:
     """Rows of a type, and the numbers that they stand for."""
     if kind != "int8":
         values = vectors.astype(kind)
-        return Rows(kernels.place(values)), values.astype(np.float64)
+        return QuantisedRows(kernels.to_device(values)), values.astype(np.float64)
     codes = quantise(vectors)
     scales = unit_scales(codes)
     exact = codes.astype(np.float64) * scales[:, None]
-    return Rows(kernels.place(codes), kernels.place(scales)), exact
+    return QuantisedRows(kernels.to_device(codes), kernels.to_device(scales)), exact
 
 
 def some_ids(rng: np.random.Generator, rows: int) -> npt.NDArray[np.int64]:
@@ -95,23 +103,25 @@ def some_spans(rng: np.random.Generator, memories: int) -> tuple[Spans, int]:
 
 
 def placed_spans(kernels: Kernels, spans: Spans) -> Spans:
-    return Spans(*(kernels.place(getattr(spans, field.name)) for field in fields(spans)))
+    return Spans(*(kernels.to_device(getattr(spans, field.name)) for field in fields(spans)))
 
 
-def some_questions(rng: np.random.Generator, number: int, width: int, most_units: int) -> Questions:
+def some_questions(
+    rng: np.random.Generator, number: int, width: int, most_units: int
+) -> TokenQueries:
     offsets = np.append(0, np.cumsum(rng.integers(0, most_units + 1, number))).astype(np.int64)
     weights = rng.random(offsets[-1]).astype(np.float32) / max(1, most_units)
-    return Questions(queries(rng, int(offsets[-1]), width), weights, offsets)
+    return TokenQueries(queries(rng, int(offsets[-1]), width), weights, offsets)
 
 
-def some_evidence(rng: np.random.Generator, questions: Questions, runs: Runs) -> Evidence:
+def some_evidence(rng: np.random.Generator, questions: TokenQueries, runs: Runs) -> MatchEvidence:
     cells = [
         rng.permutation(units * memories)[: units * memories // 3]
         for units, memories in zip(np.diff(questions.offsets), runs.counts(), strict=True)
     ]
     across = np.repeat(np.maximum(runs.counts(), 1), [len(each) for each in cells])
     flat = np.concatenate([np.zeros(0, np.int64), *cells])
-    return Evidence(
+    return MatchEvidence(
         rng.random(len(questions.vectors)).astype(np.float32),
         rng.random(len(questions.vectors)).astype(np.float32),
         (flat // across).astype(np.int32),
@@ -122,7 +132,7 @@ def some_evidence(rng: np.random.Generator, questions: Questions, runs: Runs) ->
     )
 
 
-def _by_memory(rng: np.random.Generator, runs: Runs) -> list[Host | None]:
+def _by_memory(rng: np.random.Generator, runs: Runs) -> list[HostNumbers | None]:
     number = int(runs.lengths.sum())
     return [rng.random(number).astype(np.float32) if rng.random() < 0.5 else None for _ in range(2)]
 
@@ -130,10 +140,10 @@ def _by_memory(rng: np.random.Generator, runs: Runs) -> list[Host | None]:
 @contextmanager
 def unchanged(kernels: Kernels, *arguments: Any) -> Iterator[None]:
     """Nothing in here modifies these."""
-    before = [kernels.fetch(kernels.place(each)).copy() for each in _arrays(arguments)]
+    before = [kernels.to_host(kernels.to_device(each)).copy() for each in _arrays(arguments)]
     yield
     for was, now in zip(before, _arrays(arguments), strict=True):
-        np.testing.assert_array_equal(was, kernels.fetch(kernels.place(now)))
+        np.testing.assert_array_equal(was, kernels.to_host(kernels.to_device(now)))
 
 
 def _arrays(arguments: Sequence[Any]) -> Iterator[Any]:

@@ -12,7 +12,7 @@ import numpy as np
 from semvec.kernels.device_groups import Grouped
 from semvec.kernels.device_ragged import Ragged
 from semvec.kernels.plan import SLOT_BYTES, STAGE_BYTES
-from semvec.kernels.protocol import Array, Host
+from semvec.kernels.protocol import DeviceArray, HostNumbers
 from semvec.kernels.sources import KERNELS, flattened
 
 EMULATOR = Path(__file__).parent / "emulator"
@@ -32,25 +32,25 @@ class Emulated:
         self._folder = TemporaryDirectory(prefix="semvec-emulated-")
         self._library = cache(self._compiled)
 
-    def place(self, array: Host) -> Array:
+    def place(self, array: HostNumbers) -> DeviceArray:
         return np.array(array)
 
-    def upload(self, *arrays: Host) -> list[Array]:
+    def upload(self, *arrays: HostNumbers) -> list[DeviceArray]:
         return [np.array(array, order="C") for array in arrays]
 
-    def download(self, *arrays: Array) -> list[Host]:
+    def download(self, *arrays: DeviceArray) -> list[HostNumbers]:
         return [np.array(array) for array in arrays]
 
-    def empty(self, shape: tuple[int, ...], dtype: Any) -> Array:
+    def empty(self, shape: tuple[int, ...], dtype: Any) -> DeviceArray:
         noise = np.full(int(np.prod(shape)) * np.dtype(dtype).itemsize, 0xCD, np.uint8)
         return noise.view(dtype).reshape(shape)
 
-    def address(self, array: Array) -> int:
+    def address(self, array: DeviceArray) -> int:
         if not array.flags.c_contiguous:
             raise ValueError("an array has gaps")
         return int(array.ctypes.data)
 
-    def matmul(self, left: Array, right: Array, found: Array) -> None:
+    def matmul(self, left: DeviceArray, right: DeviceArray, found: DeviceArray) -> None:
         assert {left.dtype, right.dtype, found.dtype} == {np.dtype(np.float16)}
         np.copyto(found, left.astype(np.float32) @ right.astype(np.float32).T, casting="same_kind")
 
@@ -61,7 +61,7 @@ class Emulated:
         grid: tuple[int, int],
         threads: int,
         shared: int,
-        *arguments: Array | np.generic | None,
+        *arguments: DeviceArray | np.generic | None,
     ) -> None:
         assert shared <= SHARED_LIMIT < BLOCK_MEMORY
         source = next(name for name, kernels in KERNELS.items() if kernel in kernels)
@@ -70,7 +70,7 @@ class Emulated:
         sizes = (ctypes.c_int * 4)(*grid, threads, shared)
         self._library(source, rows)[f"emulated_{kernel}"](sizes, pointers)
 
-    def _cell(self, argument: Array | np.generic | None) -> Host:
+    def _cell(self, argument: DeviceArray | np.generic | None) -> HostNumbers:
         """What a kernel reads its argument from."""
         if isinstance(argument, np.ndarray):
             return np.array([self.address(argument)])

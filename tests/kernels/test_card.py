@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from semvec.kernels.device import OutOfMemory
-from semvec.kernels.opening import open_device
+from semvec.kernels.factory import open_device
 from tests import devices
 
 

@@ -7,14 +7,14 @@ import pytest
 
 from semvec.kernels import numpy_
 from semvec.kernels.protocol import (
-    Evidence,
     Groups,
     Kernels,
-    Questions,
+    MatchEvidence,
+    QuantisedRows,
     Ranking,
-    Rows,
     Runs,
     Spans,
+    TokenQueries,
 )
 
 ONE, NOTHING = np.ones(1, np.float32), np.zeros(0, np.int32)
@@ -23,15 +23,17 @@ START, SECOND, FIFTH = (np.array([place], np.int32) for place in (0, 1, 4))
 MANY = np.ones((257, 16), np.float32)
 
 
-def rows(kernels: Kernels) -> Rows:
-    return Rows(kernels.place(np.ones((4, 16), np.int8)), kernels.place(np.ones(4, np.float32)))
+def rows(kernels: Kernels) -> QuantisedRows:
+    return QuantisedRows(
+        kernels.to_device(np.ones((4, 16), np.int8)), kernels.to_device(np.ones(4, np.float32))
+    )
 
 
 def cosine(kernels: Kernels, **other: Any) -> None:
     asked = {
         "queries": np.ones((1, 16), np.float32),
         "rows": rows(kernels),
-        "ids": kernels.place(np.arange(4)),
+        "ids": kernels.to_device(np.arange(4)),
         "runs": Runs.single([0], [4]),
         "k": 1,
     }
@@ -39,13 +41,13 @@ def cosine(kernels: Kernels, **other: Any) -> None:
 
 
 def match(kernels: Kernels, **other: Any) -> None:
-    spans = Spans(*(kernels.place(np.zeros(4, np.int64)) for _ in range(3)))
+    spans = Spans(*(kernels.to_device(np.zeros(4, np.int64)) for _ in range(3)))
     asked = {
-        "questions": Questions(np.ones((1, 16), np.float32), ONE, FIRST),
+        "questions": TokenQueries(np.ones((1, 16), np.float32), ONE, FIRST),
         "tokens": rows(kernels),
         "spans": spans,
         "runs": Runs.single([0], [4]),
-        "evidence": Evidence(ONE, ONE, NOTHING, NOTHING, ONE[:0], np.array([0, 0])),
+        "evidence": MatchEvidence(ONE, ONE, NOTHING, NOTHING, ONE[:0], np.array([0, 0])),
         "ranking": Ranking(0.2),
         "k": 1,
     }
@@ -73,7 +75,7 @@ def test_what_is_right_is_not_refused(kernels: Kernels) -> None:
     ],
 )
 def test_wrong_sizes(kernels: Kernels, wrong: dict[str, Any], told: str) -> None:
-    placed = {key: kernels.place(each) if key == "ids" else each for key, each in wrong.items()}
+    placed = {key: kernels.to_device(each) if key == "ids" else each for key, each in wrong.items()}
     with pytest.raises(ValueError, match=told):
         cosine(kernels, **placed)
 
@@ -85,7 +87,7 @@ def test_wrong_sizes(kernels: Kernels, wrong: dict[str, Any], told: str) -> None
         ({"queries": np.ones((1, 16), np.int64)}, "queries is int64, not float32"),
         ({"queries": [[1.0] * 16]}, "queries is <class 'list'>"),
         ({"runs": Runs(FIRST.astype(np.float32), FIRST, FIRST)}, "starts is float32, not int64"),
-        ({"rows": Rows(np.ones((4, 16), np.int16))}, "values is int16"),
+        ({"rows": QuantisedRows(np.ones((4, 16), np.int16))}, "values is int16"),
     ],
 )
 def test_wrong_types(kernels: Kernels, wrong: dict[str, Any], told: str) -> None:
@@ -103,19 +105,19 @@ def test_wrong_types(kernels: Kernels, wrong: dict[str, Any], told: str) -> None
         ({"runs": Runs(FIRST, FIRST, np.array([0, 1, 2]))}, "1 questions have 2"),
         (
             {
-                "questions": Questions(
+                "questions": TokenQueries(
                     np.ones((257, 16), np.float32), np.ones(257, np.float32), 257 * FIRST
                 )
             },
             "more than 256 units",
         ),
-        ({"evidence": Evidence(ONE, ONE, SECOND, START, ONE, FIRST)}, "units reach outside"),
+        ({"evidence": MatchEvidence(ONE, ONE, SECOND, START, ONE, FIRST)}, "units reach outside"),
         (
-            {"evidence": Evidence(ONE, ONE, START, FIFTH, ONE, FIRST)},
+            {"evidence": MatchEvidence(ONE, ONE, START, FIFTH, ONE, FIRST)},
             "memories reach outside",
         ),
         (
-            {"evidence": Evidence(ONE, ONE, NOTHING, NOTHING, ONE[:0], np.array([0, 0]), ONE)},
+            {"evidence": MatchEvidence(ONE, ONE, NOTHING, NOTHING, ONE[:0], np.array([0, 0]), ONE)},
             "whole has shape",
         ),
     ],
@@ -145,9 +147,9 @@ def test_a_device_takes_float32_questions_and_short_tokens(kernels: Kernels) -> 
     with pytest.raises(TypeError, match="queries is float64, not float32"):
         cosine(kernels, queries=np.ones((1, 16)))
     wide = np.ones((4, 129), np.int8)
-    tokens = Rows(kernels.place(wide), kernels.place(np.ones(4, np.float32)))
-    questions = Questions(np.ones((1, 129), np.float32), ONE, FIRST)
+    tokens = QuantisedRows(kernels.to_device(wide), kernels.to_device(np.ones(4, np.float32)))
+    questions = TokenQueries(np.ones((1, 129), np.float32), ONE, FIRST)
     with pytest.raises(ValueError, match="129 numbers, more than 128"):
         match(kernels, questions=questions, tokens=tokens)
     with pytest.raises(ValueError, match="gaps"):
-        kernels.normalised(kernels.place(np.ones((4, 4), np.float32))[:, ::2])
+        kernels.normalised(kernels.to_device(np.ones((4, 4), np.float32))[:, ::2])

@@ -156,17 +156,17 @@ def test_promise_9_rows_by_themselves(
     rng = np.random.default_rng(seed)
     values = (3.0 * cases.unit(rng, number, dimension)).astype(np.float32)
     lengths = np.linalg.norm(values.astype(np.float64), axis=1, keepdims=True)
-    placed = kernels.place(values)
+    placed = kernels.to_device(values)
     with unchanged(kernels, placed):
         unit, codes = kernels.normalised(placed), kernels.quantise(placed)
         scales = kernels.unit_scales(codes)
-        back = kernels.fetch(kernels.dequantise(codes, scales))
+        back = kernels.to_host(kernels.dequantise(codes, scales))
     exact = values / np.where(lengths > 0, lengths, 1.0)
-    np.testing.assert_allclose(kernels.fetch(unit), exact, atol=AWAY)
+    np.testing.assert_allclose(kernels.to_host(unit), exact, atol=AWAY)
     np.testing.assert_allclose(np.linalg.norm(back, axis=1), lengths[:, 0] > 0, atol=AWAY)
     largest = np.abs(values).max(axis=1, keepdims=True, initial=0.0)
     steps = np.where(largest > 0, np.float32(127) / np.where(largest > 0, largest, 1), 0)
-    np.testing.assert_array_equal(kernels.fetch(codes), np.rint(values * steps))
+    np.testing.assert_array_equal(kernels.to_host(codes), np.rint(values * steps))
 
 
 def test_float64_gives_float64() -> None:

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from semvec.kernels.protocol import (
-    Evidence,
     Kernels,
-    Questions,
+    MatchEvidence,
+    QuantisedRows,
     Ranking,
-    Rows,
     Runs,
     Spans,
+    TokenQueries,
     Top,
 )
 from tests.kernels import cases
@@ -60,7 +60,7 @@ def test_promise_9_the_nearest_rows_are_found(
     ids = cases.some_ids(rng, len(exact))
     runs = cases.some_runs(rng, number, len(exact), most=1)
     queries = cases.queries(rng, number, dimension)
-    placed = kernels.place(ids)
+    placed = kernels.to_device(ids)
     with unchanged(kernels, rows, placed, runs, queries):
         top = kernels.cosine_top(queries, rows, placed, runs, k)
     at = cases.rows_of(runs)
@@ -80,7 +80,7 @@ def test_promise_9_every_cosine_is_found(
     runs = cases.some_runs(rng, number, len(exact))
     queries = cases.queries(rng, number, dimension)
     with unchanged(kernels, rows, runs, queries):
-        found = kernels.fetch(kernels.ragged_cosines(queries, rows, runs))
+        found = kernels.to_host(kernels.ragged_cosines(queries, rows, runs))
     expected = [exact[own] @ query for own, query in zip(cases.rows_of(runs), queries, strict=True)]
     away = CODES_AWAY if kind == "int8" else AWAY
     np.testing.assert_allclose(found, np.concatenate([np.zeros(0), *expected]), atol=away)
@@ -93,7 +93,7 @@ def test_a_long_session_is_split_over_blocks(kernels: Kernels, k: int) -> None:
     ids = np.arange(3000)
     queries = cases.queries(rng, 2, 32)
     runs = Runs(np.array([0, 900, 2999]), np.array([700, 2100, 1]), np.array([0, 2, 3]))
-    top = kernels.cosine_top(queries, rows, kernels.place(ids), runs, k)
+    top = kernels.cosine_top(queries, rows, kernels.to_device(ids), runs, k)
     at = cases.rows_of(runs)
     check_top(top, [exact[at[0]] @ queries[0], exact[at[1]] @ queries[1]], at, k, CODES_AWAY)
 
@@ -108,7 +108,7 @@ def reference_maxima(vectors: Matrix, tokens: Matrix, spans: Spans, at: Sequence
     return found
 
 
-Asked = tuple[Questions, Spans, Rows, Runs, list[Matrix]]
+Asked = tuple[TokenQueries, Spans, QuantisedRows, Runs, list[Matrix]]
 
 
 def asked(
@@ -140,7 +140,7 @@ def test_promise_9_token_maxima_are_the_highest_cosines_in_each_memory(
         found = kernels.ragged_maxima(questions, tokens, placed, runs)
     assert len(found) == number
     for near, exact in zip(found, maxima, strict=True):
-        np.testing.assert_allclose(kernels.fetch(near), exact, atol=CODES_AWAY)
+        np.testing.assert_allclose(kernels.to_host(near), exact, atol=CODES_AWAY)
 
 
 @few
@@ -204,7 +204,11 @@ class Case:
 
 
 def match_cases(
-    questions: Questions, spans: Spans, runs: Runs, maxima: Sequence[Matrix], known: Evidence
+    questions: TokenQueries,
+    spans: Spans,
+    runs: Runs,
+    maxima: Sequence[Matrix],
+    known: MatchEvidence,
 ) -> Iterator[Case]:
     ends = np.cumsum(runs.lengths)
     for j, at in enumerate(cases.rows_of(runs)):
@@ -242,12 +246,12 @@ def test_promise_9_match_ranks_by_tokens_words_and_neighbours(
 def test_neighbours_answer_across_blocks(kernels: Kernels) -> None:
     number, nothing = 300, np.zeros(0, np.int32)
     codes, scales = np.full((1, 16), 127, np.int8), np.full(1, 1 / 508, np.float32)
-    tokens = Rows(kernels.place(codes), kernels.place(scales))
+    tokens = QuantisedRows(kernels.to_device(codes), kernels.to_device(scales))
     lengths = (np.arange(number) % 5 == 0).astype(np.int64)
-    spans = Spans(*map(kernels.place, (np.zeros(number, np.int64), lengths, np.arange(number))))
+    spans = Spans(*map(kernels.to_device, (np.zeros(number, np.int64), lengths, np.arange(number))))
     vectors, one = np.full((1, 16), 0.25, np.float32), np.ones(1, np.float32)
-    questions = Questions(vectors, one, np.array([0, 1]))
-    known = Evidence(0 * one, 0 * one, nothing, nothing, one[:0], np.array([0, 0]))
+    questions = TokenQueries(vectors, one, np.array([0, 1]))
+    known = MatchEvidence(0 * one, 0 * one, nothing, nothing, one[:0], np.array([0, 0]))
     runs = Runs.single([0], [number])
     top = kernels.match_top(questions, tokens, spans, runs, known, RANKING, 128)
     assert top.ids[0, :60].tolist() == list(range(295, -1, -5))
@@ -256,11 +260,13 @@ def test_neighbours_answer_across_blocks(kernels: Kernels) -> None:
 
 
 def test_a_memory_that_is_gone_answers_for_nobody(kernels: Kernels) -> None:
-    tokens = Rows(kernels.place(np.ones((1, 16), np.int8)), kernels.place(np.ones(1, np.float32)))
-    spans = Spans(*(kernels.place(np.array(each)) for each in ([0, 0], [0, 0], [-1, 0])))
+    tokens = QuantisedRows(
+        kernels.to_device(np.ones((1, 16), np.int8)), kernels.to_device(np.ones(1, np.float32))
+    )
+    spans = Spans(*(kernels.to_device(np.array(each)) for each in ([0, 0], [0, 0], [-1, 0])))
     one, place = np.ones(1, np.float32), np.zeros(1, np.int32)
-    questions = Questions(np.zeros((1, 16), np.float32), one, np.array([0, 1]))
-    known = Evidence(one, one, place, place, one, np.array([0, 1]))
+    questions = TokenQueries(np.zeros((1, 16), np.float32), one, np.array([0, 1]))
+    known = MatchEvidence(one, one, place, place, one, np.array([0, 1]))
     runs = Runs.single([0], [2])
     top = kernels.match_top(questions, tokens, spans, runs, known, RANKING, 2)
     assert top.ids[0].tolist() == [0, -1]
@@ -268,18 +274,24 @@ def test_a_memory_that_is_gone_answers_for_nobody(kernels: Kernels) -> None:
 
 
 def test_equal_memories_come_by_the_newest(kernels: Kernels) -> None:
-    rows = Rows(kernels.place(np.full((200, 16), 0.25, np.float32)))
+    rows = QuantisedRows(kernels.to_device(np.full((200, 16), 0.25, np.float32)))
     ids = np.random.default_rng(2).permutation(200)
     top = kernels.cosine_top(
-        np.full((1, 16), 0.25, np.float32), rows, kernels.place(ids), Runs.single([0], [200]), 50
+        np.full((1, 16), 0.25, np.float32),
+        rows,
+        kernels.to_device(ids),
+        Runs.single([0], [200]),
+        50,
     )
     assert top.ids[0].tolist() == list(range(199, 149, -1))
 
 
 def test_tokens_outside_of_the_rows_are_an_error(kernels: Kernels) -> None:
-    tokens = Rows(kernels.place(np.ones((4, 16), np.int8)), kernels.place(np.ones(4, np.float32)))
-    questions = Questions(np.ones((1, 16), np.float32), np.ones(1, np.float32), np.array([0, 1]))
+    tokens = QuantisedRows(
+        kernels.to_device(np.ones((4, 16), np.int8)), kernels.to_device(np.ones(4, np.float32))
+    )
+    questions = TokenQueries(np.ones((1, 16), np.float32), np.ones(1, np.float32), np.array([0, 1]))
     for start, length in ((3, 2), (-1, 1), (0, -1)):
-        spans = Spans(*(kernels.place(np.array([each])) for each in (start, length, 1)))
+        spans = Spans(*(kernels.to_device(np.array([each])) for each in (start, length, 1)))
         with pytest.raises(ValueError, match="not all among the rows"):
             kernels.maxsim_top(questions, tokens, spans, Runs.single([0], [1]), 1)

@@ -1,7 +1,7 @@
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from semvec.licensing.curve import IDENTITY, P, decode, has_small_order
+from semvec.licensing.curve import FIELD_PRIME, IDENTITY, decode, has_small_order
 
 SMALL_ORDER = {
     "order 1": "0100000000000000000000000000000000000000000000000000000000000000",
@@ -20,7 +20,7 @@ NOT_CANONICAL = {
     "order 4, p, odd": "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
     "order 1, p + 1": "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
     "order 1, p + 1, odd": "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
-    "p + 3": (P + 3).to_bytes(32, "little").hex(),
+    "p + 3": (FIELD_PRIME + 3).to_bytes(32, "little").hex(),
 }
 
 
@@ -35,7 +35,7 @@ def test_an_encoding_that_is_not_canonical_is_no_point(encoding: str) -> None:
         decode(bytes.fromhex(encoding))
 
 
-@pytest.mark.parametrize("y", [2, 7, P - 2])
+@pytest.mark.parametrize("y", [2, 7, FIELD_PRIME - 2])
 def test_what_lies_beside_the_curve_is_no_point(y: int) -> None:
     with pytest.raises(ValueError, match="not a point of the curve"):
         decode(y.to_bytes(32, "little"))

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from semvec.errors import LicenseExpired, Unauthorized
 from semvec.licensing.keys import PublicKey, private_key, write_key_pair
 from semvec.licensing.revocations import Revocations
-from semvec.licensing.token import Caller, Claims, Tier, sign
+from semvec.licensing.token import Caller, LicenseTier, TokenClaims, sign
 from semvec.licensing.verifier import CLOCK_SKEW_S, Verifier, open_verifier
 from semvec.settings import Settings, SettingsError
 
@@ -23,8 +23,10 @@ class Time:
         return self.now
 
 
-def claims(sub: str = "acme", tier: Tier = "pro", *, iat: float = NOW, lasts: float = 60) -> Claims:
-    return Claims(sub=sub, tier=tier, iat=iat, exp=iat + lasts)
+def claims(
+    sub: str = "acme", tier: LicenseTier = "pro", *, iat: float = NOW, lasts: float = 60
+) -> TokenClaims:
+    return TokenClaims(sub=sub, tier=tier, iat=iat, exp=iat + lasts)
 
 
 def verifier(keys: Iterable[PublicKey], time: Time, capacity: int = 8) -> Verifier:

@@ -2,10 +2,10 @@ from typing import Any
 
 import pytest
 
-from semvec.licensing.token import Caller, Tier
-from semvec.limits.bucket import Standing
+from semvec.licensing.token import Caller, LicenseTier
+from semvec.limits.bucket import LimitDecision
 from semvec.limits.limiter import Limiter, open_limiter
-from semvec.limits.shared import PROBE_S
+from semvec.limits.shared import REDIS_PROBE_S
 from semvec.rate import Rate
 from semvec.settings import Settings
 from tests.redis_process import RedisProcess
@@ -20,7 +20,9 @@ def limiter(clock: HeldClock | None = None, **settings: Any) -> Limiter:
     return opened
 
 
-async def request(limiter: Limiter, client: str = "a", caller: Caller | None = ACME) -> Standing:
+async def request(
+    limiter: Limiter, client: str = "a", caller: Caller | None = ACME
+) -> LimitDecision:
     standing = await limiter.count_request(client, caller)
     assert standing is not None
     return standing
@@ -33,7 +35,9 @@ def test_off_is_no_limiter() -> None:
 @pytest.mark.parametrize(
     ("tier", "name", "burst"), [("community", "community", 50), ("pro", "address", 1000)]
 )
-async def test_the_bucket_with_the_least_left_is_told(tier: Tier, name: str, burst: int) -> None:
+async def test_the_bucket_with_the_least_left_is_told(
+    tier: LicenseTier, name: str, burst: int
+) -> None:
     standing = await request(limiter(), caller=Caller("acme", tier))
     assert (standing.limit.name, standing.remaining) == (name, burst - 1)
 
@@ -45,7 +49,7 @@ async def test_each_tier_has_its_own_limit_and_each_subject_its_own_bucket() -> 
         limit_pro=Rate(1, 2),
         limit_enterprise=Rate(1, 3),
     )
-    tiers: tuple[Tier, ...] = ("community", "pro", "enterprise")
+    tiers: tuple[LicenseTier, ...] = ("community", "pro", "enterprise")
     for burst, tier in enumerate(tiers, start=1):
         for subject in ("acme", "other"):
             taken = [await request(narrow, caller=Caller(subject, tier)) for _ in range(4)]
@@ -110,7 +114,7 @@ async def test_servers_that_share_a_redis_share_limits_and_go_on_alone_without_i
     assert (one.unshared, other.unshared) == (4, 2)
 
     redis.start()
-    clock.now += PROBE_S
+    clock.now += REDIS_PROBE_S
     assert (await request(one)).allowed
     assert one.unshared == 4
     for asked in (one, other):

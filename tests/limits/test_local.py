@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semvec.limits.bucket import Charge, Limit, Standing
+from semvec.limits.bucket import Charge, LimitDecision, RateLimit
 from semvec.limits.local import LocalBuckets
 from semvec.rate import Rate
 from tests.services import HeldClock
@@ -15,8 +15,8 @@ RATES = st.builds(
 SECONDS = st.one_of(st.just(0.0), st.floats(0, 10), st.integers(0, 100))
 
 
-def limit(rate: Rate, name: str = "address") -> Limit:
-    return Limit.make(name, "requests", rate)
+def limit(rate: Rate, name: str = "address") -> RateLimit:
+    return RateLimit.make(name, "requests", rate)
 
 
 def allows(buckets: LocalBuckets, charge: Charge) -> bool:
@@ -33,12 +33,12 @@ class Bucket:
         self.charge = self.limit, "key"
         self.buckets = LocalBuckets(self.clock)
 
-    def take(self) -> Standing:
+    def take(self) -> LimitDecision:
         standing = self.buckets.take([self.charge])
         assert standing is not None
         return standing
 
-    def empty(self) -> Standing:
+    def empty(self) -> LimitDecision:
         """Takes until it is refused."""
         while (standing := self.take()).allowed:
             pass

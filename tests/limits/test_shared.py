@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.asyncio import Redis
 
-from semvec.limits.bucket import Charge, Limit
+from semvec.limits.bucket import Charge, RateLimit
 from semvec.limits.limiter import nearest
 from semvec.limits.local import LocalBuckets
-from semvec.limits.shared import PROBE_S, SharedBuckets
+from semvec.limits.shared import REDIS_PROBE_S, SharedBuckets
 from semvec.rate import Rate
 from tests.redis_process import RedisProcess
 from tests.services import HeldClock
@@ -18,7 +18,7 @@ SLOW = Rate(0.001, 50)
 
 
 def charge(rate: Rate = SLOW, key: str = "a", name: str = "address") -> Charge:
-    return Limit.make(name, "requests", rate), key
+    return RateLimit.make(name, "requests", rate), key
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ async def test_a_redis_that_goes_away_and_comes_back_is_noticed_and_told_once(
     assert "no longer shared" in record.getMessage()
     redis.start()
     assert await buckets.take([charge()]) is None
-    clock.now += PROBE_S
+    clock.now += REDIS_PROBE_S
     assert await buckets.take([charge()])
     assert await buckets.take([charge()])
     assert buckets.unanswered == 21
@@ -124,12 +124,12 @@ async def test_only_one_request_waits_for_a_redis_that_stalls(
     for _ in range(2):
         asking = [asyncio.create_task(buckets.take([charge()])) for _ in range(2)]
         await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
-        clock.now += PROBE_S
+        clock.now += REDIS_PROBE_S
         asking = [asyncio.create_task(buckets.take([charge()])) for _ in range(100)]
         await asyncio.sleep(0)
         assert [one.done() for one in asking] == [False] + [True] * 99
         assert await asyncio.gather(*asking) == [None] * 100
-        clock.now += PROBE_S
+        clock.now += REDIS_PROBE_S
 
 
 async def test_a_redis_that_was_never_there_fails_nothing(clock: HeldClock) -> None:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from semvec.embed.opening import open_embedder
+from semvec.embed.factory import open_embedder
 from semvec.embed.protocol import Embedder
 from semvec.service import Service
 from tests import services

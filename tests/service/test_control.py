@@ -7,9 +7,9 @@ import pytest
 
 from semvec.errors import Conflict, Invalid, NotFound
 from semvec.service import Service
-from semvec.session import sieve
-from semvec.session.events import Level, Tier
-from semvec.session.sieve import MOST_HELD
+from semvec.session import isolation_filter
+from semvec.session.events import IsolationLevel, MemoryTier
+from semvec.session.isolation_filter import MAX_QUARANTINED
 from tests.services import (
     DIMENSION,
     OWNER,
@@ -77,8 +77,8 @@ async def test_anchors_hold_a_session(database_url: str) -> None:
         assert (await service.control.anchor_score(OWNER, "s")).realignment_remaining == 4
 
 
-@pytest.mark.parametrize("level", [Level.QUARANTINE, Level.LOCKDOWN])
-async def test_a_dialogue_under_quarantine(database_url: str, level: Level) -> None:
+@pytest.mark.parametrize("level", [IsolationLevel.QUARANTINE, IsolationLevel.LOCKDOWN])
+async def test_a_dialogue_under_quarantine(database_url: str, level: IsolationLevel) -> None:
     """What is suspect is never recalled, by whatever way, until it is released."""
     clock = HeldClock()
     async with running(database_url, clock) as service:
@@ -114,13 +114,13 @@ async def test_a_dialogue_under_quarantine(database_url: str, level: Level) -> N
 async def test_filter_drops_and_open_learns(database_url: str) -> None:
     async with running(database_url) as service:
         await create(service)
-        await isolate(service, Level.FILTER, ("poison",))
+        await isolate(service, IsolationLevel.FILTER, ("poison",))
         filtered = await run(service, "poison")
         assert (filtered.learned, filtered.withheld_by) == (False, "filter")
         assert not (await store(service, "poison")).learned
         assert await recall(service, None) == []
         assert (await store(service, "water")).learned
-        await isolate(service, Level.OPEN, ("poison",))
+        await isolate(service, IsolationLevel.OPEN, ("poison",))
         opened = await store(service, "poison")
         assert (opened.learned, opened.withheld_by) == (True, None)
         assert await texts(service) == {"water", "poison"}
@@ -130,7 +130,7 @@ async def test_filter_drops_and_open_learns(database_url: str) -> None:
 async def test_learn_false_passes_no_isolation(database_url: str) -> None:
     async with running(database_url) as service:
         await create(service)
-        await isolate(service, Level.LOCKDOWN)
+        await isolate(service, IsolationLevel.LOCKDOWN)
         asked = await run(service, "poison", learn=False)
         assert asked.withheld_by == "request"
         assert (await service.control.release(OWNER, "s")).released_count == 0
@@ -139,11 +139,11 @@ async def test_learn_false_passes_no_isolation(database_url: str) -> None:
 async def test_an_injected_memory_is_recalled_and_counts_no_turn(database_url: str) -> None:
     async with running(database_url) as service:
         await create(service)
-        answer = await inject(service, "Oslo.", Tier.MEDIUM_TERM)
+        answer = await inject(service, "Oslo.", MemoryTier.MEDIUM_TERM)
         assert (answer.tier, answer.total_memories, answer.learned) == ("medium_term", 1, True)
         memory = await service.recall.memory(OWNER, "s", answer.memory_hash)
         assert (memory.text, memory.importance, memory.access_count) == ("Oslo.", 0.75, 2)
-        again = await inject(service, " Oslo!", Tier.LONG_TERM)
+        again = await inject(service, " Oslo!", MemoryTier.LONG_TERM)
         assert (again.tier, again.memory_hash) == ("medium_term", answer.memory_hash)
         metrics = await service.sessions.metrics(OWNER, "s")
         assert (metrics.total_memories, metrics.interaction_count) == (1, 0)
@@ -157,7 +157,7 @@ async def test_everything_set_outlives_the_process(database_url: str) -> None:
         await create(service)
         await trigger(service)
         await service.control.set_anchor(OWNER, "s", embedding("home"))
-        await isolate(service, Level.QUARANTINE, ("poison",))
+        await isolate(service, IsolationLevel.QUARANTINE, ("poison",))
         await store(service, "poison")
         await put(service, "a")
         await put(service, "b")
@@ -182,7 +182,7 @@ async def test_rows_of_pieces_that_are_gone_go_with_the_next_snapshot(database_u
         running(database_url, clock, shared=True) as other,
     ):
         await create(one)
-        await isolate(one, Level.LOCKDOWN)
+        await isolate(one, IsolationLevel.LOCKDOWN)
         for service in (one, other, one, other):
             for number in range(5):
                 await put(service, f"key {number}", f"value {number}")
@@ -205,7 +205,7 @@ async def test_rows_of_pieces_that_are_gone_go_with_the_next_snapshot(database_u
 async def test_releasing_much_goes_in_order_and_others_go_between(database_url: str) -> None:
     async with running(database_url) as service:
         await create(service, long_term_memories=5)
-        await isolate(service, Level.LOCKDOWN, (), ("water",))
+        await isolate(service, IsolationLevel.LOCKDOWN, (), ("water",))
         for number in range(120):
             await store(service, f"remark {number}")
         released, kept = await asyncio.gather(
@@ -222,7 +222,7 @@ async def test_two_services_release_at_once(database_url: str) -> None:
         running(database_url, shared=True) as other,
     ):
         await create(one)
-        await isolate(one, Level.LOCKDOWN)
+        await isolate(one, IsolationLevel.LOCKDOWN)
         for number in range(100):
             await store(one, f"remark {number}")
         counts = await asyncio.gather(*(each.control.release(OWNER, "s") for each in (one, other)))
@@ -233,11 +233,11 @@ async def test_two_services_release_at_once(database_url: str) -> None:
 async def test_what_does_not_fit_any_more_is_a_conflict(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert MOST_HELD == 10_000
-    monkeypatch.setattr(sieve, "MOST_HELD", 2)
+    assert MAX_QUARANTINED == 10_000
+    monkeypatch.setattr(isolation_filter, "MAX_QUARANTINED", 2)
     async with running(database_url) as service:
         await create(service)
-        await isolate(service, Level.LOCKDOWN)
+        await isolate(service, IsolationLevel.LOCKDOWN)
         for number in range(2):
             await store(service, f"remark {number}")
         before = await rows(service, "events")
@@ -254,13 +254,19 @@ VECTORS: dict[str, Call] = {
     "trigger": lambda service, vector: trigger(service, None, vector),
     "anchor": lambda service, vector: service.control.set_anchor(OWNER, "s", vector),
     "exclusion": lambda service, vector: isolate(
-        service, Level.OPEN, exclusion_embeddings=[embedding("fine"), vector]
+        service, IsolationLevel.OPEN, exclusion_embeddings=[embedding("fine"), vector]
     ),
     "allowlist": lambda service, vector: isolate(
-        service, Level.OPEN, allowlist_embeddings=[embedding("fine"), vector]
+        service, IsolationLevel.OPEN, allowlist_embeddings=[embedding("fine"), vector]
     ),
     "memory": lambda service, vector: service.control.inject(
-        OWNER, "s", embedding=vector, text="t", tier=Tier.SHORT_TERM, importance=0.5, access_count=0
+        OWNER,
+        "s",
+        embedding=vector,
+        text="t",
+        tier=MemoryTier.SHORT_TERM,
+        importance=0.5,
+        access_count=0,
     ),
 }
 
@@ -289,7 +295,7 @@ STRANGERS: list[Callable[[Service], Awaitable[object]]] = [
     lambda service: service.control.isolate(
         "eve",
         "s",
-        level=Level.OPEN,
+        level=IsolationLevel.OPEN,
         exclusion_embeddings=[],
         allowlist_embeddings=[],
         similarity_threshold=0.5,

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from semvec.errors import Damaged, Invalid
-from semvec.session.folding import content_hash
+from semvec.session.text_normalise import content_hash
 from tests.services import DIMENSION, OWNER, create, recall, running, store
 
 

@@ -6,12 +6,12 @@ from typing import BinaryIO
 import pytest
 
 from semvec.errors import Unavailable
-from semvec.service.files import MOST, MOST_OF_ONE, Files
+from semvec.service.files import MAX_FILES, MAX_FILES_PER_OWNER, Files
 
 
 async def test_nobody_has_more_files_than_his_share() -> None:
     files = Files()
-    mine = [await files.open("ada") for _ in range(MOST_OF_ONE)]
+    mine = [await files.open("ada") for _ in range(MAX_FILES_PER_OWNER)]
     with pytest.raises(Unavailable, match="too many imports and exports"):
         await files.open("ada")
     other = await files.open("eve")
@@ -26,7 +26,7 @@ async def test_nobody_has_more_files_than_his_share() -> None:
 
 async def test_all_together_have_no_more_than_there_is_room_for() -> None:
     files = Files()
-    taken = [await files.open(f"owner {number}") for number in range(MOST)]
+    taken = [await files.open(f"owner {number}") for number in range(MAX_FILES)]
     with pytest.raises(Unavailable):
         await files.open("one more")
     await asyncio.to_thread(taken.pop().close)
@@ -45,7 +45,7 @@ async def test_an_opening_that_is_cancelled_gives_its_place_back_once() -> None:
         await opening
     taken: list[BinaryIO] = []
     async with asyncio.timeout(10):
-        while len(taken) < MOST_OF_ONE:
+        while len(taken) < MAX_FILES_PER_OWNER:
             try:
                 taken.append(await files.open("ada"))
             except Unavailable:

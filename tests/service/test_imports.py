@@ -8,11 +8,11 @@ from typing import Any, BinaryIO
 
 import pytest
 
+from semvec.cache import CachedSession
 from semvec.canonical import canonical
 from semvec.errors import Malformed
-from semvec.hot import Hot
 from semvec.service import Service
-from semvec.session.events import Level
+from semvec.session.events import IsolationLevel
 from tests.services import OWNER, create, isolate, put, recall, run, running, store, trigger
 
 Change = Callable[[dict[str, Any]], object]
@@ -25,7 +25,7 @@ async def service(tmp_path: Any) -> AsyncIterator[Service]:
         await run(service, "how are you", "fine")
         await trigger(service)
         await put(service, "key")
-        await isolate(service, Level.QUARANTINE, ("bad",))
+        await isolate(service, IsolationLevel.QUARANTINE, ("bad",))
         await run(service, "bad")
         yield service
 
@@ -124,7 +124,7 @@ async def test_an_import_during_a_run_brings_nothing_old_back(
         await store(service, f"old memory {number}", "small")
     look = service.recall.archived
 
-    async def overtaken(hot: Hot, q: str | None) -> Any:
+    async def overtaken(hot: CachedSession, q: str | None) -> Any:
         monkeypatch.undo()
         found = await look(hot, q)
         assert found

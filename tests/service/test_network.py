@@ -9,10 +9,10 @@ import numpy.typing as npt
 import pytest
 
 from semvec.errors import Conflict, Invalid, NotFound
-from semvec.service import Answer, Service
+from semvec.service import Service, StoredResponse
 from semvec.store.trust import reputations
 from semvec.vectors import Vector
-from tests.service.test_repeats import asked
+from tests.service.test_idempotency import asked
 from tests.services import (
     DIMENSION,
     OWNER,
@@ -121,15 +121,15 @@ async def test_a_transfer_waits_for_what_its_source_is_about_to_be(
         await taught(service, "a", AXIS)
         await taught(service, "b", AXIS)
         reading, changed, go_on = asyncio.Event(), asyncio.Event(), asyncio.Event()
-        look = service.database.look
+        look = service.database.query
 
-        async def act() -> Answer:
+        async def act() -> StoredResponse:
             await service.conversation.store(
                 OWNER, session_id="a", response="x", response_embedding=ACROSS
             )
             changed.set()
             await go_on.wait()
-            return Answer(200, b"{}")
+            return StoredResponse(200, b"{}")
 
         async def looking(function: Any, *args: Any) -> Any:
             if function is reputations:
@@ -138,7 +138,7 @@ async def test_a_transfer_waits_for_what_its_source_is_about_to_be(
                 asyncio.get_running_loop().call_later(0.1, go_on.set)
             return await look(function, *args)
 
-        monkeypatch.setattr(service.database, "look", looking)
+        monkeypatch.setattr(service.database, "query", looking)
         moving = asyncio.create_task(transfer(service, "a", "b", 0.5))
         await reading.wait()
         await service.repeats.answer(asked(act, about="a"))

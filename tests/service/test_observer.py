@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from semvec.errors import Conflict, Malformed, NotFound
-from semvec.service import Service, sampling
+from semvec.service import Service, observer_sampler
 from tests.observers import cluster, observe, put, region, sampled
 from tests.services import OWNER, HeldClock, running
 
@@ -15,7 +15,7 @@ from tests.services import OWNER, HeldClock, running
 @pytest.fixture(autouse=True)
 def by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     """No server samples by itself."""
-    monkeypatch.setattr(sampling, "LOOKS_S", 3600.0)
+    monkeypatch.setattr(observer_sampler, "LOOKS_S", 3600.0)
 
 
 async def test_there_is_one_for_each_subject(database_url: str) -> None:
@@ -171,7 +171,7 @@ async def test_followers_get_what_comes_after_their_last(database_url: str) -> N
         await observe(service, "r")
         early = await service.observer.follow(OWNER, None)
         wake = asyncio.Event()
-        with early.bells.rung(early.topic, wake):
+        with early.notifier.subscribed(early.topic, wake):
             await drifting(service, clock, 3)
             assert wake.is_set()
         assert [number for number, _ in await early.read(early.after)] == [1, 2, 3]

@@ -11,8 +11,8 @@ import pytest
 from semvec.answers import Added
 from semvec.errors import Conflict, NotFound, Unavailable
 from semvec.service import Service
-from semvec.store import Store, groups
-from semvec.store.groups import Drifted
+from semvec.store import Store, cluster_writes
+from semvec.store.cluster_writes import Drifted
 from tests import services
 from tests.coordination import (
     STEADY,
@@ -28,7 +28,7 @@ from tests.coordination import (
     talk,
     unit,
 )
-from tests.service.test_repeats import asked
+from tests.service.test_idempotency import asked
 from tests.services import DIMENSION, OWNER, HeldClock, running
 
 OTHER = "somebody else"
@@ -102,7 +102,7 @@ async def test_a_cluster_is_in_so_many_regions_and_no_more(database_url: str) ->
     """Its drifts are told to all of them at once."""
     async with running(database_url) as service:
         await cluster(service)
-        for number in range(groups.MOST_REGIONS - 1):
+        for number in range(cluster_writes.MAX_REGIONS_OF_CLUSTER - 1):
             await region(service, "c", region_id=f"r{number}")
         await asyncio.gather(*(region(service, region_id=name) for name in ("one", "more")))
         both = (service.regions.attach(OWNER, name, "c") for name in ("one", "more"))
@@ -110,7 +110,7 @@ async def test_a_cluster_is_in_so_many_regions_and_no_more(database_url: str) ->
         assert sorted(map(type, done), key=str) == [Added, Conflict]
         await drift(service, "c")
         events = await services.rows(service, "drift_events")
-        assert len(events) == groups.MOST_REGIONS
+        assert len(events) == cluster_writes.MAX_REGIONS_OF_CLUSTER
 
 
 async def test_members_drift_in_silence_and_so_does_what_is_not_learnt(database_url: str) -> None:
@@ -279,7 +279,7 @@ async def test_a_failing_review_leaves_the_vote_to_the_sweep(
             raise failure
 
         with monkeypatch.context() as broken:
-            broken.setattr(Store, "did", fails)
+            broken.setattr(Store, "try_transact", fails)
             broken.setattr(Store, "append", appended)
             await drift(service, "c")
             await service._realigning.sweep()
@@ -294,10 +294,10 @@ async def test_who_has_learnt_is_told_so_although_no_region_hears_of_it(
 ) -> None:
     """A client that got an error would send the same again, and it would be learnt twice."""
     clock = HeldClock()
-    look, looks = Store.look, []
+    look, looks = Store.query, []
 
     async def fails_behind_the_commit(store: Store, function: Any, *args: Any) -> Any:
-        looks.append(function is groups.regions_of)
+        looks.append(function is cluster_writes.regions_of)
         if sum(looks) == 2:
             raise Unavailable("storage cannot read")
         return await look(store, function, *args)
@@ -306,7 +306,7 @@ async def test_who_has_learnt_is_told_so_although_no_region_hears_of_it(
         await cluster(service)
         await region(service, "c")
         with monkeypatch.context() as broken:
-            broken.setattr(Store, "look", fails_behind_the_commit)
+            broken.setattr(Store, "query", fails_behind_the_commit)
             await drift(service, "c")
         assert sum(looks) == 2
         assert await last_realignment(service) is None
@@ -315,7 +315,7 @@ async def test_who_has_learnt_is_told_so_although_no_region_hears_of_it(
 
 
 async def appended(store: Store, *parts: Any) -> bool:
-    return await store.together(*parts) == ()
+    return await store.transact(*parts) == ()
 
 
 async def test_the_sweep_forgets_votes_whose_time_is_over(database_url: str) -> None:
@@ -337,7 +337,7 @@ async def test_the_sweep_forgets_votes_whose_time_is_over(database_url: str) -> 
 async def test_history_is_kept_up_to_its_cap(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(groups, "MOST_EVENTS", 3)
+    monkeypatch.setattr(cluster_writes, "MAX_DRIFT_EVENTS", 3)
     async with running(database_url) as service:
         for name in ("c", "d", "e"):
             await cluster(service, name)
@@ -407,7 +407,7 @@ async def test_events_are_followed_from_one_on(database_url: str) -> None:
         ]
         assert [number for number, _ in await whole.read(whole.after)] == [1]
         wake = asyncio.Event()
-        with fresh.bells.rung(fresh.topic, wake):
+        with fresh.notifier.subscribed(fresh.topic, wake):
             await drift(service, "c", since=1, to=2)
             assert wake.is_set()
         for feed in (fresh, ahead):
@@ -419,7 +419,7 @@ async def test_a_feed_ends_with_its_region(database_url: str) -> None:
     async with running(database_url) as service:
         await region(service)
         feed, wake = await service.regions.follow(OWNER, "r", None), asyncio.Event()
-        with feed.bells.rung(feed.topic, wake):
+        with feed.notifier.subscribed(feed.topic, wake):
             await service.regions.delete(OWNER, "r")
             assert wake.is_set()
         with pytest.raises(NotFound, match="region 'r' not found"):

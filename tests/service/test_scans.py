@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 import pytest
 
+from semvec.cache import CachedSession, SessionCache, VectorScorer, vector_scorer
 from semvec.errors import Unavailable
-from semvec.hot import Hot, HotSessions, Scans, scans
 from semvec.intake import Intake
 from semvec.kernels import numpy_
 from semvec.kernels.arena import Arena
-from semvec.kernels.launches import Launches
-from semvec.kernels.opening import Opened
-from semvec.kernels.protocol import Array, Host, Kernels, Rows, Runs
-from semvec.service.recall import TRIES, Recall
+from semvec.kernels.factory import OpenedDevice
+from semvec.kernels.launches import DeviceBatch
+from semvec.kernels.protocol import DeviceArray, HostNumbers, Kernels, QuantisedRows, Runs
+from semvec.service.recall import MAX_RECALL_TRIES, Recall
 from semvec.session.edits import plan_anchor, plan_trigger
-from semvec.session.events import Created, MemoryRecord, Profile
-from semvec.session.query import Query
+from semvec.session.events import MemoryRecord, Profile, SessionCreated
+from semvec.session.query import EncodedQuery
 from semvec.session.search import Found, Search
 from semvec.session.turn import plan_turn
 from semvec.store import Store
@@ -59,7 +59,7 @@ class Slow:
     def __getattr__(self, name: str) -> Any:
         return getattr(numpy_, name)
 
-    def ragged_cosines(self, queries: Host, rows: Rows, runs: Runs) -> Array:
+    def ragged_cosines(self, queries: HostNumbers, rows: QuantisedRows, runs: Runs) -> DeviceArray:
         self._wait()
         return numpy_.ragged_cosines(queries, rows, runs)
 
@@ -78,11 +78,11 @@ class Slow:
 @asynccontextmanager
 async def opened(
     url: str, kernels: Kernels | None, telemetry: Batches = SILENT
-) -> AsyncIterator[tuple[HotSessions, Recall]]:
-    store, door = Store(url), Scans(telemetry)
-    door.use(None if kernels is None else Opened(kernels, "for a test", GIB))
+) -> AsyncIterator[tuple[SessionCache, Recall]]:
+    store, door = Store(url), VectorScorer(telemetry)
+    door.use_device(None if kernels is None else OpenedDevice(kernels, "for a test", GIB))
     limits: dict[str, Any] = {"max_sessions": 100, "memory_bytes": GIB, "idle_ttl_s": 1000}
-    sessions = HotSessions(store, HeldClock(), Arena(GIB), door, **limits)
+    sessions = SessionCache(store, HeldClock(), Arena(GIB), door, **limits)
     await store.open()
     try:
         yield sessions, Recall(sessions, door, store, Intake(None, 4096), HeldClock())
@@ -94,12 +94,12 @@ async def opened(
 
 @pytest.fixture(autouse=True)
 def everything_is_worth_a_launch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scans, "WORTH_A_LAUNCH", 0)
+    monkeypatch.setattr(vector_scorer, "MIN_NUMBERS_FOR_DEVICE", 0)
 
 
-async def add(sessions: HotSessions, session_id: str) -> Hot:
+async def add(sessions: SessionCache, session_id: str) -> CachedSession:
     profile = Profile(DIMENSION, None, 4096, token_dimension=DIMENSION)
-    assert await sessions.add((OWNER, session_id), Created(1000.0, profile))
+    assert await sessions.add((OWNER, session_id), SessionCreated(1000.0, profile))
     return await sessions.get((OWNER, session_id))
 
 
@@ -108,7 +108,9 @@ def texts(seed: int, number: int) -> list[str]:
     return [f"{' '.join(rng.choice(SPOKEN, rng.integers(3, 9)))} {n}" for n in range(number)]
 
 
-async def talked(sessions: HotSessions, session_id: str, seed: int, number: int = 30) -> Hot:
+async def talked(
+    sessions: SessionCache, session_id: str, seed: int, number: int = 30
+) -> CachedSession:
     """A session with pairs, remarks, and memories without token vectors."""
     hot = await add(sessions, session_id)
     for place, text in enumerate(texts(seed, number)):
@@ -118,16 +120,18 @@ async def talked(sessions: HotSessions, session_id: str, seed: int, number: int 
     return hot
 
 
-async def hear(sessions: HotSessions, hot: Hot, **inputs: Any) -> None:
+async def hear(sessions: SessionCache, hot: CachedSession, **inputs: Any) -> None:
     await sessions.change(hot, lambda session: plan_turn(session, **inputs))
 
 
-def query(text: str) -> Query:
+def query(text: str) -> EncodedQuery:
     heard = worded(text)
-    return Query(heard.text, heard.vector, heard.tokens)
+    return EncodedQuery(heard.text, heard.vector, heard.tokens)
 
 
-def here(hot: Hot, asked: Query, archived: Sequence[MemoryRecord], k: int) -> list[Found]:
+def here(
+    hot: CachedSession, asked: EncodedQuery, archived: Sequence[MemoryRecord], k: int
+) -> list[Found]:
     """What NumPy finds by itself."""
     cosines = hot.session.memories.cosines(asked.vector[None])[0]
     return Search(hot.session, asked, cosines, 5000.0, archived).best(k)
@@ -182,7 +186,7 @@ async def test_a_query_by_vector_alone_and_an_empty_session_need_no_device(
         assert found == []
         _, _, found = await recall.search(empty, query("the red kite"), archive(1), 3, 5000.0)
         agree(found, here(empty, query("the red kite"), archive(1), 3))
-        hot, asked = await talked(sessions, "s", 3, 9), Query(None, unit(4))
+        hot, asked = await talked(sessions, "s", 3, 9), EncodedQuery(None, unit(4))
         _, _, found = await recall.search(hot, asked, [], 5, 5000.0)
         agree(found, here(hot, asked, [], 5))
 
@@ -231,16 +235,16 @@ async def test_a_session_that_never_rests_is_searched_here(
     slow = Slow()
     async with opened(database_url, slow) as (sessions, recall):
         hot = await talked(sessions, "s", 6, 10)
-        usual = Launches.matches
+        usual = DeviceBatch.matches
 
-        def changing(self: Launches, asked: Any) -> Any:
+        def changing(self: DeviceBatch, asked: Any) -> Any:
             hot.session.seq += 1
             return usual(self, asked)
 
-        monkeypatch.setattr(Launches, "matches", changing)
+        monkeypatch.setattr(DeviceBatch, "matches", changing)
         _, _, found = await recall.search(hot, query("the red kite"), [], 5, 5000.0)
         agree(found, here(hot, query("the red kite"), [], 5))
-        hot.session.seq -= TRIES
+        hot.session.seq -= MAX_RECALL_TRIES
 
 
 async def test_a_device_that_fails_refuses_work_and_loses_nothing(database_url: str) -> None:
@@ -253,7 +257,7 @@ async def test_a_device_that_fails_refuses_work_and_loses_nothing(database_url: 
             await recall.search(hot, query("the red kite"), [], 5, 5000.0)
         with pytest.raises(Unavailable, match="the GPU fails"):
             await hear(sessions, hot, response=worded("not to be learnt"))
-        assert (hot.live, hot.session.seq) == (True, seq)
+        assert (hot.is_live, hot.session.seq) == (True, seq)
         asked = query("the red kite")  # of a request whose event is committed already
         _, _, found = await recall.search(hot, asked, [], 5, 5000.0, learnt=True)
         agree(found, here(hot, asked, [], 5))
@@ -272,6 +276,6 @@ async def test_what_is_large_is_compared_on_a_thread_and_what_is_small_here(
         memories, queries = hot.session.memories, np.stack([unit(1), unit(2)])
         expected = await recall._scans.cosines(memories, queries)
         assert noted.requests == []
-        monkeypatch.setattr(scans, "LARGE", 0)
+        monkeypatch.setattr(vector_scorer, "MIN_NUMBERS_FOR_THREAD", 0)
         np.testing.assert_array_equal(await recall._scans.cosines(memories, queries), expected)
         assert noted.requests == [1]

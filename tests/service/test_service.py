@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from semvec.cache.cached_session import SNAPSHOT_EVERY
 from semvec.errors import Conflict, Invalid, Malformed, NotFound
-from semvec.hot.copy import SNAPSHOT_EVERY
 from semvec.intake import NewSession
 from semvec.service import Service
 from tests.services import (

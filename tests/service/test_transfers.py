@@ -14,10 +14,10 @@ from sqlalchemy import func, select
 
 from semvec.errors import Conflict, Malformed, NotFound, Unavailable
 from semvec.service import Service
-from semvec.service.files import MOST_OF_ONE
-from semvec.service.transfers import GIVEN_UP_S
-from semvec.session.folding import content_hash
-from semvec.store import MemoryRow, Rows
+from semvec.service.files import MAX_FILES_PER_OWNER
+from semvec.service.transfers import STALE_IMPORT_S
+from semvec.session.text_normalise import content_hash
+from semvec.store import MemoryRow, StagedRows
 from semvec.store.tables import imports, memories
 from tests.documents import sealed
 from tests.services import (
@@ -313,9 +313,9 @@ async def test_an_import_given_up_by_its_server_is_swept(database_url: str) -> N
     async with running(database_url, clock) as service:
         document = await filled(service)
         content = await service.database.begin_import(clock.now)
-        rows = Rows(hot=(MemoryRow(1, "hash", b"fold", b"payload"),))
+        rows = StagedRows(hot=(MemoryRow(1, "hash", b"fold", b"payload"),))
         assert await service.database.stage(content, clock.now, rows)
-        clock.now += GIVEN_UP_S
+        clock.now += STALE_IMPORT_S
         await service.transfers.sweep()
         assert await staged_rows(service) == (1, 1)
         clock.now += 1
@@ -414,7 +414,7 @@ async def test_an_import_that_is_cancelled_changes_nothing_or_all(database_url: 
 async def test_many_transfers_at_once_all_come_through(database_url: str) -> None:
     async with running(database_url) as service:
         document = await filled(service)
-        for number in range(MOST_OF_ONE):
+        for number in range(MAX_FILES_PER_OWNER):
             await create(service, f"s{number}")
 
         async def there_and_back(session_id: str) -> bool:
@@ -422,4 +422,6 @@ async def test_many_transfers_at_once_all_come_through(database_url: str) -> Non
             same = state_dict(await export(service, session_id)) == state_dict(document)
             return same and await verified(service, session_id)
 
-        assert all(await asyncio.gather(*(there_and_back(f"s{n}") for n in range(MOST_OF_ONE))))
+        assert all(
+            await asyncio.gather(*(there_and_back(f"s{n}") for n in range(MAX_FILES_PER_OWNER)))
+        )

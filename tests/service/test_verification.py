@@ -190,8 +190,8 @@ async def test_a_row_that_was_tampered_with_is_found(
         await full(service, full_export)
         assert (await verify(service)).consistent
         if not hot:
-            for copy in list(service._hot.residents):  # as if another server had it
-                service._hot.residents.drop(copy)
+            for copy in list(service._hot.copies):  # as if another server had it
+                service._hot.copies.evict(copy)
         await tamper(service, table, which, change)
         verified = await verify(service)
         assert not verified.consistent

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from semvec.session.consolidation import batch_of, consolidated, findings
-from semvec.session.events import Access, Consolidated, Created, MemoryRecord, Profile, Turn
+from semvec.session.events import Access, Consolidated, MemoryRecord, Profile, SessionCreated, Turn
 from semvec.session.session import Session
-from semvec.session.turn import Said, decide_turn, plan_turn
+from semvec.session.turn import EncodedText, decide_turn, plan_turn
 from semvec.tokens import tokens_of
 from semvec.vectors import Vector
 
@@ -20,31 +20,31 @@ def unit(seed: int, dimension: int = DIMENSION) -> Vector:
     return (x / np.linalg.norm(x)).astype(np.float32)
 
 
-def said(text: str) -> Said:
+def said(text: str) -> EncodedText:
     """A text whose vector depends on nothing but its words."""
-    return Said(text, unit(sum(text.encode()) * 7919 + len(text)))
+    return EncodedText(text, unit(sum(text.encode()) * 7919 + len(text)))
 
 
-def worded(text: str) -> Said:
+def worded(text: str) -> EncodedText:
     """The same with a token vector for each word, which depends on nothing but that word."""
     words = text.split()
     vectors = np.array([said(word).vector for word in words]).reshape(-1, DIMENSION)
-    return Said(text, said(text).vector, tokens_of(vectors, words))
+    return EncodedText(text, said(text).vector, tokens_of(vectors, words))
 
 
 def new_session(
     *, long_term: int = 4096, dimension: int = DIMENSION, token_dimension: int = 0
 ) -> Session:
     profile = Profile(dimension, None, long_term, token_dimension=token_dimension)
-    return Session(Created(at=1000.0, profile=profile))
+    return Session(SessionCreated(at=1000.0, profile=profile))
 
 
 def decided(
     session: Session,
     *,
     now: float,
-    message: Said | None = None,
-    response: Said | None = None,
+    message: EncodedText | None = None,
+    response: EncodedText | None = None,
     reset: bool = False,
     accessed: Sequence[Access] = (),
     returned: Sequence[MemoryRecord] = (),

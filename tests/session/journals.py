@@ -23,15 +23,15 @@ from semvec.session.edits import (
 )
 from semvec.session.events import (
     Access,
-    Created,
-    Event,
-    Kind,
-    Level,
+    Component,
+    EntityKind,
+    IsolationLevel,
     MemoryRecord,
-    Piece,
-    PolicyVector,
+    MemoryTier,
     Profile,
-    Tier,
+    SessionCreated,
+    SessionEvent,
+    StoredPolicyVector,
     Use,
     decode_event,
     decode_memory,
@@ -40,10 +40,10 @@ from semvec.session.events import (
     encode_memory,
     encode_piece,
 )
+from semvec.session.head_state import head_state_after, plan_move, plan_update
 from semvec.session.plan import Plan, rows
 from semvec.session.session import Session
-from semvec.session.steering import advised, moved, outlook_after
-from semvec.session.turn import Said, decide_turn, plan_exchange, plan_turn
+from semvec.session.turn import EncodedText, decide_turn, plan_exchange, plan_turn
 from tests.session.conversations import DIMENSION, consolidate, unit
 
 Operation = Callable[[Session], Plan]
@@ -70,8 +70,8 @@ class Input:
     seed: int
 
     @property
-    def said(self) -> Said:
-        return Said(self.text, unit(self.seed))
+    def said(self) -> EncodedText:
+        return EncodedText(self.text, unit(self.seed))
 
 
 def turn(message: Input | None, response: Input | None, reset: bool) -> Operation:
@@ -93,7 +93,7 @@ def anchor(seed: int) -> Operation:
 
 
 def isolation(
-    level: Level, exclusions: list[int], allowed: list[int], threshold: float = 0.9
+    level: IsolationLevel, exclusions: list[int], allowed: list[int], threshold: float = 0.9
 ) -> Operation:
     excluded, listed = (
         rows([unit(seed) for seed in seeds], DIMENSION) for seeds in (exclusions, allowed)
@@ -101,8 +101,8 @@ def isolation(
     return lambda session: plan_isolation(session, level, excluded, listed, threshold)
 
 
-def injection(text: str, seed: int, tier: Tier, access_count: int) -> Operation:
-    said = Said(text, unit(seed))
+def injection(text: str, seed: int, tier: MemoryTier, access_count: int) -> Operation:
+    said = EncodedText(text, unit(seed))
     return lambda session: plan_injection(session, said, tier, 0.25, access_count)
 
 
@@ -114,7 +114,7 @@ def no_triggers() -> Operation:
     return plan_no_triggers
 
 
-def entity(key: str, kind: Kind, value: str) -> Operation:
+def entity(key: str, kind: EntityKind, value: str) -> Operation:
     return lambda session: plan_entity(session, key, kind, value, "", 0.5)
 
 
@@ -137,11 +137,11 @@ turns = st.one_of(
 controls = st.one_of(
     st.builds(trigger, st.none() | texts, st.none() | near),
     st.builds(anchor, near),
-    st.builds(isolation, st.sampled_from(Level), st.lists(near), st.lists(near)),
-    st.builds(injection, texts, near, st.sampled_from(list(Tier)[:3]), st.integers(0, 9)),
+    st.builds(isolation, st.sampled_from(IsolationLevel), st.lists(near), st.lists(near)),
+    st.builds(injection, texts, near, st.sampled_from(list(MemoryTier)[:3]), st.integers(0, 9)),
     st.builds(release),
     st.builds(no_triggers),
-    st.builds(entity, keys, st.sampled_from(Kind), texts),
+    st.builds(entity, keys, st.sampled_from(EntityKind), texts),
     st.builds(no_entity, keys),
 )
 steps = st.builds(
@@ -161,7 +161,7 @@ profiles = st.builds(
     long_term=st.sampled_from([1, 3, 4096]),
     topic_switch=st.booleans(),
     template=st.none() | st.just(unit(5).tobytes()),
-    policies=st.sampled_from([(), (PolicyVector(unit(2).tobytes(), 0.5, "calm"),)]),
+    policies=st.sampled_from([(), (StoredPolicyVector(unit(2).tobytes(), 0.5, "calm"),)]),
 )
 
 
@@ -170,10 +170,14 @@ def some_operation(random: Random) -> Operation:
     controls: list[Operation] = [
         trigger(f"remark {random.randrange(9)}", random.randrange(6)),
         anchor(random.randrange(6)),
-        isolation(random.choice([*Level]), [random.randrange(6)], [random.randrange(6)], 0.2),
-        injection(f"remark {random.randrange(300)}", random.randrange(500), Tier.LONG_TERM, 1),
+        isolation(
+            random.choice([*IsolationLevel]), [random.randrange(6)], [random.randrange(6)], 0.2
+        ),
+        injection(
+            f"remark {random.randrange(300)}", random.randrange(500), MemoryTier.LONG_TERM, 1
+        ),
         release(),
-        entity(f"key {random.randrange(9)}", Kind.PATH, f"value {random.randrange(9)}"),
+        entity(f"key {random.randrange(9)}", EntityKind.PATH, f"value {random.randrange(9)}"),
         no_entity(f"key {random.randrange(9)}"),
         no_triggers(),
     ]
@@ -193,7 +197,7 @@ def played(
 ) -> tuple[Session, list[bytes]]:
     """A live session after a script, without what it refuses, and its journal; adds what is
     archived then to `archive`."""
-    created = Created(at=1000.0, profile=profile)
+    created = SessionCreated(at=1000.0, profile=profile)
     session, journal = Session(created), [encode_event(created)]
     archive = {} if archive is None else archive
     for step in script:
@@ -201,9 +205,9 @@ def played(
             journal.append(_play(session, step, archive))
         if step.share:
             count, at = session.state.interaction_count, session.used_at
-            journal.append(_applied(session, moved(count, 0.5 * unit(3), step.share, at)))
+            journal.append(_applied(session, plan_move(count, 0.5 * unit(3), step.share, at)))
         if step.advised is not None:
-            event = advised(session, unit(step.advised), session.used_at)
+            event = plan_update(session, unit(step.advised), session.used_at)
             journal.append(_applied(session, event))
         if due(session.memories) and (judged := consolidate(session)) is not None:
             journal.append(encode_event(judged))
@@ -227,14 +231,14 @@ def _play(session: Session, step: Step, archive: dict[int, MemoryRecord]) -> byt
     for record in event.returned:
         archive.pop(record.id)
     for move in event.moves:
-        if move.tier is Tier.ARCHIVE:
+        if move.tier is MemoryTier.ARCHIVE:
             archive[move.memory_id] = session.memories.record(move.memory_id)
     return _applied(session, event)
 
 
-def _applied(session: Session, event: Event) -> bytes:
+def _applied(session: Session, event: SessionEvent) -> bytes:
     """Apply an event, which leaves what was foreseen."""
-    after = outlook_after(session, event)
+    after = head_state_after(session, event)
     session.apply(event)
     assert after.mean.tobytes() == session.state.mean.tobytes()
     assert (after.phase, after.drift_phase) == (session.state.phase, session.drift.phase)
@@ -250,10 +254,10 @@ def perform(session: Session, operation: Operation) -> Plan:
 
 
 def replayed(journal: list[bytes], session: Session | None = None) -> Session:
-    events: list[Event] = [decode_event(payload) for payload in journal]
+    events: list[SessionEvent] = [decode_event(payload) for payload in journal]
     if session is None:
         created = events.pop(0)
-        assert isinstance(created, Created)
+        assert isinstance(created, SessionCreated)
         session = Session(created)
     for event in events:
         session.apply(event)
@@ -268,7 +272,7 @@ def contents(session: Session) -> dict[int, MemoryRecord]:
     }
 
 
-def pieces(session: Session) -> dict[int, Piece]:
+def pieces(session: Session) -> dict[int, Component]:
     """The pieces by id, by way of their rows."""
     return {piece.id: decode_piece(encode_piece(piece)) for piece in session.pieces_from(1)}
 

@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 from hypothesis import strategies as st
 
-from semvec.session.cues import WORDLESS, Cues
 from semvec.session.detector import observe
 from semvec.session.drift import DriftState, Step, advance
+from semvec.session.lexical_cues import WORDLESS, Cues
 from semvec.vectors import Vector
 
 DIMENSION = 64

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from semvec.session.anchors import Anchors
-from semvec.session.events import Created, PolicyVector, Profile
+from semvec.session.anchors import AnchorSet
+from semvec.session.events import Profile, SessionCreated, StoredPolicyVector
 from semvec.session.session import Session
 from semvec.session.state import PULL, REALIGNING_PATIENCE, REALIGNING_UPDATES
 from semvec.vectors import Vector, packed
@@ -19,8 +19,8 @@ def axis(place: int) -> Vector:
 
 
 def governed(*policies: tuple[Vector, float]) -> Session:
-    vectors = tuple(PolicyVector(packed(vector), weight) for vector, weight in policies)
-    return Session(Created(0.0, Profile(DIMENSION, None, 4096, policies=vectors)))
+    vectors = tuple(StoredPolicyVector(packed(vector), weight) for vector, weight in policies)
+    return Session(SessionCreated(0.0, Profile(DIMENSION, None, 4096, policies=vectors)))
 
 
 def learn(session: Session, seed: int) -> None:
@@ -32,7 +32,7 @@ def score(session: Session) -> float:
 
 
 def test_without_anchors_nothing_strays() -> None:
-    assert Anchors(3).nearest(None) == (1.0, 0)
+    assert AnchorSet(3).nearest(None) == (1.0, 0)
     session = new_session()
     for seed in range(9):
         learn(session, seed)

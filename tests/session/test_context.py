@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semvec.session.context import BYTES_PER_TOKEN, CUT, context_block, shortened
+from semvec.session.context import BYTES_PER_TOKEN, CUT_MARK, context_block, shortened
 
 LONG = "Ada moved to Turin in May. She took the night train. Her desk faces the river Po. " * 9
 
@@ -22,7 +22,7 @@ def test_a_pair_stays_one_item() -> None:
 def test_long_memories_are_cut_at_a_sentence_end_and_say_so() -> None:
     block = context_block(1, 2, [LONG, "Short one."], 100).text
     _, first, second = block.splitlines()
-    assert first.endswith("." + CUT)
+    assert first.endswith("." + CUT_MARK)
     assert second == "- Short one."
 
 
@@ -41,13 +41,16 @@ def test_shortening_keeps_a_prefix_within_the_limit(text: str, limit: int) -> No
     text = text.encode(errors="ignore").decode()
     cut = shortened(text, limit)
     assert cut == text or (
-        len(cut.encode()) <= limit and text.startswith(cut.removesuffix(CUT)) and cut.endswith(CUT)
+        len(cut.encode()) <= limit
+        and text.startswith(cut.removesuffix(CUT_MARK))
+        and cut.endswith(CUT_MARK)
     )
 
 
 def test_words_are_not_split() -> None:
     assert (
-        shortened("incomprehensibilities of naming things", 34) == "incomprehensibilities of" + CUT
+        shortened("incomprehensibilities of naming things", 34)
+        == "incomprehensibilities of" + CUT_MARK
     )
 
 
@@ -57,5 +60,5 @@ def test_a_memory_of_many_lines_is_cut_and_not_left_out() -> None:
     _, *lines = block.splitlines()
     assert lines[:2] == ["- - item 0 of the list", "  - item 1 of the list"]
     assert "- 中" in lines
-    assert sum(line.endswith(CUT) for line in lines) == 2
+    assert sum(line.endswith(CUT_MARK) for line in lines) == 2
     assert len(block.encode()) <= 350 * BYTES_PER_TOKEN

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semvec.session.cues import WORDLESS, cues
 from semvec.session.detector import observe
 from semvec.session.drift import DriftState, advance, pack
+from semvec.session.lexical_cues import WORDLESS, cues
 from semvec.vectors import Vector
 from tests.session.streams import after, around, heard, slide, switches, topics, unit_rows
 

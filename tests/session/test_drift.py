@@ -3,9 +3,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semvec.session.cues import HEARD, cues
 from semvec.session.detector import observe
 from semvec.session.drift import DriftState, Levels, Step, advance, pack, restart, unpack
+from semvec.session.lexical_cues import HEARD, cues
 from semvec.vectors import Vector, packed
 from tests.session.streams import DIMENSION, after, heard, topics, unit_rows
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semvec.session.events import Entity, Kind, Use
+from semvec.session.events import Entity, EntityKind, Use
 from semvec.session.literals import Literals, identifiers, parts
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))
@@ -11,7 +11,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"]))
 def entity(
     number: int, key: str, value: str = "", context: str = "", importance: float = 1.0
 ) -> Entity:
-    return Entity(number, key, Kind.VARIABLE, value, context, importance)
+    return Entity(number, key, EntityKind.VARIABLE, value, context, importance)
 
 
 def cache(*entities: Entity) -> Literals:

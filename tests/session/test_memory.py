@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from semvec.session.events import Tier
-from semvec.session.folding import content_hash
+from semvec.session.events import MemoryTier
 from semvec.session.memory import Memories
+from semvec.session.text_normalise import content_hash
 from tests.session.conversations import new_session, play, said, talk, unit
 
 
@@ -42,4 +42,4 @@ def test_cosines_take_the_nearer_of_question_and_text() -> None:
 def test_bytes_grow_with_rows_and_texts_and_tiers_stay_in_bounds() -> None:
     small, large = loaded(10), loaded(100)
     assert large.nbytes > small.nbytes > small.vectors.nbytes
-    assert len(large.tier_ids[Tier.SHORT_TERM]) == 16
+    assert len(large.tier_ids[MemoryTier.SHORT_TERM]) == 16

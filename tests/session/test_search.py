@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from semvec.session import search
-from semvec.session.events import MemoryRecord, Move, Tier
-from semvec.session.query import Query
-from semvec.session.search import LONGEST, Found, Search
+from semvec.session.events import MemoryRecord, MemoryTier, Move
+from semvec.session.query import EncodedQuery
+from semvec.session.search import LONGEST_QUERY, Found, Search
 from semvec.session.session import Session
-from semvec.session.turn import Said
+from semvec.session.turn import EncodedText
 from tests.session.conversations import DIMENSION, new_session, play, said, worded
 
 QUESTION = "What is the code?"
@@ -16,7 +16,7 @@ QUESTION = "What is the code?"
 
 def familiar(
     session: Session,
-    query: Query,
+    query: EncodedQuery,
     *archived: MemoryRecord,
     threshold: float = 0.85,
 ) -> tuple[float, bool]:
@@ -24,9 +24,9 @@ def familiar(
     return Search(session, query, cosines, session.used_at, archived).familiar(threshold)
 
 
-def asked(text: str = QUESTION) -> Query:
+def asked(text: str = QUESTION) -> EncodedQuery:
     question = said(text)
-    return Query(question.text, question.vector)
+    return EncodedQuery(question.text, question.vector)
 
 
 def ask(session: Session, *, answered: bool) -> None:
@@ -67,9 +67,11 @@ def test_an_archived_pair_answers_too() -> None:
 def test_below_the_threshold_and_without_words_nothing_answers() -> None:
     session = new_session()
     ask(session, answered=True)
-    assert familiar(session, Query(None, asked().vector)) == pytest.approx((1.0, False), abs=1e-4)
+    assert familiar(session, EncodedQuery(None, asked().vector)) == pytest.approx(
+        (1.0, False), abs=1e-4
+    )
     near = asked().vector + 0.5 * said("anything").vector
-    query = Query(QUESTION, (near / np.linalg.norm(near)).astype(np.float32))
+    query = EncodedQuery(QUESTION, (near / np.linalg.norm(near)).astype(np.float32))
     found, known = familiar(session, query, threshold=0.0)
     assert known
     assert familiar(session, query, threshold=found) == (found, True)
@@ -81,8 +83,8 @@ def test_the_highest_cosine_may_be_negative() -> None:
     session = new_session()
     for text in ("small talk", QUESTION):
         play(session, response=said(text))
-    session.memories.move(Move(1, Tier.ARCHIVE))
-    assert familiar(session, Query(QUESTION, -said(QUESTION).vector)) == pytest.approx(
+    session.memories.move(Move(1, MemoryTier.ARCHIVE))
+    assert familiar(session, EncodedQuery(QUESTION, -said(QUESTION).vector)) == pytest.approx(
         (-1.0, False), abs=1e-4
     )
 
@@ -91,7 +93,7 @@ def test_without_memories_nothing_is_familiar() -> None:
     session = new_session()
     assert familiar(session, asked(), threshold=0.0) == (0.0, False)
     play(session, response=said("small talk"))
-    session.memories.move(Move(1, Tier.ARCHIVE))
+    session.memories.move(Move(1, MemoryTier.ARCHIVE))
     assert familiar(session, asked(), threshold=-1.0) == (0.0, False)
 
 
@@ -105,7 +107,7 @@ def test_a_near_question_with_its_answer_counts_beside_a_nearer_one_without() ->
     session = new_session()
     ask(session, answered=False)
     near = asked().vector + 0.1 * said("anything").vector
-    paraphrase = Said("What was the code?", (near / np.linalg.norm(near)).astype(np.float32))
+    paraphrase = EncodedText("What was the code?", (near / np.linalg.norm(near)).astype(np.float32))
     play(session, message=paraphrase)
     play(session, response=said("The code is 42."))
     assert familiar(session, asked()) == (1.0, True)
@@ -132,7 +134,7 @@ def found(session: Session, text: str, *archived: MemoryRecord, k: int = 3) -> l
     question = worded(text)
     tokens = question.tokens if session.profile.token_dimension else None
     cosines = session.memories.cosines(question.vector[None])[0]
-    query = Query(text, question.vector, tokens)
+    query = EncodedQuery(text, question.vector, tokens)
     return Search(session, query, cosines, session.used_at, archived).best(k)
 
 
@@ -154,7 +156,7 @@ def test_a_memory_without_token_vectors_is_found_by_its_own_vector() -> None:
     play(session, response=said("a quiet remark"))
     assert session.memories.tokens.packed(6) is None
     question = worded("unheard-of words")
-    query = Query(question.text, said("a quiet remark").vector, question.tokens)
+    query = EncodedQuery(question.text, said("a quiet remark").vector, question.tokens)
     cosines = session.memories.cosines(query.vector[None])[0]
     best = Search(session, query, cosines, session.used_at).best(1)
     assert best[0].text == "a quiet remark"
@@ -167,7 +169,7 @@ def test_words_count_for_a_memory_without_token_vectors_as_for_a_query_without()
     asked_with, asked_without = worded("Turin"), said("Turin")
     cosines = np.zeros(len(LINES), np.float32)
     for question in (asked_with, asked_without):
-        query = Query(question.text, question.vector, question.tokens)
+        query = EncodedQuery(question.text, question.vector, question.tokens)
         best = Search(session, query, cosines, session.used_at).best(1)[0]
         assert best.text == LINES[2]
         assert best.relevance == pytest.approx(search.POOLED_WORD_SHARE, abs=0.02)
@@ -189,14 +191,14 @@ def test_archived_memories_are_ranked_like_hot_ones_and_know_their_neighbours() 
     for gone in ([3], [2, 3], [2, 4], [1, 2, 3, 4, 5, 6]):
         session = told(LINES)
         for memory_id in gone:
-            session.memories.move(Move(memory_id, Tier.ARCHIVE))
+            session.memories.move(Move(memory_id, MemoryTier.ARCHIVE))
         archived = [record for record in records if record.id in gone]
         assert [each.text for each in found(session, "who moved to Turin", *archived)] == expected
 
 
 def test_a_query_by_vector_alone_finds_the_nearest() -> None:
     session = told(LINES)
-    query = Query(None, said(LINES[4]).vector)
+    query = EncodedQuery(None, said(LINES[4]).vector)
     cosines = session.memories.cosines(query.vector[None])[0]
     assert Search(session, query, cosines, session.used_at).best(1)[0].text == LINES[4]
     assert Search(session, query, cosines, session.used_at).best(0) == []
@@ -207,10 +209,10 @@ def test_nothing_is_found_in_an_empty_session() -> None:
 
 
 def test_a_very_long_question_is_the_same_only_to_the_letter() -> None:
-    long = QUESTION + " Well?" * LONGEST
+    long = QUESTION + " Well?" * LONGEST_QUERY
     session = new_session()
-    play(session, message=Said(long, asked().vector))
+    play(session, message=EncodedText(long, asked().vector))
     play(session, response=said("The code is 42."))
-    assert familiar(session, Query(long, asked().vector)) == (1.0, True)
-    assert not familiar(session, Query(long.upper(), asked().vector))[1]
+    assert familiar(session, EncodedQuery(long, asked().vector)) == (1.0, True)
+    assert not familiar(session, EncodedQuery(long.upper(), asked().vector))[1]
     assert not familiar(session, asked())[1]

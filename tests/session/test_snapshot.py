@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from semvec.session import snapshot
-from semvec.session.events import Consolidated, Level, Profile, Standing, decode_event
+from semvec.session.events import (
+    Consolidated,
+    ConsolidationStatus,
+    IsolationLevel,
+    Profile,
+    decode_event,
+)
 from tests.session.conversations import DIMENSION, new_session, talk
 from tests.session.journals import (
     Step,
@@ -55,7 +61,7 @@ def test_promise_8_holds_while_memories_go_to_the_archive_and_come_back(seed: in
         )
         for _ in range(500)
     ]
-    script += [Step(isolation(Level.LOCKDOWN, [], [])), Step(some_turn(random))]
+    script += [Step(isolation(IsolationLevel.LOCKDOWN, [], [])), Step(some_turn(random))]
     live, journal = played(Profile(DIMENSION, None, 10), script)
     assert live.archived > 50
     assert len(live.memories) == 16 + 64 + 10
@@ -70,8 +76,8 @@ def test_a_snapshot_of_a_later_version_is_refused() -> None:
     session = new_session()
     list(talk(session, 3))
     record = msgspec.msgpack.decode(snapshot.take(session))
-    later = msgspec.msgpack.encode({**record, "version": snapshot.VERSION + 1})
-    with pytest.raises(ValueError, match=f"version {snapshot.VERSION + 1}"):
+    later = msgspec.msgpack.encode({**record, "version": snapshot.SNAPSHOT_VERSION + 1})
+    with pytest.raises(ValueError, match=f"version {snapshot.SNAPSHOT_VERSION + 1}"):
         snapshot.restore(later, contents(session))
 
 
@@ -100,13 +106,13 @@ def test_a_snapshot_from_before_there_were_pieces_opens() -> None:
 
 def test_a_snapshot_from_before_consolidation_opens() -> None:
     live, _ = played(Profile(DIMENSION, None, 10), [Step(some_turn(Random(n))) for n in range(120)])
-    assert (live.memories.standing > Standing.NEW).any()
+    assert (live.memories.standing > ConsolidationStatus.NEW).any()
     record = msgspec.msgpack.decode(snapshot.take(live))
     del record["columns"]["nearest"], record["columns"]["standing"]
     before = {
-        memory_id: replace(memory, standing=Standing.NEW)
+        memory_id: replace(memory, standing=ConsolidationStatus.NEW)
         for memory_id, memory in contents(live).items()
     }
     opened = snapshot.restore(msgspec.msgpack.encode(record), before, pieces(live))
     assert contents(opened) == before
-    assert not (opened.memories.standing > Standing.NEW).any()
+    assert not (opened.memories.standing > ConsolidationStatus.NEW).any()

@@ -8,7 +8,7 @@ from semvec.session.state import (
     BOOSTED_GAIN,
     PHASE_PATIENCE,
     WARM_UP,
-    Phase,
+    SessionPhase,
     State,
     trend,
     wanted_phase,
@@ -77,7 +77,7 @@ def test_phases_begin_with_initialization_and_need_patience() -> None:
     state = State(DIMENSION)
     learn(state, *[unit(1)] * 30)
     assert state.phase == "resonance"
-    phases = list[Phase]()
+    phases = list[SessionPhase]()
     for seed in range(100, 100 + PHASE_PATIENCE + 3):
         learn(state, unit(seed))
         phases.append(state.phase)

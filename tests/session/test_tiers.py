@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from semvec.session.events import Access, Move, Tier
+from semvec.session.events import Access, MemoryTier, Move
 from semvec.session.memory import Memories
 from semvec.session.tiers import plan_moves, retention
 from tests.session.conversations import new_session, play, said, talk
@@ -63,16 +63,16 @@ def full() -> Memories:
 def test_the_archive_takes_what_is_retained_least_of_equals_the_oldest(
     full: Memories, marks: list[tuple[int, int]], arrivals: int, kept: set[int]
 ) -> None:
-    memories, held = full, list(full.tier_ids[Tier.LONG_TERM])
+    memories, held = full, list(full.tier_ids[MemoryTier.LONG_TERM])
     for memory_id, (importance, nearest) in zip(held, marks, strict=True):
         row = memories.row(memory_id)
         memories.created[row] = memories.last_access[row] = 1000.0
         memories.importance[row], memories.nearest[row] = importance / 4, nearest / 4
     fresh = range(1000, 1000 + arrivals)
-    moves = plan_moves(memories, {Tier.SHORT_TERM: fresh}, 1e5, kept)
-    candidates = held + [move.memory_id for move in moves if move.tier is Tier.LONG_TERM]
+    moves = plan_moves(memories, {MemoryTier.SHORT_TERM: fresh}, 1e5, kept)
+    candidates = held + [move.memory_id for move in moves if move.tier is MemoryTier.LONG_TERM]
     candidates = [each for each in candidates if each not in kept and each in memories]
     rows = np.array([memories.row(each) for each in candidates], np.intp)
     order = sorted(zip(retention(memories, rows, 1e5), candidates, strict=True))
-    gone = [Move(memory_id, Tier.ARCHIVE) for _, memory_id in order[:arrivals]]
-    assert [move for move in moves if move.tier is Tier.ARCHIVE] == gone
+    gone = [Move(memory_id, MemoryTier.ARCHIVE) for _, memory_id in order[:arrivals]]
+    assert [move for move in moves if move.tier is MemoryTier.ARCHIVE] == gone

@@ -3,10 +3,10 @@ import pytest
 
 from semvec.session.boost import ANCHOR_SHARE, TESTED, TRIGGER_SHARE
 from semvec.session.events import MemoryRecord, Trigger
-from semvec.session.query import Query
+from semvec.session.query import EncodedQuery
 from semvec.session.search import Found, Search
 from semvec.session.session import Session
-from semvec.session.triggers import Triggers
+from semvec.session.triggers import TriggerSet
 from semvec.vectors import Vector, packed
 from tests.session.conversations import DIMENSION, new_session, unit
 from tests.session.journals import (
@@ -23,7 +23,7 @@ FAR = unit(1000)
 
 
 def fires(keyword: str, query: str) -> bool:
-    triggers = Triggers(DIMENSION)
+    triggers = TriggerSet(DIMENSION)
     triggers.add(Trigger(1, keyword, None, 0.8))
     return bool(triggers.fired(query, FAR))
 
@@ -48,7 +48,7 @@ def test_a_keyword_is_whole_words_without_case(keyword: str, query: str, expecte
 
 
 def test_an_embedding_fires_from_its_threshold_on() -> None:
-    triggers = Triggers(DIMENSION)
+    triggers = TriggerSet(DIMENSION)
     cosine = float(unit(1) @ unit(2))
     for number, threshold in enumerate((cosine - 1e-3, cosine, cosine + 1e-3), 1):
         triggers.add(Trigger(number, None, packed(unit(1)), threshold))
@@ -67,7 +67,7 @@ def relevances(
     session: Session, text: str | None, x: Vector, archived: list[MemoryRecord] | None = None
 ) -> dict[str, float]:
     cosines = session.memories.cosines(x[None])[0]
-    search = Search(session, Query(text, x), cosines, 2000.0, archived or [])
+    search = Search(session, EncodedQuery(text, x), cosines, 2000.0, archived or [])
     found: list[Found] = search.best(50)
     return {each.text: each.relevance for each in found}
 

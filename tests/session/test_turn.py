@@ -1,9 +1,9 @@
 from msgspec.structs import replace
 
 from semvec.session import snapshot
-from semvec.session.events import Tier
-from semvec.session.folding import fold_digest
+from semvec.session.events import MemoryTier
 from semvec.session.session import Session
+from semvec.session.text_normalise import normalised_digest
 from semvec.session.tiers import MEDIUM_TERM, SHORT_TERM
 from tests.session.conversations import DIMENSION, decided, new_session, play, said, talk, worded
 
@@ -74,7 +74,11 @@ def test_memories_move_down_the_tiers_oldest_first() -> None:
     list(talk(session, SHORT_TERM + MEDIUM_TERM + 5 + 4))
     tiers = session.memories.tier_ids
     assert [len(held) for held in tiers.values()] == [SHORT_TERM, MEDIUM_TERM, 5]
-    assert min(tiers[Tier.SHORT_TERM]) > max(tiers[Tier.MEDIUM_TERM]) > max(tiers[Tier.LONG_TERM])
+    assert (
+        min(tiers[MemoryTier.SHORT_TERM])
+        > max(tiers[MemoryTier.MEDIUM_TERM])
+        > max(tiers[MemoryTier.LONG_TERM])
+    )
     assert session.archived == 3
     assert session.total_memories == SHORT_TERM + MEDIUM_TERM + 5 + 3
 
@@ -84,14 +88,14 @@ def test_a_memory_of_the_archive_comes_back() -> None:
     list(talk(session, 90))
     gone = next(number for number in range(1, 90) if number not in session.memories)
     content = "a memory that was put away"
-    record = session.memories.record(next(iter(session.memories.tier_ids[Tier.LONG_TERM])))
+    record = session.memories.record(next(iter(session.memories.tier_ids[MemoryTier.LONG_TERM])))
     record = replace(
-        record, id=gone, hash="x", fold=fold_digest(content), question=None, response=content
+        record, id=gone, hash="x", fold=normalised_digest(content), question=None, response=content
     )
     archived = session.archived
     turn = play(session, returned=[record])
-    assert gone in session.memories.tier_ids[Tier.SHORT_TERM]
-    assert session.archived == archived - 1 + sum(m.tier is Tier.ARCHIVE for m in turn.moves)
+    assert gone in session.memories.tier_ids[MemoryTier.SHORT_TERM]
+    assert session.archived == archived - 1 + sum(m.tier is MemoryTier.ARCHIVE for m in turn.moves)
 
 
 def test_deciding_changes_nothing() -> None:

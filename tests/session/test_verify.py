@@ -7,15 +7,22 @@ import pytest
 from msgspec.structs import replace
 
 from semvec.session import drift
-from semvec.session.events import Entity, Held, Kind, Piece, Tier, Trigger
+from semvec.session.events import (
+    Component,
+    Entity,
+    EntityKind,
+    MemoryTier,
+    QuarantinedItem,
+    Trigger,
+)
 from semvec.session.snapshot import SnapshotRecord
 from semvec.session.transfer import Image, image_of
 from semvec.session.verify import MOST_COUNTED, invariants
 from semvec.vectors import packed
 from tests.session.conversations import new_session, play, said, unit
 
-HELD = Held(1, "asked", None, packed(unit(1)))
-ENTITY = Entity(1, "key", Kind.PATH, "value", "context", 1.0)
+HELD = QuarantinedItem(1, "asked", None, packed(unit(1)))
+ENTITY = Entity(1, "key", EntityKind.PATH, "value", "context", 1.0)
 
 
 def image() -> Image:
@@ -29,7 +36,7 @@ def faults(image: Image) -> str:
     return "; ".join(check.detail for check in invariants(image) if not check.ok)
 
 
-def with_piece(piece: Piece) -> Image:
+def with_piece(piece: Component) -> Image:
     whole = image()
     pieces = replace(whole.record.pieces, next_id=2)
     if isinstance(piece, Entity):
@@ -37,8 +44,8 @@ def with_piece(piece: Piece) -> Image:
     return Image(replace(whole.record, pieces=pieces), whole.memories, {1: piece})
 
 
-PIECES: dict[str, tuple[Piece, str]] = {
-    "held for the archive": (replace(HELD, tier=Tier.ARCHIVE), "not the archive"),
+PIECES: dict[str, tuple[Component, str]] = {
+    "held for the archive": (replace(HELD, tier=MemoryTier.ARCHIVE), "not the archive"),
     "held without text": (replace(HELD, question=None), "has no text"),
     "held with a NUL": (replace(HELD, question="a\0"), "control 1.question has a NUL"),
     "a pair without its question's vector": (replace(HELD, response="told"), "what pairs have"),
@@ -51,12 +58,12 @@ PIECES: dict[str, tuple[Piece, str]] = {
 
 
 @pytest.mark.parametrize(("piece", "reason"), PIECES.values(), ids=PIECES)
-def test_controls_that_cannot_be_are_told(piece: Piece, reason: str) -> None:
+def test_controls_that_cannot_be_are_told(piece: Component, reason: str) -> None:
     assert reason in faults(with_piece(piece))
 
 
 @pytest.mark.parametrize("piece", [HELD, ENTITY, Trigger(1, "two words", None, 0.5)])
-def test_controls_as_they_are_set_are_in_order(piece: Piece) -> None:
+def test_controls_as_they_are_set_are_in_order(piece: Component) -> None:
     assert faults(with_piece(piece)) == ""
 
 
@@ -66,7 +73,7 @@ def state(**fields: int) -> Callable[[SnapshotRecord], SnapshotRecord]:
 
 def drifting(**fields: float | bytes) -> Callable[[SnapshotRecord], SnapshotRecord]:
     def changed(record: SnapshotRecord) -> SnapshotRecord:
-        found = msgspec.msgpack.decode(record.drift, type=drift.Packed)
+        found = msgspec.msgpack.decode(record.drift, type=drift.PackedDrift)
         rows = fields.get("rows", found.rows)
         levels = {name: value for name, value in fields.items() if name != "rows"}
         found = replace(found, rows=rows, levels=replace(found.levels, **levels))

@@ -12,11 +12,11 @@ from semvec.clock import Clock
 from semvec.opaque import KEY_BYTES, Opaque
 from semvec.service import Service
 from semvec.settings import Settings
-from semvec.store import Store, Stored, reads
-from semvec.store.records import Outcome
+from semvec.store import Store, StoredSession, reads
+from semvec.store.batch import QueuedWrite, carry_out
+from semvec.store.records import WriteOutcome
 from semvec.store.revoked import Listed, changed
 from semvec.store.tables import metadata, secrets
-from semvec.store.writes import Write, carry_out
 
 T = TypeVar("T")
 
@@ -42,13 +42,15 @@ class InlineStore(Store):
         self._inline.close()
         self._inline.engine.dispose()
 
-    async def load(self, owner: str, session_id: str) -> Stored | None:
+    async def load(self, owner: str, session_id: str) -> StoredSession | None:
         return await self._read(reads.load, owner, session_id)
 
     async def revoked(self, known: Listed | None) -> Listed | None:
         return await self._read(changed, known)
 
-    async def _commit(self, writes: Sequence[Write], *, hurried: bool) -> Sequence[Outcome]:
+    async def _commit(
+        self, writes: Sequence[QueuedWrite], *, hurried: bool
+    ) -> Sequence[WriteOutcome]:
         with self._inline.begin():
             outcomes, self._chain = carry_out(self._inline, writes, self._chain, hurried=hurried)
         return outcomes

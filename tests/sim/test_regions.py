@@ -15,7 +15,7 @@ from semvec.errors import NotFound
 from semvec.service import Service
 from semvec.session import turn
 from semvec.session.drift import Step
-from semvec.store.grouped import region, votes_of
+from semvec.store.cluster_queries import region, votes_of
 from tests import coordination
 from tests.services import HeldClock
 from tests.sim.inline import inline
@@ -133,7 +133,7 @@ class Life:
             self.model.review(self.clock.now)
 
     async def check(self) -> None:
-        found = await self.service.database.look(region, self.owner, "r")
+        found = await self.service.database.query(region, self.owner, "r")
         assert found is not None
         seen = found.last_realignment, found.version, found.clusters
         model = self.model
@@ -141,9 +141,9 @@ class Life:
         assert seen == expected, self.story
 
     async def finish(self) -> None:
-        found = await self.service.database.look(region, self.owner, "r")
+        found = await self.service.database.query(region, self.owner, "r")
         assert found is not None
-        votes = await self.service.database.look(votes_of, found.key)
+        votes = await self.service.database.query(votes_of, found.key)
         now, model = self.clock.now, self.model
         fresh = sorted(at for at in model.votes.values() if now < at + model.window_s)
         assert sorted(at for _, at in votes if now < at + model.window_s) == fresh, self.story

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 from sqlalchemy import Connection, select
 
-from semvec.store import Append, Head, Part, Snapshot, Store, line_after
+from semvec.store import Append, Head, Operation, Snapshot, Store, line_after
 from semvec.store.tables import content_key, events, sessions
 
 
-async def append(store: Store, appended: Append, *parts: Part) -> bool:
+async def append(store: Store, appended: Append, *parts: Operation) -> bool:
     """Append on the line of the head as it is now."""
     line = await line_at(store, appended.key, appended.seq)
     return await store.append(replace(appended, line=line), *parts)
@@ -22,7 +22,7 @@ async def save_snapshot(store: Store, snapshot: Snapshot) -> bool:
 
 async def line_at(store: Store, key: int, seq: int) -> bytes | None:
     """The line of a session as of this seq, as far as its journal tells."""
-    return await store.look(_line_at, key, seq)
+    return await store.query(_line_at, key, seq)
 
 
 def _line_at(connection: Connection, key: int, seq: int) -> bytes | None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 from sqlalchemy import event
 
-from semvec.store import Append, ArchivedRow, MemoryRow, Replace, Rows, Snapshot, Store
+from semvec.store import Append, ArchivedRow, MemoryRow, Replace, Snapshot, StagedRows, Store
 from tests.store.archives import archive
 from tests.store.lines import append as appended
 from tests.store.lines import save_snapshot
@@ -139,7 +139,7 @@ async def test_an_import_is_searched_and_what_it_replaced_is_not(store: Store) -
     key = await archive(store, {1: ("a",)})
     content = await store.begin_import(2.0)
     row = ArchivedRow(MemoryRow(5, "hash", b"fold", b"imported"), ("a",))
-    assert await store.stage(content, 2.0, Rows(archived=(row,)))
+    assert await store.stage(content, 2.0, StagedRows(archived=(row,)))
     assert await store.replace(Replace(key, content, b"snapshot", 3.0, 1, 1))
     assert await store.search_archive(key, {"a": 1}) == [b"imported"]
 

@@ -6,18 +6,27 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
-from semvec.audit import AuditLog, Report
+from semvec.audit import AuditLog, ChainReport
 from semvec.audit.verify import link_of, printed
 from semvec.errors import Unavailable
-from semvec.store import Append, Effect, Entry, Filter, Receipt, Recorded, Store, doing
+from semvec.store import (
+    Append,
+    AuditEntry,
+    AuditFilter,
+    AuditInfo,
+    RecordedEntry,
+    Store,
+    WriteContext,
+    write_context,
+)
 from tests.store.faults import Fault, Faults
 from tests.store.lines import append as appended
 
-RECEIPT = Receipt(5.5, "ada", "run", "session", "s", 200, "r1", "192.0.2.7")
+RECEIPT = AuditInfo(5.5, "ada", "run", "session", "s", 200, "r1", "192.0.2.7")
 
 
-async def rows(store: Store) -> list[Recorded]:
-    return (await store.entries(Filter(), limit=10_000, before=None))[::-1]
+async def rows(store: Store) -> list[RecordedEntry]:
+    return (await store.entries(AuditFilter(), limit=10_000, before=None))[::-1]
 
 
 async def execute(store: Store, statement: str) -> None:
@@ -25,12 +34,14 @@ async def execute(store: Store, statement: str) -> None:
         await connection.execute(text(statement))
 
 
-async def verified(store: Store, *ends: str) -> Report:
+async def verified(store: Store, *ends: str) -> ChainReport:
     return await AuditLog(store).verify(map(link_of, ends))
 
 
-def entry(number: int, subject: str = "ada") -> Entry:
-    return Entry(float(number), subject, "run", f"session/s{number % 3}", 200, f"r{number}", "::1")
+def entry(number: int, subject: str = "ada") -> AuditEntry:
+    return AuditEntry(
+        float(number), subject, "run", f"session/s{number % 3}", 200, f"r{number}", "::1"
+    )
 
 
 @pytest.fixture
@@ -42,21 +53,21 @@ async def filled(store: Store) -> Store:
 
 
 async def test_a_write_takes_its_row_along_once(store: Store) -> None:
-    effect = Effect(RECEIPT)
-    with doing(effect):
+    effect = WriteContext(RECEIPT)
+    with write_context(effect):
         head = await store.create("ada", "s", 1.0, b"created")
         assert head is not None
         assert await appended(store, Append(head.key, 1, (b"event",), 2.0, 1, 1))
     _, row = await rows(store)
-    assert row.entry == RECEIPT.entry(None) == effect.recorded
+    assert row.entry == RECEIPT.audit_entry(None) == effect.recorded
     assert (await verified(store)).intact
 
 
 async def test_a_write_that_comes_too_late_leaves_no_row(store: Store) -> None:
     head = await store.create("ada", "s", 1.0, b"created")
     assert head is not None
-    effect = Effect(RECEIPT)
-    with doing(effect):
+    effect = WriteContext(RECEIPT)
+    with write_context(effect):
         assert await store.create("ada", "s", 1.0, b"created") is None
         assert not await appended(store, Append(head.key, 7, (b"event",), 2.0, 1, 1))
         assert not await store.delete(head.key + 1)
@@ -66,7 +77,9 @@ async def test_a_write_that_comes_too_late_leaves_no_row(store: Store) -> None:
 
 
 async def test_a_request_that_names_nothing_is_about_what_it_makes(store: Store) -> None:
-    with doing(Effect(Receipt(5.5, "ada", "run", "session", None, 200, "r1", None))):
+    with write_context(
+        WriteContext(AuditInfo(5.5, "ada", "run", "session", None, 200, "r1", None))
+    ):
         await store.create("ada", "made-up", 1.0, b"created")
     assert (await rows(store))[-1].entry.resource == "session/made-up"
 
@@ -82,15 +95,15 @@ async def test_rows_of_a_batch_keep_their_order(store: Store) -> None:
 async def test_a_filter_lets_through_what_fits(filled: Store) -> None:
     await filled.record(entry(20, "bob"))
 
-    async def times(wanted: Filter) -> list[float]:
+    async def times(wanted: AuditFilter) -> list[float]:
         found = await filled.entries(wanted, limit=100, before=None)
         assert await filled.count_entries(wanted) == len(found)
         return [row.entry.at for row in found]
 
-    assert await times(Filter("bob")) == [20.0]
-    assert await times(Filter("ada", resource="session/s1")) == [7.0, 4.0, 1.0]
-    assert await times(Filter("ada", since=3.0, until=5.0)) == [4.0, 3.0]
-    assert await times(Filter("ada", action="store")) == []
+    assert await times(AuditFilter("bob")) == [20.0]
+    assert await times(AuditFilter("ada", resource="session/s1")) == [7.0, 4.0, 1.0]
+    assert await times(AuditFilter("ada", since=3.0, until=5.0)) == [4.0, 3.0]
+    assert await times(AuditFilter("ada", action="store")) == []
 
 
 @pytest.mark.parametrize(
@@ -171,15 +184,15 @@ async def test_an_end_that_was_kept_elsewhere_is_missed(filled: Store) -> None:
 
 
 async def test_pruning_leaves_what_can_be_verified(filled: Store) -> None:
-    assert await filled.prune(4.0)
+    assert await filled.expire_audit(4.0)
     assert [row.entry.at for row in await rows(filled)] == [4.0, 5.0, 6.0, 7.0, 8.0]
     assert (await verified(filled)).intact
-    assert not await filled.prune(4.0)
+    assert not await filled.expire_audit(4.0)
     await filled.record(entry(9))
     assert (await verified(filled)).intact
     await execute(filled, "DELETE FROM audit_log WHERE at = 4.0")
     assert not (await verified(filled)).intact
-    assert await filled.prune(100.0)
+    assert await filled.expire_audit(100.0)
     assert (await verified(filled)).rows == 0
     await filled.record(entry(10))
     assert [row.seq for row in await rows(filled)] == [12]

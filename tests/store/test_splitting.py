@@ -13,24 +13,24 @@ from sqlalchemy import Connection, text
 from semvec.audit import AuditLog
 from semvec.errors import Unavailable
 from semvec.store import (
+    AnswerRow,
     Append,
     ArchivedRow,
-    Effect,
-    Filter,
+    AuditFilter,
     Head,
     MemoryRow,
-    Repeat,
     Store,
-    Unit,
-    doing,
+    UnitOfWork,
+    WriteContext,
     line_after,
+    write_context,
 )
 from semvec.store.postgresql import SERVER_SETTINGS
-from semvec.store.records import Certain
+from semvec.store.records import UnconditionalChange
 from semvec.store.splitting import PATIENCE_S, TRIES, Splitting
 from tests.store.test_audit import RECEIPT
-from tests.store.test_effect import repeat
 from tests.store.test_journal import append, session
+from tests.store.test_unit_of_work import repeat
 
 SIZE = 40
 BAD = 23
@@ -38,7 +38,7 @@ BAD = 23
 
 
 @dataclass(frozen=True, slots=True)
-class Broken(Certain):
+class Broken(UnconditionalChange):
     """A change whose own code fails."""
 
     key: int
@@ -266,14 +266,14 @@ async def test_writes_keep_their_order(store: Store, filled: list[Head]) -> None
 
 async def test_the_audit_log_has_what_took_effect(store: Store, filled: list[Head]) -> None:
     async def audited(number: int) -> bool:
-        with doing(Effect(replace(RECEIPT, id=f"s{number}"))):
+        with write_context(WriteContext(replace(RECEIPT, id=f"s{number}"))):
             return await store.append(appended(filled, number))
 
-    await store.record(RECEIPT.entry(None))
+    await store.record(RECEIPT.audit_entry(None))
     await check(store, filled, await at_once(*map(audited, range(SIZE))))
     report = await AuditLog(store).verify(())
     assert report.intact
-    rows = (await store.entries(Filter(action=RECEIPT.action), limit=1000, before=None))[::-1]
+    rows = (await store.entries(AuditFilter(action=RECEIPT.action), limit=1000, before=None))[::-1]
     names = ["s", *(f"s{number}" for number in range(SIZE) if number != BAD)]
     assert [row.entry.resource for row in rows] == [f"session/{name}" for name in names]
     assert {row.chain for row in rows} == {1}  # what is rolled back ends no chain
@@ -281,17 +281,17 @@ async def test_the_audit_log_has_what_took_effect(store: Store, filled: list[Hea
 
 async def test_answers_are_kept_with_their_effects(store: Store, filled: list[Head]) -> None:
     async def ended(number: int) -> object:
-        unit = Unit(replace(RECEIPT, id=f"s{number}"))
-        with doing(unit):
+        unit = UnitOfWork(replace(RECEIPT, id=f"s{number}"))
+        with write_context(unit):
             await store.append(appended(filled, number))
-        return await store.end(unit, answer(number)) == ()
+        return await store.commit(unit, answer(number)) == ()
 
-    def answer(number: int) -> Repeat:
+    def answer(number: int) -> AnswerRow:
         return repeat(b"scope %d" % number)
 
     await check(store, filled, await at_once(*map(ended, range(SIZE))))
     for number in range(SIZE):
-        kept = await store.kept(answer(number).scope, 0.0)
+        kept = await store.stored_answer(answer(number).scope, 0.0)
         assert (kept is None) == (number == BAD)
 
 
@@ -326,7 +326,7 @@ async def test_a_read_that_conflicts_is_made_again(postgres_url: str) -> None:
     def look(connection: Connection) -> int:
         return int(connection.scalar(text("SELECT look()")) or 0)
 
-    assert await store.look(look) == 7
+    assert await store.query(look) == 7
     await store.close()
 
 

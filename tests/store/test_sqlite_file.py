@@ -163,7 +163,7 @@ async def test_a_lost_log_loses_nothing_and_comes_back_by_itself(
 
 async def test_a_lost_log_waits_for_whoever_still_reads_from_it(store: Store, path: Path) -> None:
     head = await created(store)
-    async with store.whole("o", "s") as whole:
+    async with store.open_reader("o", "s") as whole:
         assert whole is not None
         path.with_name(path.name + "-wal").unlink()
         for _ in range(3):

@@ -11,12 +11,12 @@ from semvec.store import (
     MemoryRow,
     PieceRow,
     Replace,
-    Rows,
     Snapshot,
+    StagedRows,
     Store,
     erasure,
 )
-from semvec.store.tables import remains
+from semvec.store.tables import orphans
 from tests.store.counting import rows
 from tests.store.lines import append as appended
 from tests.store.lines import in_line, save_snapshot
@@ -58,8 +58,10 @@ async def full_session(store: Store, name: str = "s") -> Head:
 
 async def staged(store: Store) -> int:
     content = await store.begin_import(5.0)
-    assert await store.stage(content, 5.0, Rows(hot=(memory(1, "new"),), archived=archived(2, 3)))
-    assert await store.stage(content, 6.0, Rows(pieces=(PieceRow(4, b"more"),)))
+    assert await store.stage(
+        content, 5.0, StagedRows(hot=(memory(1, "new"),), archived=archived(2, 3))
+    )
+    assert await store.stage(content, 6.0, StagedRows(pieces=(PieceRow(4, b"more"),)))
     return content
 
 
@@ -163,7 +165,7 @@ async def test_what_was_discarded_cannot_be_adopted(store: Store) -> None:
     content = await staged(store)
     await store.discard(content)
     assert await rows(store) == before
-    assert not await store.stage(content, 7.0, Rows(hot=(memory(1),)))
+    assert not await store.stage(content, 7.0, StagedRows(hot=(memory(1),)))
     assert not await store.replace(replace(head.key, content))
     assert await rows(store) == before
 
@@ -180,10 +182,10 @@ async def test_discarding_what_was_adopted_changes_nothing(store: Store) -> None
 
 async def test_imports_without_a_sign_of_life_are_discarded(store: Store) -> None:
     dead, alive = await staged(store), await staged(store)
-    await store.stage(alive, 100.0, Rows(hot=(memory(7),)))
-    await store.tidy(50.0)
-    assert not await store.stage(dead, 101.0, Rows(hot=(memory(8),)))
-    assert await store.stage(alive, 101.0, Rows(hot=(memory(8),)))
+    await store.stage(alive, 100.0, StagedRows(hot=(memory(7),)))
+    await store.clean_up(50.0)
+    assert not await store.stage(dead, 101.0, StagedRows(hot=(memory(8),)))
+    assert await store.stage(alive, 101.0, StagedRows(hot=(memory(8),)))
     assert (await rows(store))["imports"] == 1
 
 
@@ -204,10 +206,10 @@ async def test_imports_at_once_do_not_meet(store: Store) -> None:
 async def test_much_is_erased_piece_by_piece(
     store: Store, monkeypatch: pytest.MonkeyPatch, many: int
 ) -> None:
-    monkeypatch.setattr(erasure, "AT_ONCE", many)
+    monkeypatch.setattr(erasure, "ERASE_BATCH", many)
     head = await full_session(store)
     content = await store.begin_import(5.0)
-    assert await store.stage(content, 5.0, Rows(archived=archived(*range(1, 11))))
+    assert await store.stage(content, 5.0, StagedRows(archived=archived(*range(1, 11))))
     assert await store.replace(replace(head.key, content))
     await erased(store)
     assert (await rows(store))["memories"] == 10
@@ -222,7 +224,7 @@ async def test_what_a_server_left_half_erased_the_next_one_erases(database_url: 
     await first.open()
     content = await staged(first)
     async with first.engine.begin() as connection:
-        await connection.execute(remains.insert().values(content=content))
+        await connection.execute(orphans.insert().values(content=content))
     await first.close()
     second = Store(database_url)
     await second.open()
@@ -236,9 +238,11 @@ async def test_a_whole_session_is_read_as_of_one_moment(store: Store) -> None:
     head = await full_session(store)
     content = await store.begin_import(5.0)
     for start in range(1, 600, 100):
-        assert await store.stage(content, 5.0, Rows(archived=archived(*range(start, start + 100))))
+        assert await store.stage(
+            content, 5.0, StagedRows(archived=archived(*range(start, start + 100)))
+        )
     assert await store.replace(replace(head.key, content))
-    async with store.whole("o", "s") as whole:
+    async with store.open_reader("o", "s") as whole:
         assert whole is not None
         assert whole.shows(head.key, 4, whole.stored.head.line)
         assert not whole.shows(head.key, 4, b"another")
@@ -248,5 +252,5 @@ async def test_a_whole_session_is_read_as_of_one_moment(store: Store) -> None:
         found = [*first, *[row async for page in pages for row in page]]
     assert [row.id for row in found] == list(range(1, 601))
     assert found[5] == memory(6, "new")
-    async with store.whole("o", "nobody's") as nothing:
+    async with store.open_reader("o", "nobody's") as nothing:
         assert nothing is None

@@ -11,25 +11,25 @@ from sqlalchemy import Connection, event, text
 
 from semvec.store import (
     Append,
-    Change,
-    Claim,
+    Conflicted,
     Create,
     Delete,
+    GuardedChange,
     Head,
-    Kind,
-    Refused,
     Replace,
-    Rows,
+    SessionKind,
+    StagedRows,
     Store,
+    UniqueRow,
 )
-from semvec.store.trust import Judged, Verdict
+from semvec.store.trust import RecordVotes, VoteOutcome
 from tests.store.counting import rows
 from tests.store.lines import in_line
 from tests.store.test_journal import append, memory, session
 
 
 @dataclass(frozen=True, slots=True)
-class Count(Change):
+class Count(GuardedChange):
     """Adds to the counter of a session, if it is at `old`; one of `None` at whatever it is."""
 
     key: int
@@ -57,7 +57,7 @@ class Count(Change):
 
 
 @dataclass(frozen=True, slots=True)
-class Named(Change):
+class Named(GuardedChange):
     """Writes down the first session that its operation makes."""
 
     @property
@@ -72,7 +72,7 @@ class Named(Change):
 
 
 @dataclass(frozen=True, slots=True)
-class Word(Claim):
+class Word(UniqueRow):
     word: str
     by: str = "somebody"
 
@@ -80,7 +80,7 @@ class Word(Claim):
     def name(self) -> tuple[str, ...]:
         return "words", self.word
 
-    def claim(self, connection: Connection) -> bool:
+    def insert(self, connection: Connection) -> bool:
         insert = text("INSERT INTO words VALUES (:word, :by) ON CONFLICT DO NOTHING")
         return connection.execute(insert, {"word": self.word, "by": self.by}).rowcount == 1
 
@@ -116,9 +116,9 @@ async def seqs(store: Store, *names: str) -> list[int]:
 async def test_all_parts_take_effect_at_once(store: Store) -> None:
     a, b = await session(store, "a"), await session(store, "b")
     first, second = in_line(a, append(a.key, 1), append(a.key, 2))
-    made = await store.together(
+    made = await store.transact(
         first,
-        Create("o", "c", 5.0, b"created", Kind.BACKING, 8, b"points"),
+        Create("o", "c", 5.0, b"created", SessionKind.BACKING, 8, b"points"),
         Word("new"),
         Delete(b.key),
         second,
@@ -127,7 +127,7 @@ async def test_all_parts_take_effect_at_once(store: Store) -> None:
     head = await store.head("o", "c")
     assert head is not None
     assert made == (head,)
-    assert head == Head(head.key, "o", "c", 1, 5.0, 5.0, 0, 0, Kind.BACKING, 8, head.line)
+    assert head == Head(head.key, "o", "c", 1, 5.0, 5.0, 0, 0, SessionKind.BACKING, 8, head.line)
     assert await seqs(store, "a", "b", "c") == [3, 0, 1]
     assert await table(store, "words") == {"new": "somebody"}
     assert await table(store, "counters") == {head.key: 1}
@@ -136,9 +136,9 @@ async def test_all_parts_take_effect_at_once(store: Store) -> None:
 
 async def test_a_refusal_at_the_end_leaves_no_trace_of_the_beginning(store: Store) -> None:
     a, b = await session(store, "a"), await session(store, "b")
-    await store.together(Word("taken"))
+    await store.transact(Word("taken"))
     content = await store.begin_import(1.0)
-    assert await store.stage(content, 1.0, Rows(hot=(memory(1),)))
+    assert await store.stage(content, 1.0, StagedRows(hot=(memory(1),)))
     before, words = await rows(store), await table(store, "words")
     late: tuple[Any, ...] = (
         append(b.key, 2),
@@ -150,7 +150,7 @@ async def test_a_refusal_at_the_end_leaves_no_trace_of_the_beginning(store: Stor
         Replace(b.key, content - 1, b"imported", 1.0, 1, 1),
     )
     for part in late:
-        outcome = await store.together(
+        outcome = await store.transact(
             *in_line(a, append(a.key, 1)),
             Create("o", "c", 5.0, b"created"),
             Word("new"),
@@ -158,13 +158,13 @@ async def test_a_refusal_at_the_end_leaves_no_trace_of_the_beginning(store: Stor
             Replace(a.key, content, b"imported", 1.0, 1, 1),
             part,
         )
-        assert outcome == Refused(part)
+        assert outcome == Conflicted(part)
         assert await rows(store) == before
         assert await table(store, "words") == words
         assert await table(store, "counters") == {}
     assert await seqs(store, "a", "b", "c") == [1, 1, 0]
     imported = Replace(a.key, content, b"imported", 1.0, 1, 1)
-    assert await store.together(*in_line(a, append(a.key, 1)), imported) == ()
+    assert await store.transact(*in_line(a, append(a.key, 1)), imported) == ()
     assert await seqs(store, "a") == [3]
 
 
@@ -172,11 +172,11 @@ async def test_of_two_in_a_batch_on_one_head_the_first_takes_effect(store: Store
     a, b, c = [await session(store, name) for name in "abc"]
     (second,) = in_line(b, append(b.key, 1, b"second"))
     outcomes: Sequence[Any] = await asyncio.gather(
-        store.together(*in_line(a, append(a.key, 1, b"first")), *in_line(b, append(b.key, 1))),
-        store.together(*in_line(c, append(c.key, 1)), second),
+        store.transact(*in_line(a, append(a.key, 1, b"first")), *in_line(b, append(b.key, 1))),
+        store.transact(*in_line(c, append(c.key, 1)), second),
         store.append(*in_line(c, append(c.key, 1, b"alone"))),
     )
-    assert outcomes == [(), Refused(second), True]
+    assert outcomes == [(), Conflicted(second), True]
     assert await seqs(store, "a", "b", "c") == [2, 2, 2]
     assert (await store.tail(c.key, 1)).events == ((2, b"alone"),)
 
@@ -184,36 +184,38 @@ async def test_of_two_in_a_batch_on_one_head_the_first_takes_effect(store: Store
 async def test_a_change_sees_what_earlier_operations_of_its_batch_changed(store: Store) -> None:
     a = await session(store, "a")
     outcomes: Sequence[Any] = await asyncio.gather(
-        *(store.together(Count(a.key, old=old)) for old in (0, 0, 1, 2))
+        *(store.transact(Count(a.key, old=old)) for old in (0, 0, 1, 2))
     )
-    assert outcomes == [(), Refused(Count(a.key, old=0)), (), ()]
+    assert outcomes == [(), Conflicted(Count(a.key, old=0)), (), ()]
     assert await table(store, "counters") == {a.key: 3}
-    gone: Sequence[Any] = await asyncio.gather(store.delete(a.key), store.together(Count(a.key)))
-    assert gone == [True, Refused(Count(a.key))]
+    gone: Sequence[Any] = await asyncio.gather(store.delete(a.key), store.transact(Count(a.key)))
+    assert gone == [True, Conflicted(Count(a.key))]
 
 
 async def test_a_name_that_one_operation_leaves_goes_to_the_next(store: Store) -> None:
     a = await session(store, "a")
     late = append(a.key, 7)
     outcomes: Sequence[Any] = await asyncio.gather(
-        store.together(Create("o", "n", 1.0, b"first"), Word("w", "first"), late),
-        store.together(
-            Create("o", "n", 2.0, b"second", Kind.META, 3, b"way"), Word("w", "second"), Named()
+        store.transact(Create("o", "n", 1.0, b"first"), Word("w", "first"), late),
+        store.transact(
+            Create("o", "n", 2.0, b"second", SessionKind.META, 3, b"way"),
+            Word("w", "second"),
+            Named(),
         ),
-        store.together(Create("o", "n", 3.0, b"third")),
+        store.transact(Create("o", "n", 3.0, b"third")),
         store.create("o", "n", 4.0, b"fourth"),
-        store.together(Word("w", "third")),
+        store.transact(Word("w", "third")),
     )
     head = await store.head("o", "n")
     assert head is not None
     assert outcomes == [
-        Refused(late),
+        Conflicted(late),
         (head,),
-        Refused(Create("o", "n", 3.0, b"third")),
+        Conflicted(Create("o", "n", 3.0, b"third")),
         None,
-        Refused(Word("w", "third")),
+        Conflicted(Word("w", "third")),
     ]
-    assert head == Head(head.key, "o", "n", 1, 2.0, 2.0, 0, 0, Kind.META, 3, head.line)
+    assert head == Head(head.key, "o", "n", 1, 2.0, 2.0, 0, 0, SessionKind.META, 3, head.line)
     assert (await store.tail(head.key, 0)).events == ((1, b"second"),)
     assert await table(store, "words") == {"w": "second"}
 
@@ -221,19 +223,19 @@ async def test_a_name_that_one_operation_leaves_goes_to_the_next(store: Store) -
 async def test_names_that_come_to_nothing_can_be_had_again(store: Store) -> None:
     a = await session(store, "a")
     twice = Create("o", "n", 2.0, b"second")
-    assert await store.together(Create("o", "n", 1.0, b"first"), twice) == Refused(twice)
-    assert await store.together(Word("w"), Word("w", "me too")) == Refused(Word("w", "me too"))
-    assert await store.together(Create("o", "n", 1.0, b"first"), append(a.key, 5)) != ()
+    assert await store.transact(Create("o", "n", 1.0, b"first"), twice) == Conflicted(twice)
+    assert await store.transact(Word("w"), Word("w", "me too")) == Conflicted(Word("w", "me too"))
+    assert await store.transact(Create("o", "n", 1.0, b"first"), append(a.key, 5)) != ()
     assert await seqs(store, "n") == [0]
     assert await store.create("o", "n", 9.0, b"mine")
-    assert await store.together(Word("w", "mine")) == ()
+    assert await store.transact(Word("w", "mine")) == ()
     assert await table(store, "words") == {"w": "mine"}
 
 
 async def test_sessions_that_stand_behind_something_are_not_listed(store: Store) -> None:
     await session(store, "plain")
-    for kind in (Kind.BACKING, Kind.META):
-        await store.together(Create("o", kind.name, 1.0, b"created", kind))
+    for kind in (SessionKind.BACKING, SessionKind.META):
+        await store.transact(Create("o", kind.name, 1.0, b"created", kind))
     assert [each.session_id for each in await store.heads("o", limit=9, before=None)] == ["plain"]
     assert await store.count("o") == 1
 
@@ -256,7 +258,7 @@ async def test_servers_that_write_together_never_lock_each_other_out(postgres_ur
                 assert head is not None
                 parts += in_line(head, Append(head.key, head.seq, (b"moved",), 1.0, 0, 0))
             parts += [Count(keys[places[0]], by=-2), *(Count(keys[at]) for at in places[1:])]
-            if await store.together(*parts) == ():
+            if await store.transact(*parts) == ():
                 return
 
     await asyncio.gather(*(move(stores[n % 2], n, places) for n, places in enumerate(moves)))
@@ -276,13 +278,13 @@ async def test_many_heads_of_many_at_once_are_more_than_one_statement_takes(stor
     """A PostgreSQL statement takes 32,767 values."""
     head = await session(store)
     crowds = [
-        Judged(tuple(Verdict(n, 0, 0, True) for n in range(start, start + 10_000)))
+        RecordVotes(tuple(VoteOutcome(n, 0, 0, True) for n in range(start, start + 10_000)))
         for start in range(1_000, 41_000, 10_000)
     ]
     *crowded, counted = await asyncio.gather(
-        *(store.together(crowd) for crowd in crowds), store.together(Count(head.key, 0))
+        *(store.transact(crowd) for crowd in crowds), store.transact(Count(head.key, 0))
     )
-    assert crowded == [Refused(crowd) for crowd in crowds]
+    assert crowded == [Conflicted(crowd) for crowd in crowds]
     assert counted == ()
 
 
@@ -298,7 +300,7 @@ async def test_no_call_of_a_driver_takes_more_than_some_rows(store: Store) -> No
 
     event.listen(store.engine.sync_engine, "before_cursor_execute", called)
     try:
-        assert await store.did(*parts)
+        assert await store.try_transact(*parts)
     finally:
         event.remove(store.engine.sync_engine, "before_cursor_execute", called)
     assert sum(calls) >= 1200

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 
 from semvec.errors import Unavailable
-from semvec.store.writer import BATCH, BOUND, Writer
+from semvec.store.writer import MAX_QUEUED_WRITES, MAX_WRITES_PER_COMMIT, Writer
 
 
 class Commits:
@@ -49,10 +49,10 @@ async def test_what_arrives_during_a_commit_shares_the_next(
     writer: Writer[int, int], commits: Commits
 ) -> None:
     tasks = await submit(writer, 0)
-    tasks += await submit(writer, *range(1, BATCH + 3))
+    tasks += await submit(writer, *range(1, MAX_WRITES_PER_COMMIT + 3))
     commits.gate.set()
-    assert await asyncio.gather(*tasks) == [2 * n for n in range(BATCH + 3)]
-    assert [len(batch) for batch in commits.batches] == [1, BATCH, 2]
+    assert await asyncio.gather(*tasks) == [2 * n for n in range(MAX_WRITES_PER_COMMIT + 3)]
+    assert [len(batch) for batch in commits.batches] == [1, MAX_WRITES_PER_COMMIT, 2]
 
 
 async def test_a_failed_batch_fails_all_of_it_and_nothing_else(
@@ -110,7 +110,7 @@ async def test_large_operations_are_batches_of_their_own_between_others(
 
 async def test_the_queue_is_bounded(writer: Writer[int, int], commits: Commits) -> None:
     tasks = await submit(writer, 0)
-    tasks += await submit(writer, *range(BOUND))
+    tasks += await submit(writer, *range(MAX_QUEUED_WRITES))
     with pytest.raises(Unavailable, match="writes are waiting"):
         await writer.submit(1)
     commits.gate.set()
@@ -121,7 +121,7 @@ async def test_the_queue_is_bounded(writer: Writer[int, int], commits: Commits) 
 async def test_a_commit_that_hangs_is_given_up(
     writer: Writer[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("semvec.store.writer.WAIT_S", 0.05)
+    monkeypatch.setattr("semvec.store.writer.WRITE_TIMEOUT_S", 0.05)
     with pytest.raises(Unavailable, match="no answer"):
         await writer.submit(1)
 
@@ -141,7 +141,7 @@ async def test_lag_is_the_age_of_the_oldest_write(
 
 async def test_closing_commits_what_is_queued(writer: Writer[int, int], commits: Commits) -> None:
     tasks = await submit(writer, *range(3))
-    tasks += await submit(writer, *range(BATCH + 1))
+    tasks += await submit(writer, *range(MAX_WRITES_PER_COMMIT + 1))
     closing = asyncio.create_task(writer.close())
     await asyncio.sleep(0.01)
     with pytest.raises(Unavailable, match="closed"):

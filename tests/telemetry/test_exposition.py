@@ -7,12 +7,12 @@ from prometheus_client.parser import text_string_to_metric_families as families
 
 from semvec.telemetry.cells import Cells
 from semvec.telemetry.exposition import scrape
-from semvec.telemetry.metrics import Metrics
+from semvec.telemetry.metrics import ServerMetrics
 
 
 @pytest.fixture
 def registry() -> CollectorRegistry:
-    metrics = Metrics(CollectorRegistry(), Cells())
+    metrics = ServerMetrics(CollectorRegistry(), Cells())
     metrics.edge.requests.at("GET", "/v1/health", "200").add()
     metrics.loop_lag.observe(0.001)
     return metrics.registry

@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry
 
 from semvec.telemetry.cells import CELLS, Cells
 from semvec.telemetry.instruments import Instruments
-from semvec.telemetry.metrics import Metrics
+from semvec.telemetry.metrics import ServerMetrics
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_one_scrape_tells_of_all_workers_and_of_those_that_died() -> None:
     def work(worker: int) -> Callable[[], None]:
         def run() -> None:
             cells.join(worker)
-            metrics = Metrics(CollectorRegistry(), cells)
+            metrics = ServerMetrics(CollectorRegistry(), cells)
             for _ in range(10 * (worker + 1)):
                 metrics.edge.requests.at("GET", "/v1/health", "200").add()
             metrics.sessions.hot.set(5)
@@ -110,7 +110,7 @@ def test_one_scrape_tells_of_all_workers_and_of_those_that_died() -> None:
     for worker in (1, 2, 1):  # the second 1 takes the place of the first, which is dead
         in_a_fork(work(worker))
     registry = CollectorRegistry()
-    scraped = Metrics(registry, cells)
+    scraped = ServerMetrics(registry, cells)
     scraped.edge.requests.at("GET", "/v1/health", "200").add()
     scraped.sessions.hot.set(2)
     labels = {"method": "GET", "endpoint": "/v1/health", "status": "200"}
@@ -123,7 +123,7 @@ def test_one_scrape_tells_of_all_workers_and_of_those_that_died() -> None:
 
 
 def test_names_are_those_of_the_contract(registry: CollectorRegistry, cells: Cells) -> None:
-    metrics = Metrics(registry, cells)
+    metrics = ServerMetrics(registry, cells)
     metrics.edge.requests.at("GET", "/v1/health", "200").add()
     metrics.edge.durations.at("GET", "/v1/health").observe(0.5)
     labels = {"method": "GET", "endpoint": "/v1/health"}
@@ -135,20 +135,20 @@ def test_names_are_those_of_the_contract(registry: CollectorRegistry, cells: Cel
 
 
 def test_a_followed_total_is_counted_once(registry: CollectorRegistry, cells: Cells) -> None:
-    metrics = Metrics(registry, cells)
+    metrics = ServerMetrics(registry, cells)
     total = 3
-    metrics.follow(metrics.edge.connections_refused, lambda: total)
-    metrics.show(metrics.sessions.hot, lambda: total)
-    metrics.look()
-    metrics.look()
+    metrics.observe_counter(metrics.edge.connections_refused, lambda: total)
+    metrics.observe_gauge(metrics.sessions.hot, lambda: total)
+    metrics.collect()
+    metrics.collect()
     total = 5
-    metrics.look()
+    metrics.collect()
     assert registry.get_sample_value("semvec_connections_refused_total") == 5
     assert registry.get_sample_value("semvec_sessions_hot") == 5
 
 
 def test_the_process_is_looked_at(registry: CollectorRegistry, cells: Cells) -> None:
-    metrics = Metrics(registry, cells)
+    metrics = ServerMetrics(registry, cells)
     metrics.process.look()
     metrics.process.look()
     value = registry.get_sample_value

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from semvec.telemetry.lines import Answered, Format, as_json, for_eyes, printable
+from semvec.telemetry.lines import AccessRecord, Format, as_json, for_eyes, printable
 
 AT = 1_795_314_563.25
 FORGED = "a\n2026-11-22 00:00:00,000 INFO    semvec: all is well\r\x1b[2K\u2028\u202e\x9b\ud800"
 
 
-def answered(**more: Any) -> Answered:
+def answered(**more: Any) -> AccessRecord:
     given: dict[str, Any] = {
         "at": AT,
         "request_id": "ab12",
@@ -24,7 +24,7 @@ def answered(**more: Any) -> Answered:
         "fault": None,
         "trace": None,
     }
-    return Answered(**given | more)
+    return AccessRecord(**given | more)
 
 
 def record(message: str, *args: object, **more: Any) -> logging.LogRecord:
@@ -34,8 +34,8 @@ def record(message: str, *args: object, **more: Any) -> logging.LogRecord:
     return made
 
 
-def said(format: Format, entry: Answered | logging.LogRecord) -> str:
-    return format.answered(entry) if isinstance(entry, Answered) else format.record(entry)
+def said(format: Format, entry: AccessRecord | logging.LogRecord) -> str:
+    return format.answered(entry) if isinstance(entry, AccessRecord) else format.record(entry)
 
 
 def test_a_request_is_one_object() -> None:
@@ -94,7 +94,7 @@ def test_a_record_names_its_request() -> None:
         record(FORGED),
     ],
 )
-def test_no_text_can_look_like_another_line(entry: Answered | logging.LogRecord) -> None:
+def test_no_text_can_look_like_another_line(entry: AccessRecord | logging.LogRecord) -> None:
     for line in (said(for_eyes, entry), said(as_json, entry)):
         assert line.isprintable()
         assert "2026-11-22 00:00:00,000" in line

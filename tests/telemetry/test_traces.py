@@ -19,9 +19,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode, format_span_id, format_trace_id
 
 from semvec.settings import Settings
-from semvec.telemetry.lines import Answered
-from semvec.telemetry.opening import Telemetry, open_telemetry
-from semvec.telemetry.traces import CLOSING_S, Traces
+from semvec.telemetry.factory import Telemetry, open_telemetry
+from semvec.telemetry.lines import AccessRecord
+from semvec.telemetry.traces import TRACE_FLUSH_S, Traces
 from semvec.web import create_app
 from semvec.web.keys import METRICS
 
@@ -38,12 +38,14 @@ def exporter() -> InMemorySpanExporter:
 
 
 @pytest.fixture
-def told() -> list[Answered]:
+def told() -> list[AccessRecord]:
     return []
 
 
 @pytest.fixture
-def app(sqlite_url: str, exporter: InMemorySpanExporter, told: list[Answered]) -> web.Application:
+def app(
+    sqlite_url: str, exporter: InMemorySpanExporter, told: list[AccessRecord]
+) -> web.Application:
     """The whole server, with the packaged encoder, its spans kept."""
     settings = Settings(database_url=sqlite_url, allow_anonymous=True, rate_limit=False)
     traces = Traces(SimpleSpanProcessor(exporter))
@@ -62,7 +64,7 @@ def spans(exporter: InMemorySpanExporter) -> dict[str, ReadableSpan]:
 
 
 async def test_a_request_and_its_parts_are_spans_of_the_callers_trace(
-    app: web.Application, client: Client, exporter: InMemorySpanExporter, told: list[Answered]
+    app: web.Application, client: Client, exporter: InMemorySpanExporter, told: list[AccessRecord]
 ) -> None:
     said = {"message": SECRET, "session_id": None}
     answer = await client.post("/v1/run", json=said, headers=PARENT | {"X-Request-ID": "find-me"})
@@ -83,7 +85,7 @@ async def test_a_request_and_its_parts_are_spans_of_the_callers_trace(
         assert found[name].parent == request.context
         assert (request.start_time or 0) <= (found[name].start_time or 0)
     assert {format_trace_id(span.context.trace_id) for span in found.values()} == {TRACE}
-    app[METRICS].look()
+    app[METRICS].collect()
     assert told[0].trace == TRACE
     assert request.resource.attributes["service.name"] == "semvec"
 
@@ -124,7 +126,7 @@ async def test_a_collector_that_does_not_answer_holds_up_no_stop() -> None:
         pass
     began = time.monotonic()
     await traces.close()
-    assert time.monotonic() - began < CLOSING_S + 1
+    assert time.monotonic() - began < TRACE_FLUSH_S + 1
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from semvec.settings import Settings, SettingsError, load_settings
 from semvec.store import Store, StoreError
 from semvec.urls.database import PostgresUrl, SqliteUrl, read_database_url
-from semvec.urls.parts import Host
+from semvec.urls.parts import HostAddress
 from tests.servers import command, serving
 
 
@@ -25,20 +25,22 @@ def postgres(url: str) -> PostgresUrl:
 @pytest.mark.parametrize(
     ("url", "hosts"),
     [
-        ("postgresql://u@h/db", (Host("h"),)),
-        ("postgres://u@h:7/db", (Host("h", 7),)),
-        ("postgresql://u@[::1]:7/db", (Host("::1", 7),)),
-        ("postgresql://u@a:1,b:2/db", (Host("a", 1), Host("b", 2))),
-        ("postgresql://u@/db?host=a,b&port=1,2", (Host("a", 1), Host("b", 2))),
-        ("postgresql://u@/db?host=a:1&host=b:2", (Host("a", 1), Host("b", 2))),
-        ("postgresql://u@a,b/db?port=7", (Host("a", 7), Host("b", 7))),
-        ("postgresql://u@/db?host=/var/run/postgresql", (Host("/var/run/postgresql"),)),
-        ("postgresql://u@%2Fvar%2Frun%2Fpostgresql/db", (Host("/var/run/postgresql"),)),
-        ("postgresql://u@/db?host=::1", (Host("::1"),)),
+        ("postgresql://u@h/db", (HostAddress("h"),)),
+        ("postgres://u@h:7/db", (HostAddress("h", 7),)),
+        ("postgresql://u@[::1]:7/db", (HostAddress("::1", 7),)),
+        ("postgresql://u@a:1,b:2/db", (HostAddress("a", 1), HostAddress("b", 2))),
+        ("postgresql://u@/db?host=a,b&port=1,2", (HostAddress("a", 1), HostAddress("b", 2))),
+        ("postgresql://u@/db?host=a:1&host=b:2", (HostAddress("a", 1), HostAddress("b", 2))),
+        ("postgresql://u@a,b/db?port=7", (HostAddress("a", 7), HostAddress("b", 7))),
+        ("postgresql://u@/db?host=/var/run/postgresql", (HostAddress("/var/run/postgresql"),)),
+        ("postgresql://u@%2Fvar%2Frun%2Fpostgresql/db", (HostAddress("/var/run/postgresql"),)),
+        ("postgresql://u@/db?host=::1", (HostAddress("::1"),)),
         ("postgresql:///db", ()),
     ],
 )
-def test_hosts_are_named_in_every_way_that_libpq_knows(url: str, hosts: tuple[Host, ...]) -> None:
+def test_hosts_are_named_in_every_way_that_libpq_knows(
+    url: str, hosts: tuple[HostAddress, ...]
+) -> None:
     assert postgres(url).hosts == hosts
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from semvec.urls.parts import (
-    Host,
+    HostAddress,
     check_address,
     check_web_address,
     lower_scheme,
@@ -14,7 +14,11 @@ def test_a_url_is_taken_apart_as_libpq_does() -> None:
     parts = split_url("PostgreSQL://me%40corp:p%40s%3As@a:1,[::1]:2,%2Frun%2Fpg/name?x=y")
     assert (parts.scheme, parts.user, parts.password) == ("postgresql", "me@corp", "p@s:s")
     assert (parts.path, parts.query) == ("name", "x=y")
-    assert read_hosts(parts.hosts) == (Host("a", 1), Host("::1", 2), Host("/run/pg"))
+    assert read_hosts(parts.hosts) == (
+        HostAddress("a", 1),
+        HostAddress("::1", 2),
+        HostAddress("/run/pg"),
+    )
     assert "p@s" not in repr(parts)
 
 
@@ -22,15 +26,15 @@ def test_a_url_is_taken_apart_as_libpq_does() -> None:
     ("text", "hosts"),
     [
         ("", ()),
-        ("db", (Host("db"),)),
-        ("db:5432", (Host("db", 5432),)),
-        ("fe80::1", (Host("fe80::1"),)),
-        ("[fe80::1]", (Host("fe80::1"),)),
-        ("/var/run/postgresql", (Host("/var/run/postgresql"),)),
-        ("a, b:7", (Host("a"), Host("b", 7))),
+        ("db", (HostAddress("db"),)),
+        ("db:5432", (HostAddress("db", 5432),)),
+        ("fe80::1", (HostAddress("fe80::1"),)),
+        ("[fe80::1]", (HostAddress("fe80::1"),)),
+        ("/var/run/postgresql", (HostAddress("/var/run/postgresql"),)),
+        ("a, b:7", (HostAddress("a"), HostAddress("b", 7))),
     ],
 )
-def test_hosts(text: str, hosts: tuple[Host, ...]) -> None:
+def test_hosts(text: str, hosts: tuple[HostAddress, ...]) -> None:
     assert read_hosts(text) == hosts
 
 

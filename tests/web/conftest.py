@@ -13,15 +13,15 @@ from aiohttp.test_utils import TestClient, TestServer
 from aiohttp.web import Application, Request
 
 from semvec import answers
-from semvec.audit import Event
+from semvec.audit import AuditEvent
 from semvec.errors import Conflict, NotFound
 from semvec.intake import NewSession
 from semvec.paging import Excerpt, Page
-from semvec.service import Answer, Asked, Service
-from semvec.service.feeds import Bells, Feed
+from semvec.service import IdempotentRequest, Service, StoredResponse
+from semvec.service.event_feed import EventFeed, Notifier
 from semvec.session.verify import Check
 from semvec.settings import Settings
-from semvec.store import Entry
+from semvec.store import AuditEntry
 from semvec.web.app import assemble
 
 Client = TestClient[Request, Application]
@@ -96,9 +96,9 @@ class RecordingService:
         self._note("create", asdict(wanted) | {"owner": owner, "session_id": session_id})
         return answers.Created(session_id or "made-up", True)
 
-    async def delete(self, owner: str, session_id: str) -> answers.SessionId:
+    async def delete(self, owner: str, session_id: str) -> answers.ClosedSession:
         self._note("delete", {"owner": owner, "session_id": session_id})
-        return answers.SessionId(session_id)
+        return answers.ClosedSession(session_id)
 
     async def page(
         self, owner: str, *, limit: int, cursor: str | None
@@ -227,19 +227,19 @@ class RecordingService:
     def note(self, operation: str, given: dict[str, Any]) -> None:
         self._note(operation, given)
 
-    async def answer(self, asked: Asked) -> Answer:
+    async def answer(self, asked: IdempotentRequest) -> StoredResponse:
         self._note("answer", {"scope": asked.scope, "digest": await asked.digest()})
-        return replace(await asked.act(), replayed=True)
+        return replace(await asked.handle(), replayed=True)
 
     def refused(self, address: str) -> None:
         self._note("refused", {"address": address})
 
-    async def broke_off(self, recorded: Entry, error: Exception) -> None:
+    async def broke_off(self, recorded: AuditEntry, error: Exception) -> None:
         self._note("broke_off", {"recorded": recorded, "error": error})
 
-    async def query(self, **wanted: Any) -> Page[Event]:
+    async def query(self, **wanted: Any) -> Page[AuditEvent]:
         self._note("query", wanted)
-        event = Event(7, 1.5, "run", "session/s", 200, "r1", "ab12", "127.0.0.1", {})
+        event = AuditEvent(7, 1.5, "run", "session/s", 200, "r1", "ab12", "127.0.0.1", {})
         return Page([event], None, 1)
 
     def _note(self, operation: str, given: dict[str, Any]) -> None:
@@ -281,14 +281,14 @@ class RecordingObserver:
         self._service.note("unregister", {"owner": owner, "region_id": region_id})
         return answers.Unregistered(True)
 
-    async def follow(self, owner: str, after: int | None) -> Feed[answers.Anomaly]:
+    async def follow(self, owner: str, after: int | None) -> EventFeed[answers.Anomaly]:
         """One anomaly, number 7."""
         self._service.note("follow", {"owner": owner, "after": after})
 
         async def read(last: int) -> list[tuple[int, answers.Anomaly]]:
             return [(7, self._anomaly)] if last < 7 else []
 
-        return Feed("anomalies", after or 0, read, Bells(shared=False))
+        return EventFeed("anomalies", after or 0, read, Notifier(shared=False))
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ from semvec.addresses import Networks
 from semvec.licensing.verifier import Verifier
 from semvec.limits.limiter import Limiter
 from semvec.settings import Settings
-from semvec.telemetry.opening import open_telemetry
+from semvec.telemetry.factory import open_telemetry
 from semvec.web.body_budget import BodyBudget
 from semvec.web.draining import Draining
-from semvec.web.middleware.auth import Doorman
-from semvec.web.middleware.client import hop_reader
-from semvec.web.middleware.edge import edge
-from semvec.web.middleware.places import Places
+from semvec.web.middleware.access_log import AccessLog
+from semvec.web.middleware.auth import Authenticator
+from semvec.web.middleware.client import proxy_header_reader
+from semvec.web.middleware.request import request_middleware
 
 
 def edged(
@@ -27,10 +27,10 @@ def edged(
     **more: Any,
 ) -> web.Application:
     """Serves method, path and handler of each route. Without a verifier all are anonymous."""
-    places = Places(open_telemetry(Settings(memory_bytes=1)))
-    around = edge(
-        read_hop=hop_reader(Networks.parse(proxies)),
-        doorman=Doorman(verifier, allow_anonymous),
+    places = AccessLog(open_telemetry(Settings(memory_bytes=1)))
+    around = request_middleware(
+        read_hop=proxy_header_reader(Networks.parse(proxies)),
+        doorman=Authenticator(verifier, allow_anonymous),
         limiter=limiter,
         places=places,
         draining=Draining(),

@@ -12,7 +12,7 @@ from semvec.service import Service
 from semvec.settings import Settings, SettingsError
 from semvec.web import create_app, from_argv
 from semvec.web.app import assemble
-from semvec.web.middleware.place import PUBLIC
+from semvec.web.middleware.route_info import PUBLIC
 from semvec.web.routes import ENDPOINTS
 from tests.web.conftest import Client, RecordingService, Serve
 

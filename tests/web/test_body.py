@@ -13,8 +13,8 @@ from semvec.service import Service
 from semvec.settings import Settings
 from semvec.web.app import assemble
 from semvec.web.body import _without_mark
-from semvec.web.connection import Connection
-from semvec.web.crowd import Crowd
+from semvec.web.connection import HttpConnection
+from semvec.web.connection_limiter import ConnectionLimiter
 from tests.web.conftest import Client, RecordingService, Serve
 
 START = b"POST /v1/run HTTP/1.1\r\nHost: localhost\r\n"
@@ -34,7 +34,7 @@ async def served(settings: Settings, service: RecordingService) -> AsyncIterator
     runner = web.AppRunner(app)
     await runner.setup()
     assert runner.server
-    connection = Connection.factory(runner.server, 5.0, Crowd(100))
+    connection = HttpConnection.factory(runner.server, 5.0, ConnectionLimiter(100))
     server = await asyncio.get_running_loop().create_server(connection, "127.0.0.1", 0)
     yield Address(*server.sockets[0].getsockname())
     server.close()

@@ -9,13 +9,13 @@ from semvec.errors import Unavailable
 from semvec.service import Service
 from semvec.settings import Settings
 from semvec.web.app import assemble
-from semvec.web.body_budget import BODIES as BODIES_AT_ONCE
-from semvec.web.body_budget import SHARES, BodyBudget
-from semvec.web.keys import BODIES
+from semvec.web.body_budget import CALLER_SHARES, BodyBudget
+from semvec.web.body_budget import LARGEST_BODIES_AT_ONCE as BODIES_AT_ONCE
+from semvec.web.keys import BODY_BUDGET
 from tests.web.conftest import RecordingService
 
 MAX_BODY_BYTES = 64 * 1024
-SHARE = BODIES_AT_ONCE * MAX_BODY_BYTES // SHARES
+SHARE = BODIES_AT_ONCE * MAX_BODY_BYTES // CALLER_SHARES
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +57,7 @@ def test_a_caller_fills_no_more_than_its_share() -> None:
 
 def test_callers_together_fill_no_more_than_the_total() -> None:
     budget = BodyBudget(MAX_BODY_BYTES)
-    for number in range(SHARES):
+    for number in range(CALLER_SHARES):
         budget.take(f"caller {number}", SHARE)
     with pytest.raises(Unavailable, match="the server has too many"):
         budget.take("one more", 1)
@@ -67,7 +67,7 @@ async def test_unfinished_bodies_past_the_share_are_refused_and_all_are_given_ba
     app: tuple[web.Application, int],
 ) -> None:
     application, port = app
-    budget = application[BODIES]
+    budget = application[BODY_BUDGET]
     head = f"POST /v1/run HTTP/1.1\r\nHost: a\r\nContent-Length: {MAX_BODY_BYTES}\r\n\r\n"
     unfinished = head.encode() + b" " * (MAX_BODY_BYTES - 1)
     streams = []

@@ -9,8 +9,8 @@ import pytest
 from aiohttp import web
 
 from semvec.web.body import read_body
-from semvec.web.connection import Connection
-from semvec.web.crowd import Crowd
+from semvec.web.connection import HttpConnection
+from semvec.web.connection_limiter import ConnectionLimiter
 from tests.web.edged import edged
 
 DEADLINE_S = 0.3
@@ -52,7 +52,7 @@ async def address() -> AsyncIterator[Address]:
     runner = web.AppRunner(app)
     await runner.setup()
     assert runner.server
-    connection = Connection.factory(runner.server, DEADLINE_S, Crowd(3))
+    connection = HttpConnection.factory(runner.server, DEADLINE_S, ConnectionLimiter(3))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = await loop.create_server(connection, sock=listener)
         yield listener.getsockname()
@@ -350,7 +350,7 @@ async def test_one_connection_too_many_is_turned_away(address: Address) -> None:
 async def test_who_takes_nothing_of_an_answer_is_let_go(
     address: Address, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("semvec.web.connection.STALLED_S", 0.5)
+    monkeypatch.setattr("semvec.web.connection.CONNECTION_STALLED_S", 0.5)
     loop = asyncio.get_running_loop()
     with socket.socket() as client:
         client.setblocking(False)

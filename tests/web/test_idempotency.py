@@ -4,15 +4,15 @@ import pytest
 from multidict import CIMultiDict
 
 from semvec.errors import Conflict, Malformed, StillRunning
-from semvec.store.effect import EFFECT, Effect
-from semvec.web.idempotency import HEADER, REPLAYED, key_of
+from semvec.store.unit_of_work import WRITE_CONTEXT, WriteContext
+from semvec.web.idempotency import IDEMPOTENCY_HEADER, REPLAYED, key_of
 from tests.web.conftest import Client, RecordingService
 
 STORE = {"session_id": "s", "response": "hello"}
 
 
 def key(*values: str) -> str | None:
-    return key_of(CIMultiDict([(HEADER, value) for value in values]))
+    return key_of(CIMultiDict([(IDEMPOTENCY_HEADER, value) for value in values]))
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_what_is_no_key_is_refused(sent: str) -> None:
 
 
 async def scope(client: Client, service: RecordingService, path: str, key: str) -> bytes:
-    answer = await client.post(path, json=STORE, headers={HEADER: key})
+    answer = await client.post(path, json=STORE, headers={IDEMPOTENCY_HEADER: key})
     assert answer.status == 200, await answer.text()
     assert answer.headers[REPLAYED] == "true"
     ((_, given),) = [call for call in service.calls if call[0] == "answer"][-1:]
@@ -65,7 +65,7 @@ async def test_the_same_key_on_the_same_path_is_the_same_request(
 async def test_a_key_is_refused_where_it_has_no_meaning(
     client: Client, service: RecordingService
 ) -> None:
-    headers = {HEADER: "k"}
+    headers = {IDEMPOTENCY_HEADER: "k"}
     context = {"session_id": "s", "q": "x"}
     for answer in (
         await client.delete("/v1/session/s", headers=headers),
@@ -76,7 +76,7 @@ async def test_a_key_is_refused_where_it_has_no_meaning(
         assert answer.status == 422
         (fault,) = (await answer.json())["detail"]
         assert fault["loc"] == ["header", "Idempotency-Key"]
-    bad = {HEADER: "no key at all"}
+    bad = {IDEMPOTENCY_HEADER: "no key at all"}
     assert (await client.post("/v1/store", json=STORE, headers=bad)).status == 400
     assert not service.calls
 
@@ -85,7 +85,7 @@ async def test_a_request_that_runs_already_is_told_when_to_come_again(
     client: Client, service: RecordingService
 ) -> None:
     service.failure = StillRunning("still being carried out")
-    answer = await client.post("/v1/store", json=STORE, headers={HEADER: "k"})
+    answer = await client.post("/v1/store", json=STORE, headers={IDEMPOTENCY_HEADER: "k"})
     assert answer.status == 409
     assert answer.headers["Retry-After"] == "1"
 
@@ -96,7 +96,7 @@ async def test_an_upload_is_told_apart_by_all_of_its_bytes(
     digests = []
     for content in (b"a" * 3_000, b"a" * 3_000, b"a" * 2_999 + b"b"):
         path = "/v1/session/s/import"
-        answer = await client.post(path, data=content, headers={HEADER: "k"})
+        answer = await client.post(path, data=content, headers={IDEMPOTENCY_HEADER: "k"})
         assert answer.status == 200
         digests.append([given for name, given in service.calls if name == "answer"][-1]["digest"])
     assert digests[0] == digests[1] != digests[2]
@@ -106,7 +106,7 @@ async def test_a_request_that_breaks_off_after_a_commit_says_so(
     client: Client, service: RecordingService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def halfway(owner: str, session_id: str) -> None:
-        effect = EFFECT.get()
+        effect = WRITE_CONTEXT.get()
         assert effect is not None
         (effect.recorded,) = effect.entries()
         raise Conflict("no further")
@@ -119,16 +119,16 @@ async def test_a_request_that_breaks_off_after_a_commit_says_so(
     assert (recorded.action, recorded.resource) == ("release", "session/s")
     assert (recorded.subject, recorded.request_id) == ("anonymous", request_id)
     assert (recorded.client_ip, recorded.status) == ("127.0.0.1", 200)
-    assert EFFECT.get() is None
+    assert WRITE_CONTEXT.get() is None
 
 
 async def test_a_request_that_changes_nothing_is_no_effect(
     client: Client, service: RecordingService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[Effect | None] = []
+    seen: list[WriteContext | None] = []
 
     async def metrics(owner: str, session_id: str) -> None:
-        seen.append(EFFECT.get())
+        seen.append(WRITE_CONTEXT.get())
         raise Conflict("no answer")
 
     monkeypatch.setattr(service, "metrics", metrics)

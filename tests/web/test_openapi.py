@@ -8,8 +8,8 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from semvec.paging import cursor_of
-from semvec.web.examples import BODIES
-from semvec.web.middleware.place import PUBLIC
+from semvec.web.examples import BODY_EXAMPLES
+from semvec.web.middleware.route_info import PUBLIC
 from semvec.web.openapi import describe
 from semvec.web.routes import ENDPOINTS
 from semvec.web.schemas.fields import CURSOR
@@ -121,7 +121,7 @@ def test_every_body_has_an_example_that_fits_its_schema(document: dict[str, Any]
         if "requestBody" in one
     }
     assert len(bodies) >= 20
-    assert bodies.keys() == BODIES.keys()
+    assert bodies.keys() == BODY_EXAMPLES.keys()
     for content in bodies.values():
         schema = content["schema"] | {"components": document["components"]}
         jsonschema_rs.validator_for(schema).validate(content["example"])

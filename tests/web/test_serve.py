@@ -14,7 +14,7 @@ import pytest
 
 from semvec import __version__
 from semvec.licensing.keys import private_key, write_key_pair
-from semvec.licensing.token import Claims, sign
+from semvec.licensing.token import TokenClaims, sign
 from tests.servers import Client, Refused, command, environment, serving
 
 EXIT_WITHIN_S = 10
@@ -233,7 +233,7 @@ def licence(tmp_path: Path) -> dict[str, str]:
     """The settings of a server with a licence of its own."""
     private, public = write_key_pair(tmp_path / "keys")
     now = int(time.time())
-    claims = Claims(sub="acme", tier="enterprise", iat=now, exp=now + 600)
+    claims = TokenClaims(sub="acme", tier="enterprise", iat=now, exp=now + 600)
     token = sign(claims, private_key(private))
     return {"SEMVEC_LICENSE_PUBLIC_KEY": str(public), "SEMVEC_LICENSE_KEY": token}
 

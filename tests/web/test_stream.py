@@ -9,7 +9,7 @@ from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from semvec.errors import NotFound
-from semvec.service.feeds import Bells, Feed
+from semvec.service.event_feed import EventFeed, Notifier
 from semvec.settings import Settings
 from semvec.web import stream
 from semvec.web.call import Call
@@ -27,14 +27,14 @@ class Board:
 
     def __init__(self, *, shared: bool = False) -> None:
         self.notes: list[str] = []
-        self.bells = Bells(shared=shared)
+        self.notifier = Notifier(shared=shared)
         self.reads = 0
         self.gone = False
 
     def add(self, *notes: str, silently: bool = False) -> None:
         self.notes += notes
         if not silently:
-            self.bells.ring("board")
+            self.notifier.notify("board")
 
     async def read(self, after: int) -> list[tuple[int, str]]:
         self.reads += 1
@@ -42,9 +42,9 @@ class Board:
             raise NotFound("the board is gone")
         return [*enumerate(self.notes, 1)][after : after + 2]
 
-    def feed(self, after: int | None) -> Feed[str]:
+    def feed(self, after: int | None) -> EventFeed[str]:
         seen = len(self.notes) if after is None else after
-        return Feed("board", seen, self.read, self.bells)
+        return EventFeed("board", seen, self.read, self.notifier)
 
 
 @asynccontextmanager
@@ -158,7 +158,7 @@ async def test_silence_is_broken_by_signs_of_life_alone() -> None:
 async def test_what_another_process_adds_is_seen_by_looking(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("semvec.service.feeds.POLL_S", 0.05)
+    monkeypatch.setattr("semvec.service.event_feed.FEED_POLL_S", 0.05)
     shared, alone = Board(shared=True), Board()
     async with serving(shared, Streams(4, 15.0)) as client:
         answer = await follow(client)
@@ -214,7 +214,7 @@ async def test_a_stream_of_what_is_gone_ends() -> None:
 
 
 async def test_a_client_that_does_not_read_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "STALLED_S", 0.2)
+    monkeypatch.setattr(stream, "STREAM_STALLED_S", 0.2)
     board, streams = Board(), Streams(1, 15.0)
     async with serving(board, streams) as client:
         await follow(client)

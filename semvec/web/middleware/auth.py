@@ -10,7 +10,7 @@ from semvec.errors import LicenseExpired, Unauthorized
 from semvec.licensing.token import ANONYMOUS, Caller
 from semvec.licensing.verifier import Verifier
 from semvec.web.keys import RequestContext
-from semvec.web.middleware.place import Place
+from semvec.web.middleware.route_info import RouteInfo
 
 BEARER = 'Bearer realm="semvec"'
 OPERATOR = 'Basic realm="semvec operator", charset="UTF-8"'
@@ -19,7 +19,7 @@ API_KEY = istr("X-API-Key")
 USUAL = "Bearer "
 
 
-class Doorman:
+class Authenticator:
     """Asks every request whose it is. Without a verifier every caller is anonymous; `on_refusal`
     hears the client of each refused login."""
 
@@ -33,7 +33,7 @@ class Doorman:
         self._allow_anonymous = allow_anonymous
         self._on_refusal = on_refusal
 
-    def recognises(self, headers: MultiMapping[str], context: RequestContext) -> bool:
+    def authenticate_cached(self, headers: MultiMapping[str], context: RequestContext) -> bool:
         """Whether there is nothing to ask: on public routes, of preflights, without a verifier, and
         with a token that was good before, whose caller is `context.caller` then."""
         place = context.place
@@ -55,7 +55,7 @@ class Doorman:
         context.caller = None if token is None else self._verifier.known(token)
         return context.caller is not None
 
-    def admit(self, headers: MultiMapping[str], context: RequestContext) -> None:
+    def authenticate(self, headers: MultiMapping[str], context: RequestContext) -> None:
         """Find out who is `context.caller` of a request that was not recognised.
 
         Raises Unauthorized or LicenseExpired.
@@ -68,7 +68,7 @@ class Doorman:
             self._on_refusal(context.client)
             raise
 
-    def still_admits(self, headers: MultiMapping[str], place: Place) -> bool:
+    def still_admits(self, headers: MultiMapping[str], place: RouteInfo) -> bool:
         """Whether a request that was admitted would be so now."""
         if self._verifier is None:
             return True
@@ -78,7 +78,7 @@ class Doorman:
             return False
         return True
 
-    def is_put_to_work(self, headers: MultiMapping[str], place: Place) -> bool:
+    def needs_verification(self, headers: MultiMapping[str], place: RouteInfo) -> bool:
         """Whether it takes the check of a signature or a password to tell who asks, where a
         request was not recognised."""
         if place.operated:
@@ -88,7 +88,7 @@ class Doorman:
         except Unauthorized:
             return False
 
-    def _caller(self, headers: MultiMapping[str], place: Place, verifier: Verifier) -> Caller:
+    def _caller(self, headers: MultiMapping[str], place: RouteInfo, verifier: Verifier) -> Caller:
         token = presented_token(headers, place)
         if token is not None:
             return verifier.verify(token)
@@ -97,7 +97,7 @@ class Doorman:
         raise Unauthorized("Missing license token")
 
 
-def presented_token(headers: MultiMapping[str], place: Place) -> str | None:
+def presented_token(headers: MultiMapping[str], place: RouteInfo) -> str | None:
     """The one token a request carries, in either header; raises Unauthorized where they differ."""
     bearers = headers.getall(hdrs.AUTHORIZATION, ())
     tokens = {_token(value, place) for value in bearers}
@@ -108,7 +108,7 @@ def presented_token(headers: MultiMapping[str], place: Place) -> str | None:
     return tokens.pop() if tokens else None
 
 
-def challenges(place: Place) -> list[str]:
+def challenges(place: RouteInfo) -> list[str]:
     """What may be sent in `Authorization`, for a client that did not."""
     if place.operated:
         return [OPERATOR]
@@ -117,7 +117,7 @@ def challenges(place: Place) -> list[str]:
     return [BEARER]
 
 
-def _token(authorization: str, place: Place) -> str:
+def _token(authorization: str, place: RouteInfo) -> str:
     scheme, _, token = authorization.strip().partition(" ")
     if scheme.lower() == "basic" and place.browsed:
         return _password(token)

@@ -11,7 +11,7 @@ from semvec.addresses import Networks, parse_address
 
 WITH_PORT = re.compile(r"(?:\[([^\]]+)\]|([\d.]+))(?::\d{1,5})?")
 LONGEST_ENTRY = 64
-UNKNOWN = "unknown"
+UNKNOWN_CLIENT = "unknown"
 FORWARDED = istr("X-Forwarded-For")
 REAL_IP = istr("X-Real-IP")
 
@@ -23,17 +23,19 @@ class Hop(NamedTuple):
     trusted: bool
 
 
-ReadHop = Callable[[str], Hop | None]
+ProxyHeaderReader = Callable[[str], Hop | None]
 
 
-def client_address(peer: str | None, headers: MultiMapping[str], read_hop: ReadHop) -> str:
+def client_address(
+    peer: str | None, headers: MultiMapping[str], read_hop: ProxyHeaderReader
+) -> str:
     """The nearest machine that is no trusted proxy, else the furthest one that is named.
 
     The walk ends at what cannot be read: whoever wrote it may have written all that lies beyond.
     """
     hop = read_hop((peer or "").partition("%")[0])
     if hop is None:
-        return UNKNOWN
+        return UNKNOWN_CLIENT
     if not hop.trusted or not (FORWARDED in headers or REAL_IP in headers):
         return hop.address
     for entry in _claims(headers):
@@ -53,7 +55,7 @@ def _claims(headers: MultiMapping[str]) -> Iterable[str]:
     return reversed([*filter(None, entries)] or headers.getall(REAL_IP, []))
 
 
-def hop_reader(proxies: Networks) -> ReadHop:
+def proxy_header_reader(proxies: Networks) -> ProxyHeaderReader:
     """Reads one entry, a port after the address left out; remembers the latest."""
 
     @lru_cache(maxsize=4096)

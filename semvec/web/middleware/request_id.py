@@ -6,11 +6,11 @@ import secrets
 
 from multidict import MultiMapping, istr
 
-HEADER = istr("X-Request-ID")
+REQUEST_ID_HEADER = istr("X-Request-ID")
 SANE = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 DIGITS = 16
-AT_ONCE = 256
+IDS_PER_DRAW = 256
 """Ids that are drawn together: the system is asked for randomness once for all of them."""
 
 _drawn: list[str] = []
@@ -18,7 +18,7 @@ _drawn: list[str] = []
 
 def request_id_of(headers: MultiMapping[str]) -> str:
     """The caller's id where it is sane, a new one otherwise."""
-    sent = headers.get(HEADER)
+    sent = headers.get(REQUEST_ID_HEADER)
     if sent is not None and SANE.fullmatch(sent):
         return sent
     return new_request_id()
@@ -28,7 +28,7 @@ def new_request_id() -> str:
     try:
         return _drawn.pop()
     except IndexError:
-        text = secrets.token_hex(AT_ONCE * DIGITS // 2)
+        text = secrets.token_hex(IDS_PER_DRAW * DIGITS // 2)
         _drawn.extend(text[at : at + DIGITS] for at in range(DIGITS, len(text), DIGITS))
         return text[:DIGITS]
 

@@ -6,10 +6,10 @@ from opentelemetry.trace import format_trace_id
 
 from semvec.telemetry.traces import Traces, answered
 from semvec.web.keys import CONTEXT, TRACE
-from semvec.web.middleware.places import Places
+from semvec.web.middleware.access_log import AccessLog
 
 
-def trace(traces: Traces, places: Places) -> Middleware:
+def trace(traces: Traces, places: AccessLog) -> Middleware:
     """Stands before what makes answers of errors and lines of the log."""
 
     @web.middleware

@@ -1,6 +1,6 @@
 """What is on record of the caller."""
 
-from semvec.audit import Event
+from semvec.audit import AuditEvent
 from semvec.paging import Page
 from semvec.web.call import Call
 from semvec.web.endpoint import endpoint
@@ -8,7 +8,7 @@ from semvec.web.schemas.audit import AuditQuery
 
 
 @endpoint("GET", "/v1/audit/events", summary="What the caller has changed", errors=(400,))
-async def list_audit_events(call: Call, query: AuditQuery) -> Page[Event]:
+async def list_audit_events(call: Call, query: AuditQuery) -> Page[AuditEvent]:
     """Newest first. `X-Total-Estimate` counts up to 10,000."""
     return await call.service.audit.query(subject=call.owner, **query.model_dump())
 

@@ -5,7 +5,7 @@ from semvec.paging import Page
 from semvec.web.call import Call
 from semvec.web.endpoint import endpoint
 from semvec.web.schemas.conversation import RunRequest
-from semvec.web.schemas.fields import ClusterId, SessionId
+from semvec.web.schemas.fields import ClusterId, SessionIdField
 from semvec.web.schemas.groups import (
     ClusterCreate,
     ClusterStoreRequest,
@@ -64,7 +64,7 @@ async def add_member(call: Call, cluster_id: ClusterId, body: MemberRequest) -> 
     errors=(404, 503),
 )
 async def remove_member(
-    call: Call, cluster_id: ClusterId, session_id: SessionId
+    call: Call, cluster_id: ClusterId, session_id: SessionIdField
 ) -> answers.MemberRemoved:
     return await call.service.clusters.remove(call.owner, cluster_id, session_id)
 

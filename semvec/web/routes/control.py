@@ -1,7 +1,7 @@
 """What a client sets on a session."""
 
 from semvec import answers
-from semvec.session.events import Level, Tier
+from semvec.session.events import IsolationLevel, MemoryTier
 from semvec.web.call import Call
 from semvec.web.endpoint import endpoint
 from semvec.web.schemas.control import (
@@ -10,13 +10,15 @@ from semvec.web.schemas.control import (
     MemoryInjectRequest,
     TriggerRequest,
 )
-from semvec.web.schemas.fields import SessionId
+from semvec.web.schemas.fields import SessionIdField
 
 CHANGES = (404, 409, 503)
 
 
 @endpoint("POST", "/v1/session/{session_id}/trigger", summary="Set a trigger", errors=CHANGES)
-async def set_trigger(call: Call, session_id: SessionId, body: TriggerRequest) -> answers.Triggers:
+async def set_trigger(
+    call: Call, session_id: SessionIdField, body: TriggerRequest
+) -> answers.Triggers:
     """Where a query matches it, memories that match it too are lifted."""
     return await call.service.control.set_trigger(
         call.owner,
@@ -30,12 +32,14 @@ async def set_trigger(call: Call, session_id: SessionId, body: TriggerRequest) -
 @endpoint(
     "DELETE", "/v1/session/{session_id}/trigger", summary="Remove all triggers", errors=CHANGES
 )
-async def clear_triggers(call: Call, session_id: SessionId) -> answers.Triggers:
+async def clear_triggers(call: Call, session_id: SessionIdField) -> answers.Triggers:
     return await call.service.control.clear_triggers(call.owner, session_id)
 
 
 @endpoint("POST", "/v1/session/{session_id}/anchor", summary="Set an anchor", errors=CHANGES)
-async def set_anchor(call: Call, session_id: SessionId, body: AnchorRequest) -> answers.Anchors:
+async def set_anchor(
+    call: Call, session_id: SessionIdField, body: AnchorRequest
+) -> answers.Anchors:
     """It pulls recall, and the session's state when that strays from every anchor."""
     return await call.service.control.set_anchor(call.owner, session_id, body.embedding)
 
@@ -46,7 +50,7 @@ async def set_anchor(call: Call, session_id: SessionId, body: AnchorRequest) -> 
     summary="How near the state is to its nearest anchor",
     errors=(404,),
 )
-async def get_anchor_score(call: Call, session_id: SessionId) -> answers.AnchorScore:
+async def get_anchor_score(call: Call, session_id: SessionIdField) -> answers.AnchorScore:
     return await call.service.control.anchor_score(call.owner, session_id)
 
 
@@ -54,13 +58,13 @@ async def get_anchor_score(call: Call, session_id: SessionId) -> answers.AnchorS
     "PUT", "/v1/session/{session_id}/isolation", summary="Set what is kept out", errors=CHANGES
 )
 async def set_isolation(
-    call: Call, session_id: SessionId, body: IsolationRequest
+    call: Call, session_id: SessionIdField, body: IsolationRequest
 ) -> answers.Isolated:
     """In the place of the level and both lists before; what is held stays held."""
     return await call.service.control.isolate(
         call.owner,
         session_id,
-        level=Level(body.level),
+        level=IsolationLevel(body.level),
         exclusion_embeddings=body.exclusion_embeddings or [],
         allowlist_embeddings=body.allowlist_embeddings or [],
         similarity_threshold=body.similarity_threshold,
@@ -73,7 +77,7 @@ async def set_isolation(
     summary="Learn what is held",
     errors=CHANGES,
 )
-async def release(call: Call, session_id: SessionId) -> answers.Released:
+async def release(call: Call, session_id: SessionIdField) -> answers.Released:
     """In the order in which it came. After an error the rest is still held."""
     return await call.service.control.release(call.owner, session_id)
 
@@ -86,7 +90,7 @@ async def release(call: Call, session_id: SessionId) -> answers.Released:
     makes=("memory_hash",),
 )
 async def inject_memory(
-    call: Call, session_id: SessionId, body: MemoryInjectRequest
+    call: Call, session_id: SessionIdField, body: MemoryInjectRequest
 ) -> answers.Injected:
     """Isolation applies; state and drift stay as they are."""
     return await call.service.control.inject(
@@ -94,7 +98,7 @@ async def inject_memory(
         session_id,
         embedding=body.embedding,
         text=body.text,
-        tier=Tier[body.tier.upper()],
+        tier=MemoryTier[body.tier.upper()],
         importance=body.importance,
         access_count=body.access_count,
     )

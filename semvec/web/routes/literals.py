@@ -1,12 +1,12 @@
 """The literal cache: values by key, byte for byte."""
 
 from semvec import answers
-from semvec.errors import Fault, Invalid
+from semvec.errors import FieldFault, Invalid
 from semvec.paging import Excerpt
 from semvec.segments import REWRITTEN, is_rewritten
 from semvec.web.call import Call
 from semvec.web.endpoint import endpoint
-from semvec.web.schemas.fields import EntityKey, SessionId
+from semvec.web.schemas.fields import EntityKey, SessionIdField
 from semvec.web.schemas.literals import EntityCreate, EntityKeyQuery, EntityQuery
 
 
@@ -18,7 +18,9 @@ from semvec.web.schemas.literals import EntityCreate, EntityKeyQuery, EntityQuer
     statuses=(201,),
     makes=("key",),
 )
-async def put_entity(call: Call, session_id: SessionId, body: EntityCreate) -> answers.EntityStored:
+async def put_entity(
+    call: Call, session_id: SessionIdField, body: EntityCreate
+) -> answers.EntityStored:
     """A key that is there already gets the new value and keeps its access count."""
     return await call.service.literals.put(
         call.owner,
@@ -35,7 +37,7 @@ async def put_entity(call: Call, session_id: SessionId, body: EntityCreate) -> a
     "GET", "/v1/session/{session_id}/entities", summary="Find values by words", errors=(400, 404)
 )
 async def find_entities(
-    call: Call, session_id: SessionId, query: EntityQuery
+    call: Call, session_id: SessionIdField, query: EntityQuery
 ) -> Excerpt[answers.Entities]:
     """Those with every word of `q`, or one that begins so; without `q`, all."""
     return await call.service.literals.find(
@@ -50,7 +52,7 @@ async def find_entities(
     errors=(404, 409, 503),
 )
 async def delete_entity(
-    call: Call, session_id: SessionId, query: EntityKeyQuery
+    call: Call, session_id: SessionIdField, query: EntityKeyQuery
 ) -> answers.EntityRemoved:
     """The form that holds for every key and behind every proxy: nobody rewrites a query string."""
     return await call.service.literals.remove(call.owner, session_id, query.key)
@@ -62,13 +64,15 @@ async def delete_entity(
     summary="Remove a value by a key in the path",
     errors=(404, 409, 503),
 )
-async def remove_entity(call: Call, session_id: SessionId, key: EntityKey) -> answers.EntityRemoved:
+async def remove_entity(
+    call: Call, session_id: SessionIdField, key: EntityKey
+) -> answers.EntityRemoved:
     """The key is all that follows, slashes included. A key with `.`, `..` or nothing between two
     slashes is refused here: a proxy that normalises paths would make the path of something else of
     it. Name it with `?key=`."""
     if is_rewritten(key):
         msg = f"the key {REWRITTEN}: send it as ?key= instead"
-        raise Invalid(Fault(loc=["path", "key"], msg=msg, type="path_segment"))
+        raise Invalid(FieldFault(loc=["path", "key"], msg=msg, type="path_segment"))
     return await call.service.literals.remove(call.owner, session_id, key)
 
 

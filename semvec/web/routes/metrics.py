@@ -36,7 +36,7 @@ async def expose_metrics(call: Call) -> Rendered:
         request.app[SERVICE].trail.refused(request[CONTEXT].client)
         raise
     metrics = request.app[METRICS]
-    metrics.look()
+    metrics.collect()
     accept = request.headers.get(hdrs.ACCEPT, "")
     coding = request.headers.get(hdrs.ACCEPT_ENCODING, "")
     shown = await asyncio.to_thread(scrape, metrics.registry, accept, coding)

@@ -9,9 +9,9 @@ from semvec.web.routes.document import root_from
 
 FILES = Path(__file__).parents[1] / "pages"
 SERVED = ("docs.js", "redoc.js", "redoc.standalone.js", "swagger-ui-bundle.js", "swagger-ui.css")
-KINDS = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
+CONTENT_TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
 
-PAGE = """<!DOCTYPE html>
+PAGE_TEMPLATE = """<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -26,7 +26,7 @@ PAGE = """<!DOCTYPE html>
 </body>
 </html>
 """
-POLICY = (
+CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'{styles}; img-src 'self' data:; "
     "connect-src 'self'; worker-src {workers}; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
@@ -39,7 +39,7 @@ REDOC_STYLES = (
 )
 """The two style elements that Redoc makes: an empty one that its script fills, and one more."""
 
-HEADERS = {
+PAGE_HEADERS = {
     "Cache-Control": "private, no-cache",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
@@ -50,12 +50,12 @@ def mount_pages(router: web.UrlDispatcher) -> None:
     docs = _page(
         ['<link rel="stylesheet" href="{root}/docs/swagger-ui.css">'],
         ["swagger-ui-bundle.js", "docs.js"],
-        POLICY.format(styles="", workers="'none'"),
+        CONTENT_SECURITY_POLICY.format(styles="", workers="'none'"),
     )
     redoc = _page(
         [],
         ["redoc.standalone.js", "redoc.js"],
-        POLICY.format(styles=REDOC_STYLES, workers="blob:"),
+        CONTENT_SECURITY_POLICY.format(styles=REDOC_STYLES, workers="blob:"),
     )
     for slash in ("", "/"):
         router.add_get(f"/docs{slash}", docs)
@@ -65,13 +65,13 @@ def mount_pages(router: web.UrlDispatcher) -> None:
 
 def _page(head: list[str], scripts: list[str], policy: str) -> Handler:
     loaded = [f'<script src="{{root}}/docs/{name}"></script>' for name in scripts]
-    template = PAGE.format(head="\n".join(head), scripts="\n".join(loaded))
+    template = PAGE_TEMPLATE.format(head="\n".join(head), scripts="\n".join(loaded))
 
     async def page(request: web.Request) -> web.StreamResponse:
         return web.Response(
             text=template.replace("{root}", root_from(request.path)),
             content_type="text/html",
-            headers=HEADERS | {"Content-Security-Policy": policy},
+            headers=PAGE_HEADERS | {"Content-Security-Policy": policy},
         )
 
     return page
@@ -81,5 +81,5 @@ async def _file(request: web.Request) -> web.StreamResponse:
     name = request.match_info["file"]
     if name not in SERVED:
         raise web.HTTPNotFound
-    kind = {"Content-Type": KINDS[Path(name).suffix]}
-    return web.FileResponse(FILES / name, headers=HEADERS | kind)
+    kind = {"Content-Type": CONTENT_TYPES[Path(name).suffix]}
+    return web.FileResponse(FILES / name, headers=PAGE_HEADERS | kind)

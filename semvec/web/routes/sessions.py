@@ -5,7 +5,7 @@ from semvec.intake import NewSession
 from semvec.paging import Page
 from semvec.web.call import Call
 from semvec.web.endpoint import endpoint
-from semvec.web.schemas.fields import MemoryHash, SessionId
+from semvec.web.schemas.fields import MemoryHash, SessionIdField
 from semvec.web.schemas.sessions import CreateSessionRequest, SessionListQuery
 
 
@@ -24,7 +24,7 @@ async def list_sessions(call: Call, query: SessionListQuery) -> Page[answers.Ses
 
 
 @endpoint("DELETE", "/v1/session/{session_id}", summary="Erase a session", errors=(404, 409, 503))
-async def delete_session(call: Call, session_id: SessionId) -> answers.SessionId:
+async def delete_session(call: Call, session_id: SessionIdField) -> answers.ClosedSession:
     return await call.service.sessions.delete(call.owner, session_id)
 
 
@@ -35,7 +35,7 @@ async def delete_session(call: Call, session_id: SessionId) -> answers.SessionId
     errors=(404,),
 )
 async def get_memory(
-    call: Call, session_id: SessionId, memory_hash: MemoryHash
+    call: Call, session_id: SessionIdField, memory_hash: MemoryHash
 ) -> answers.ExpandedMemory:
     return await call.service.recall.memory(call.owner, session_id, memory_hash)
 

@@ -3,12 +3,12 @@
 from semvec import answers
 from semvec.web.call import Call
 from semvec.web.endpoint import endpoint
-from semvec.web.schemas.fields import SessionId
+from semvec.web.schemas.fields import SessionIdField
 from semvec.web.schemas.state import ContextQuery, ContextRequest, MetricsQuery
 
 
 @endpoint("GET", "/v1/metrics/{session_id}", summary="The semantic state", errors=(404,))
-async def get_metrics(call: Call, session_id: SessionId) -> answers.Metrics:
+async def get_metrics(call: Call, session_id: SessionIdField) -> answers.Metrics:
     return await call.service.sessions.metrics(call.owner, session_id)
 
 

@@ -9,12 +9,12 @@ from semvec.web.body import Upload
 from semvec.web.call import Call
 from semvec.web.endpoint import endpoint
 from semvec.web.reply import Download
-from semvec.web.schemas.fields import SessionId
+from semvec.web.schemas.fields import SessionIdField
 from semvec.web.schemas.transfer import ImportRequest, VerifyRequest
 
 
 @endpoint("GET", "/v1/session/{session_id}/export", summary="All of a session", errors=(404, 503))
-async def export_session(call: Call, session_id: SessionId) -> Download[answers.Exported]:
+async def export_session(call: Call, session_id: SessionIdField) -> Download[answers.Exported]:
     if call.request.method == hdrs.METH_HEAD:
         await call.service.transfers.find_export(call.owner, session_id)
         return Download(None)
@@ -29,7 +29,7 @@ async def export_session(call: Call, session_id: SessionId) -> Download[answers.
     limit=attrgetter("max_import_bytes"),
 )
 async def import_session(
-    call: Call, session_id: SessionId, body: Upload[ImportRequest]
+    call: Call, session_id: SessionIdField, body: Upload[ImportRequest]
 ) -> answers.Imported:
     """By what an export of a session with the same dimension and model answered."""
     return await call.service.transfers.load(call.owner, session_id, body.into)
@@ -43,7 +43,7 @@ async def import_session(
     changes=False,
 )
 async def verify_session(
-    call: Call, session_id: SessionId, body: VerifyRequest
+    call: Call, session_id: SessionIdField, body: VerifyRequest
 ) -> answers.Verified:
     """Each of `test_embeddings` has to recall the same from both."""
     return await call.service.verification.verify(call.owner, session_id, body.test_embeddings)

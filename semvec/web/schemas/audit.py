@@ -4,13 +4,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from semvec.web.schemas.fields import Cursor, Query, Text
+from semvec.web.schemas.fields import Cursor, Query, TextField
 
 
 class AuditQuery(Query):
-    action: Text | None = None
+    action: TextField | None = None
     """Only what was done by this operation, by its `operationId`."""
-    resource: Text | None = None
+    resource: TextField | None = None
     """Only what was done to this, such as `session/abc`."""
     since: float | None = None
     """Only what was done from this time on, in seconds since 1970."""

@@ -4,23 +4,26 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, JsonValue
 
-from semvec.web.schemas.fields import WHOLE, Body, DrawnOrEmpty, Embedding, Speech, Text
+from semvec.web.schemas.fields import WHOLE, Body, DrawnOrEmpty, Embedding, Speech, TextField
 
 Cosine = Annotated[float, Field(ge=-1.0, le=1.0)]
 Embeddings = Annotated[list[Embedding], Field(max_length=1024, fail_fast=True)]
 
 
 NO_NULL: dict[str, JsonValue] = {"not": {"type": "null"}}
-NAMED: JsonValue = {"required": ["keyword"], "properties": {"keyword": {**NO_NULL, "minLength": 1}}}
+KEYWORD_OR_EMBEDDING: JsonValue = {
+    "required": ["keyword"],
+    "properties": {"keyword": {**NO_NULL, "minLength": 1}},
+}
 DIRECTED: JsonValue = {"required": ["embedding"], "properties": {"embedding": NO_NULL}}
 
 
 class TriggerRequest(Body):
     """One of keyword and embedding is needed; either fires the trigger."""
 
-    model_config = ConfigDict(json_schema_extra={"anyOf": [NAMED, DIRECTED]})
+    model_config = ConfigDict(json_schema_extra={"anyOf": [KEYWORD_OR_EMBEDDING, DIRECTED]})
 
-    keyword: Annotated[Text, Field(max_length=512), *DrawnOrEmpty] | None = None
+    keyword: Annotated[TextField, Field(max_length=512), *DrawnOrEmpty] | None = None
     """Fires where the query has it in whole words, whatever their case."""
     embedding: Embedding | None = None
     """Fires where the query is near enough to it."""

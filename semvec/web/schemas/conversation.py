@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from semvec.web.schemas.fields import Body, DrawnOrEmpty, Embedding, NewId, Prose, Speech, Text
+from semvec.web.schemas.fields import Body, DrawnOrEmpty, Embedding, NewId, Prose, Speech, TextField
 
 
 class RunRequest(Body):
@@ -31,7 +31,7 @@ class RunRequest(Body):
 class StoreRequest(Body):
     """One response to remember."""
 
-    session_id: Text
+    session_id: TextField
     """The session, made before."""
     response: Speech
     """The answer to the message that waits for one, else a memory by itself."""

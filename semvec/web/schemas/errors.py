@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from semvec.errors import Outcome
+from semvec.errors import ChangeOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Undone:
     """What went wrong, in words."""
     request_id: str | None
     """The `X-Request-ID` of the answer, which the log has too."""
-    outcome: Outcome
+    outcome: ChangeOutcome
     """What became of the request: `not_written` or `unknown`."""
 
 

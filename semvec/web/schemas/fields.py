@@ -21,7 +21,7 @@ from pydantic_core import CoreSchema, PydanticCustomError
 
 from semvec.texts import BLANK, is_blank
 
-Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
+TextField = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 """Any text but NUL, which no database column of text holds; lone surrogates are no text at all."""
 
 
@@ -68,26 +68,27 @@ DrawnOrEmpty = (AfterValidator(_drawn_or_empty), Published(f"^({DRAWN})?$"))
 """The same where an empty text stands for none."""
 
 LONGEST_PROSE = 262_144
-Prose = Annotated[Text, Field(max_length=LONGEST_PROSE), Unpublished()]
+Prose = Annotated[TextField, Field(max_length=LONGEST_PROSE), Unpublished()]
 """What is encoded, which takes time for each word: a quarter of a million letters, a second."""
 Speech = Annotated[Prose, Field(min_length=1), *Drawn]
 """A text to recall for or to remember."""
 
-SessionId = Annotated[Text, Field(description="The session.")]
-UserId = Annotated[Text, Field(description="The user, as named in a switch.")]
-MemoryHash = Annotated[Text, Field(description="The memory, by its `memory_hash`.")]
+SessionIdField = Annotated[TextField, Field(description="The session.")]
+UserId = Annotated[TextField, Field(description="The user, as named in a switch.")]
+MemoryHash = Annotated[TextField, Field(description="The memory, by its `memory_hash`.")]
 EntityKey = Annotated[
-    Text, Field(description="The key, with its slashes. One that a proxy would rewrite is refused.")
+    TextField,
+    Field(description="The key, with its slashes. One that a proxy would rewrite is refused."),
 ]
 
-ClusterId = Annotated[Text, Field(description="The cluster.")]
-RegionId = Annotated[Text, Field(description="The region.")]
+ClusterId = Annotated[TextField, Field(description="The cluster.")]
+RegionId = Annotated[TextField, Field(description="The region.")]
 
 NewId = Annotated[str, Field(max_length=128, pattern=r"^[A-Za-z0-9_-]+$")]
 """An id that the caller may choose."""
 
 CURSOR = "^([A-Za-f][A-Za-z0-9_-]{9}[AEIMQUYcgkosw048]|[A-Za-z0-9_-]{21}[AQgw])$"
-Cursor = Annotated[Text, WithJsonSchema({"type": "string", "pattern": CURSOR})]
+Cursor = Annotated[TextField, WithJsonSchema({"type": "string", "pattern": CURSOR})]
 """Not checked here: what no server gave is a malformed request, not an invalid field."""
 
 

@@ -14,13 +14,13 @@ from semvec.web.schemas.fields import (
     NewId,
     Query,
     Speech,
-    Text,
+    TextField,
     Unpublished,
 )
 
 Dimension = Annotated[int, Field(ge=1, le=LARGEST_DIMENSION), WHOLE]
-LONGEST_NAME = 1024
-Name = Annotated[Text, Field(min_length=1, max_length=LONGEST_NAME), Unpublished(), *Drawn]
+MAX_GROUP_NAME = 1024
+Name = Annotated[TextField, Field(min_length=1, max_length=MAX_GROUP_NAME), Unpublished(), *Drawn]
 """A page holds a thousand of them."""
 ModeName = Annotated[
     str, WithJsonSchema({"type": "string", "enum": ["weighted_average", "attention"]})
@@ -48,7 +48,7 @@ class ClusterCreate(Body):
 class MemberRequest(Body):
     """A session to add to a cluster."""
 
-    session_id: Text
+    session_id: TextField
     """The session, of the cluster's dimension."""
 
 
@@ -84,7 +84,7 @@ class RegionCreate(Body):
 class RegionClusterRequest(Body):
     """A cluster to attach to a region."""
 
-    cluster_id: Text
+    cluster_id: TextField
     """The cluster, of the region's dimension."""
 
 

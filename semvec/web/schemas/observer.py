@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from semvec.web.schemas.fields import Body, Cursor, Query, Text
+from semvec.web.schemas.fields import Body, Cursor, Query, TextField
 
 
 class ObserverCreate(Body):
@@ -12,14 +12,14 @@ class ObserverCreate(Body):
 
     sample_interval_seconds: Annotated[float, Field(ge=1.0, le=86_400.0)] = 30.0
     """How often it looks by itself."""
-    region_ids: Annotated[list[Text], Field(default_factory=list, max_length=10_000)]
+    region_ids: Annotated[list[TextField], Field(default_factory=list, max_length=10_000)]
     """The regions it looks at from the beginning."""
 
 
 class ObserverRegionRequest(Body):
     """A region to look at."""
 
-    region_id: Text
+    region_id: TextField
     """The region."""
 
 

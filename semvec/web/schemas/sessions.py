@@ -12,7 +12,7 @@ from semvec.web.schemas.fields import (
     Embedding,
     NewId,
     Query,
-    Text,
+    TextField,
 )
 
 
@@ -23,7 +23,7 @@ class PolicyVector(Body):
     """Its direction."""
     weight: Annotated[float, Field(ge=0.0, le=1e6)] = 1.0
     """How much it pulls beside the others."""
-    label: Text | None = None
+    label: TextField | None = None
     """A name for people."""
 
 
@@ -34,7 +34,7 @@ class CreateSessionRequest(Body):
     """Letters, digits, `_` and `-`; without it an id is made up."""
     dimension: Annotated[int, Field(ge=1, le=LARGEST_DIMENSION), WHOLE] | None = None
     """Length of its vectors; without it the embedder's."""
-    model_name: Text | None = None
+    model_name: TextField | None = None
     """The model its vectors come from."""
     enable_topic_switch: bool = True
     """Whether the state turns faster to a new subject once drift is detected."""

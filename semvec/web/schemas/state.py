@@ -4,18 +4,18 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from semvec.web.schemas.fields import WHOLE, Drawn, Embedding, Query, Text
+from semvec.web.schemas.fields import WHOLE, Drawn, Embedding, Query, TextField
 
 
 class MetricsQuery(Query):
-    session_id: Text
+    session_id: TextField
     """The session."""
 
 
 class ContextQuery(Query):
-    session_id: Text
+    session_id: TextField
     """The session."""
-    q: Annotated[Text, Field(max_length=8192), *Drawn] | None = None
+    q: Annotated[TextField, Field(max_length=8192), *Drawn] | None = None
     """What to recall for."""
     top_k: Annotated[int, Field(ge=1, le=50), WHOLE] = 5
     """Most memories in the answer."""

@@ -10,7 +10,7 @@ from multidict import CIMultiDict
 
 from semvec.addresses import Networks, parse_address
 from semvec.web.keys import CONTEXT
-from semvec.web.middleware.client import client_address, hop_reader
+from semvec.web.middleware.client import client_address, proxy_header_reader
 from tests.web.edged import edged
 
 PROXIES = Networks.parse("127.0.0.0/8,::1,10.0.0.0/8")
@@ -18,7 +18,7 @@ Headers = list[tuple[str, str]]
 
 
 def client(peer: str | None, headers: Headers) -> str:
-    return client_address(peer, CIMultiDict(headers), hop_reader(PROXIES))
+    return client_address(peer, CIMultiDict(headers), proxy_header_reader(PROXIES))
 
 
 def forwarded(*lines: str) -> Headers:

@@ -12,13 +12,13 @@ from aiohttp.test_utils import TestClient, TestServer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from semvec.licensing.keys import PublicKey
-from semvec.licensing.token import Claims, Tier, sign
+from semvec.licensing.token import LicenseTier, TokenClaims, sign
 from semvec.licensing.verifier import Verifier
 from semvec.limits.limiter import open_limiter
 from semvec.rate import Rate
 from semvec.settings import Settings
 from semvec.web.keys import CONTEXT
-from semvec.web.middleware.marks import mark
+from semvec.web.middleware.response_headers import set_response_headers
 from tests.services import HeldClock
 from tests.web.edged import edged
 
@@ -35,7 +35,7 @@ async def work(request: web.Request) -> web.Response:
 
 async def stream(request: web.Request) -> web.StreamResponse:
     response = web.StreamResponse()
-    mark(response, request[CONTEXT])
+    set_response_headers(response, request[CONTEXT])
     await response.prepare(request)
     await response.write(b"part")
     return response
@@ -57,9 +57,11 @@ class Site:
         self.app = edged(*routes, verifier=verifier, limiter=limiter)
         self.client: Client | None = None
 
-    def token(self, sub: str = "acme", tier: Tier = "community", ttl_s: int = 600) -> str:
+    def token(self, sub: str = "acme", tier: LicenseTier = "community", ttl_s: int = 600) -> str:
         now = int(time.time())
-        claims = Claims(sub=sub, tier=tier, iat=now, exp=now + ttl_s, jti=str(time.monotonic_ns()))
+        claims = TokenClaims(
+            sub=sub, tier=tier, iat=now, exp=now + ttl_s, jti=str(time.monotonic_ns())
+        )
         return sign(claims, self._key)
 
     async def ask(
@@ -145,7 +147,7 @@ async def test_a_refusal_says_in_words_what_was_too_much(site: Open) -> None:
     ("tier", "told"),
     [("community", "community"), ("pro", "address"), ("enterprise", "address")],
 )
-async def test_the_tightest_limiter_is_told(site: Open, tier: Tier, told: str) -> None:
+async def test_the_tightest_limiter_is_told(site: Open, tier: LicenseTier, told: str) -> None:
     opened = await site()
     _, headers = await opened.ask(token=opened.token(tier=tier))
     policy, limit = (

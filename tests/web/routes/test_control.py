@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from semvec.session.events import Level, Tier
+from semvec.session.events import IsolationLevel, MemoryTier
 from tests.web.conftest import Client, RecordingService
 
 SESSION = {"owner": "anonymous", "session_id": "s"}
@@ -41,12 +41,12 @@ async def test_isolation_is_put_whole(client: Client, service: RecordingService)
         "similarity_threshold": 0.25,
     }
     answer = await client.put("/v1/session/s/isolation", json=asked)
-    assert service.last_call == SESSION | asked | {"level": Level.LOCKDOWN}
+    assert service.last_call == SESSION | asked | {"level": IsolationLevel.LOCKDOWN}
     assert await answer.json() == {"session_id": "s", "level": "LOCKDOWN", "held_count": 7}
     left_out = {"level": "OPEN", "exclusion_embeddings": None}
     assert (await client.put("/v1/session/s/isolation", json=left_out)).status == 200
     assert service.last_call == SESSION | {
-        "level": Level.OPEN,
+        "level": IsolationLevel.OPEN,
         "exclusion_embeddings": [],
         "allowlist_embeddings": [],
         "similarity_threshold": 0.7,
@@ -64,7 +64,7 @@ async def test_a_memory_passes_on_every_field(client: Client, service: Recording
         "access_count": 3,
     }
     answer = await client.post("/v1/session/s/memory", json=asked)
-    assert service.last_call == SESSION | asked | {"tier": Tier.LONG_TERM}
+    assert service.last_call == SESSION | asked | {"tier": MemoryTier.LONG_TERM}
     assert await answer.json() == {
         "session_id": "s",
         "tier": "long_term",
@@ -74,7 +74,7 @@ async def test_a_memory_passes_on_every_field(client: Client, service: Recording
         "memory_hash": "ab12",
     }
     await client.post("/v1/session/s/memory", json={"embedding": [1.0], "text": "Oslo."})
-    defaults = {"tier": Tier.SHORT_TERM, "importance": 0.5, "access_count": 0}
+    defaults = {"tier": MemoryTier.SHORT_TERM, "importance": 0.5, "access_count": 0}
     assert service.last_call == SESSION | {"embedding": [1.0], "text": "Oslo."} | defaults
 
 

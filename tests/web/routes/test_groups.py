@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import text
 
 from semvec.licensing.keys import PublicKey
-from semvec.licensing.token import Claims, sign
+from semvec.licensing.token import TokenClaims, sign
 from semvec.licensing.verifier import Verifier
 from semvec.service import Service
 from semvec.settings import Settings
@@ -47,7 +47,7 @@ class Site:
         key: str | None = None,
     ) -> ClientResponse:
         now = int(time.time())
-        token = sign(Claims(sub=sub, tier="pro", iat=now, exp=now + 600), self.key)
+        token = sign(TokenClaims(sub=sub, tier="pro", iat=now, exp=now + 600), self.key)
         headers = {"Authorization": f"Bearer {token}"}
         if key is not None:
             headers["Idempotency-Key"] = key
@@ -358,7 +358,7 @@ async def test_events_come_as_they_happen_and_again_after_the_last_one_seen(site
 
 async def resumed(site: Site, last: str) -> ClientResponse:
     now = int(time.time())
-    token = sign(Claims(sub="ada", tier="pro", iat=now, exp=now + 600), site.key)
+    token = sign(TokenClaims(sub="ada", tier="pro", iat=now, exp=now + 600), site.key)
     return await site.client.get(
         "/v1/region/r/events/stream",
         headers={"Authorization": f"Bearer {token}", "Last-Event-ID": last},

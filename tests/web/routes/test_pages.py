@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from yarl import URL
 
 from semvec.licensing.keys import PublicKey
-from semvec.licensing.token import Claims, sign
+from semvec.licensing.token import TokenClaims, sign
 from semvec.licensing.verifier import Verifier
 from semvec.service import Service
 from semvec.settings import Settings
@@ -31,7 +31,7 @@ def key() -> Ed25519PrivateKey:
 @pytest.fixture
 def token(key: Ed25519PrivateKey) -> str:
     now = int(time.time())
-    return sign(Claims(sub="acme", tier="pro", iat=now, exp=now + 600), key)
+    return sign(TokenClaims(sub="acme", tier="pro", iat=now, exp=now + 600), key)
 
 
 @pytest.fixture

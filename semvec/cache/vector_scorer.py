@@ -1,0 +1,60 @@
+"""The one door to the vectors of hot sessions: here at once, or with others in one launch.
+
+On the CPU a comparison runs where it is asked for, as long as it takes less than what is won by
+doing it elsewhere; the larger ones take turns on a thread. With a device all but the smallest go
+there together.
+"""
+
+from collections.abc import Sequence
+
+from semvec.kernels.batcher import Batcher
+from semvec.kernels.factory import OpenedDevice
+from semvec.kernels.launches import CosineQuery, DeviceBatch
+from semvec.session.device_query import DeviceQuery
+from semvec.session.memory import Memories
+from semvec.session.search import Found, Search
+from semvec.telemetry.protocol import SILENT, Batches
+from semvec.vectors import Vector
+
+MIN_NUMBERS_FOR_THREAD = 4_000_000
+"""Numbers whose comparison takes a millisecond or more: on a thread, so that the loop goes on."""
+MIN_NUMBERS_FOR_DEVICE = 100_000
+"""Numbers whose comparison takes the CPU about as long as to ask a device."""
+
+
+class VectorScorer:
+    def __init__(self, telemetry: Batches = SILENT) -> None:
+        self._batcher = Batcher(telemetry)
+        self._device: DeviceBatch | None = None
+
+    def use_device(self, opened: OpenedDevice | None) -> None:
+        """Compare on this device, or on the CPU."""
+        self._device = None if opened is None else DeviceBatch(opened.kernels)
+
+    async def close(self) -> None:
+        await self._batcher.close()
+
+    async def cosines(self, memories: Memories, queries: Vector) -> Vector:
+        """`Memories.cosines`, exact if nobody changes the session meanwhile. Raises Unavailable."""
+        numbers = len(queries) * memories.numbers
+        if numbers <= (MIN_NUMBERS_FOR_THREAD if self._device is None else MIN_NUMBERS_FOR_DEVICE):
+            return memories.cosines(queries)
+        compare = CosineQuery(queries, memories.leases, memories.count)
+        launch = compare_in_order if self._device is None else self._device.cosines
+        return await self._batcher.answer(launch, compare)
+
+    async def best(self, search: Search, k: int) -> list[Found]:
+        """On a device the token vectors of all memories are compared, not those of a short list."""
+        numbers = search.session.memories.tokens.lease.numbers
+        if (
+            self._device is None
+            or search.units.vectors is None
+            or numbers <= MIN_NUMBERS_FOR_DEVICE
+        ):
+            return search.best(k)
+        question = DeviceQuery(search, k)
+        return question.results(await self._batcher.answer(self._device.matches, question.asked))
+
+
+def compare_in_order(asked: Sequence[CosineQuery]) -> list[Vector]:
+    return [each.cosines() for each in asked]
