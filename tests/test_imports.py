@@ -49,7 +49,10 @@ LOWER: dict[str, set[str]] = {
     "rate": set(),
     "request_task": set(),
     "segments": set(),
-    "session": {"session", "canonical", "kernels", "texts", "tokens", "vectors", "words"},
+    "session": {
+        *("session", "canonical", "kernels.numpy_", "kernels.pages", "texts", "tokens"),
+        *("vectors", "words"),
+    },
     "settings": {"addresses", "settings_types", "rate", "machine"},
     "standard_streams": set(),
     "store": {

@@ -7,10 +7,10 @@ there together.
 
 from collections.abc import Sequence
 
+from semvec.cache.device_query import DeviceQuery
 from semvec.kernels.batcher import Batcher
 from semvec.kernels.factory import OpenedDevice
 from semvec.kernels.launches import CosineQuery, DeviceBatch
-from semvec.session.device_query import DeviceQuery
 from semvec.session.memory import Memories
 from semvec.session.search import Found, Search
 from semvec.telemetry.protocol import SILENT, Batches
