@@ -25,11 +25,25 @@ from bench import padded
 from bench.bars import bars
 from bench.gathered import Gathered, gathered
 from bench.gathered import told as gathered_told
-from bench.sessions import BASE, DIMENSION, RANKING, Load, Placed, directions, drawn, placed
+from bench.nearest import COSINE_TOP, DeviceNearest, cosine_top
+from bench.sessions import (
+    BASE,
+    DIMENSION,
+    MAXSIM,
+    RANKING,
+    Load,
+    Placed,
+    directions,
+    drawn,
+    placed,
+    without_evidence,
+)
 from bench.timed import TimedCard
 from semvec.kernels import numpy_
-from semvec.kernels.cupy_ import CudaDevice, CupyKernels
+from semvec.kernels.cupy_ import CudaDevice
+from semvec.kernels.device_ragged import DeviceKernels
 from semvec.kernels.protocol import QuantisedRows, Runs
+from semvec.kernels.sources import SOURCES
 
 K = 10
 WARM, ROUNDS = 3, 11
@@ -80,8 +94,8 @@ class Figure:
 
 class Bench:
     def __init__(self) -> None:
-        self._card = TimedCard()
-        self._kernels = CupyKernels(self._card)
+        self._card = TimedCard((*SOURCES, COSINE_TOP))
+        self._kernels = DeviceNearest(self._card)
         self._rng = np.random.default_rng(0)
         self.copy_rate = self._copied()
 
@@ -129,17 +143,18 @@ class Bench:
         gathered, ready = padded.cosine(load, K)
         figure = partial(self._figure, "cosine int8", sessions, memories, size, call)
         cpu = placed(numpy_, load)
-        alone = partial(numpy_.cosine_top, load.queries, cpu.rows, cpu.ids, load.runs, K)
+        alone = partial(cosine_top, load.queries, cpu.rows, cpu.ids, load.runs, K)
         return figure(gathered, ready, alone)
 
     def _maxsim(self, at: Placed, sessions: int, memories: int) -> Figure:
         load = at.load
-        call = partial(self._kernels.maxsim_top, load.questions, at.tokens, at.spans, load.runs, K)
+        asked = load.runs, without_evidence(load), MAXSIM, K
+        call = partial(self._kernels.match_top, load.questions, at.tokens, at.spans, *asked)
         gathered, ready = padded.maxsim(load, K)
         figure = partial(self._figure, "MaxSim", sessions, memories, token_bytes(load), call)
         cpu = placed(numpy_, load)
-        asked = load.questions, cpu.tokens, cpu.spans, load.runs, K
-        return figure(gathered, ready, partial(numpy_.maxsim_top, *asked))
+        alone = partial(numpy_.match_top, load.questions, cpu.tokens, cpu.spans, *asked)
+        return figure(gathered, ready, alone)
 
     def _match(self, at: Placed, sessions: int, memories: int) -> Figure:
         load = at.load
@@ -227,7 +242,7 @@ def main() -> None:
         figures.append(figure)
         print(told(figure), flush=True)
         write(folder, known, figures, [])
-    together, kernels = [], CupyKernels(CudaDevice())
+    together, kernels = [], DeviceKernels(CudaDevice())
     for shape in GATHERED:
         together.append(gathered(kernels, *shape))
         print(gathered_told(together[-1]), flush=True)

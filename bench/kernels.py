@@ -1,4 +1,4 @@
-"""Every kernel on the CPU, beside one BLAS call over as many bytes; 64 recalls at once beside 64.
+"""The kernels on the CPU, beside one BLAS call over as many bytes; 64 recalls at once beside 64.
 
 Then the same comparisons through `semvec.cache.vector_scorer`: 64 that are asked for at once and
 share a turn of the thread, 64 that are asked for one after the other, and 64 that run where they
@@ -43,7 +43,6 @@ from semvec.kernels.arena import Arena
 from semvec.kernels.batcher import Batcher
 from semvec.kernels.launches import CosineQuery
 from semvec.kernels.pages import Lease
-from semvec.kernels.protocol import Groups, QuantisedRows, Runs
 from semvec.machine import keep_freed_memory
 
 ROUNDS = 5
@@ -79,10 +78,7 @@ def floor(size: int, queries: int, dimension: int) -> Callable[[], object]:
 
 Call = Callable[[Placed], object]
 RECALLS: dict[str, Call] = {
-    "cosine_top": lambda at: numpy_.cosine_top(at.load.queries, at.rows, at.ids, at.load.runs, 10),
-    "maxsim_top": lambda at: numpy_.maxsim_top(
-        at.load.questions, at.tokens, at.spans, at.load.runs, 10
-    ),
+    "ragged_cosines": lambda at: numpy_.ragged_cosines(at.load.queries, at.rows, at.load.runs),
     "match_top": lambda at: numpy_.match_top(
         at.load.questions, at.tokens, at.spans, at.load.runs, at.load.evidence, RANKING, 10
     ),
@@ -94,7 +90,7 @@ def recalls(load: Load) -> list[Figure]:
     singles = [replace(at, load=single(load, session)) for session in range(len(load.runs))]
     figures = []
     for name, call in RECALLS.items():
-        rows, queries = (at.rows, 1) if name == "cosine_top" else (at.tokens, UNITS)
+        rows, queries = (at.rows, 1) if name == "ragged_cosines" else (at.tokens, UNITS)
         least = floor(rows.values.nbytes, queries, rows.values.shape[1])
         times = took(partial(call, at), least, partial(_each, call, singles))
         figures.append(Figure(name, *times))
@@ -104,28 +100,6 @@ def recalls(load: Load) -> list[Figure]:
 def _each(call: Call, singles: list[Placed]) -> None:
     for one in singles:
         call(one)
-
-
-def others(load: Load) -> list[Figure]:
-    rows, scales = load.codes, numpy_.unit_scales(load.codes)
-    wide, coded, d = numpy_.dequantise(rows, scales), QuantisedRows(rows, scales), rows.shape[1]
-    groups = Groups(np.arange(len(rows)), np.append(np.arange(0, len(rows), 50), len(rows)))
-    queries = directions(np.random.default_rng(1), len(groups), d)
-    few = Runs.single([0], [min(1000, len(rows))])
-    ones = np.ones(len(rows), np.float32)
-    least, least_wide, least_pairs = (
-        floor(size, number, d)
-        for size, number in ((rows.nbytes, 1), (wide.nbytes, 1), (1000 * d, 1000))
-    )
-    timed: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
-        "near_pairs": (partial(numpy_.near_pairs, coded, few, 0.9), least_pairs),
-        "weighted_means": (partial(numpy_.weighted_means, coded, groups, ones), least),
-        "attention_means": (partial(numpy_.attention_means, queries, coded, groups, 0.1), least),
-        "normalised": (partial(numpy_.normalised, wide), least_wide),
-        "quantise": (partial(numpy_.quantise, wide), least_wide),
-        "dequantise": (partial(numpy_.dequantise, rows, scales), least),
-    }
-    return [Figure(name, *took(*calls)) for name, calls in timed.items()]
 
 
 def door(sessions: int, memories: int) -> Figure:
@@ -174,7 +148,7 @@ def main() -> None:
     options = parser.parse_args()
     load = drawn(np.random.default_rng(0), options.sessions, options.memories)
     keep_freed_memory()  # as a server does
-    figures = recalls(load) + others(load)
+    figures = recalls(load)
     figures += [door(options.sessions, number) for number in (options.memories, 4_096)]
     for each in figures:
         print(told(each))

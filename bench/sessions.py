@@ -21,6 +21,7 @@ from semvec.kernels.protocol import (
 DIMENSION, WIDTH, UNITS = 384, 128, 24
 MOST_TOKENS = 24
 RANKING = Ranking(0.2, (0.8, 0.7, 0.6), (0.6, 0.5))
+MAXSIM = Ranking(0.0)
 BASE = 4096
 """Rows that are drawn; larger matrices repeat them."""
 
@@ -99,16 +100,23 @@ def occurrences(rng: np.random.Generator, counts: Counts) -> MatchEvidence:
 
 
 def placed(kernels: Kernels, load: Load) -> Placed:
-    put = kernels.to_device
-    spans = Spans(put(load.spans.starts), put(load.spans.lengths), put(load.spans.ids))
-    return Placed(
-        load, coded(kernels, load.codes), put(load.ids), coded(kernels, load.tokens), spans
+    starts, lengths, of_spans, ids = kernels.upload(
+        load.spans.starts, load.spans.lengths, load.spans.ids, load.ids
     )
+    spans = Spans(starts, lengths, of_spans)
+    return Placed(load, coded(kernels, load.codes), ids, coded(kernels, load.tokens), spans)
 
 
 def coded(kernels: Kernels, codes: npt.NDArray[np.int8]) -> QuantisedRows:
     scales = unit_scales(codes[:BASE])
-    return QuantisedRows(kernels.to_device(codes), kernels.to_device(np.resize(scales, len(codes))))
+    return QuantisedRows(*kernels.upload(codes, np.resize(scales, len(codes))))
+
+
+def without_evidence(load: Load) -> MatchEvidence:
+    """Matches are then ranked by MaxSim alone: the weighted sum of the highest cosines."""
+    none, units = np.zeros(0, np.int32), np.zeros(len(load.questions.vectors), np.float32)
+    offsets = np.zeros(len(load.questions) + 1, np.int64)
+    return MatchEvidence(units, units, none, none, none.astype(np.float32), offsets)
 
 
 def single(load: Load, session: int) -> Load:

@@ -1,7 +1,7 @@
 """A card that knows how long its kernels take."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,13 +10,14 @@ import numpy as np
 
 from semvec.kernels.cupy_ import CudaDevice
 from semvec.kernels.protocol import DeviceArray
+from semvec.kernels.sources import SOURCES, Source
 
 PRODUCT = "matrix products"
 
 
 class TimedCard(CudaDevice):
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, sources: Sequence[Source] = SOURCES) -> None:
+        super().__init__(0, sources)
         self._marks: list[tuple[str, Any, Any]] = []
 
     def launch(

@@ -103,7 +103,6 @@ def test_kernels_and_the_encoders_pass_need_numpy_alone() -> None:
         "import sys, importlib\n"
         "importlib.import_module('semvec.kernels.numpy_')\n"
         "importlib.import_module('semvec.kernels.device_ragged')\n"
-        "importlib.import_module('semvec.kernels.device_groups')\n"
         "importlib.import_module('semvec.embed.forward')\n"
         "print(*{name.partition('.')[0] for name in sys.modules} - sys.stdlib_module_names)"
     )

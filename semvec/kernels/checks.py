@@ -142,11 +142,6 @@ def check_written(rows: QuantisedRows, at: Counts, fresh: QuantisedRows) -> None
         raise ValueError(f"a place is not among the {len(rows.values)} rows")
 
 
-def check_threshold(threshold: float) -> None:
-    if not threshold > 0.0:
-        raise ValueError(f"threshold is {threshold}, not above 0")
-
-
 def check_groups(groups: Groups, rows: int) -> None:
     check_array("members", groups.members, "l", None)
     _check_offsets(groups.offsets, len(groups.members))

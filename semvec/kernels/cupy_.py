@@ -1,4 +1,4 @@
-"""Every operation on a CUDA device, through CuPy; what `numpy_` defines, for many sessions at once.
+"""A CUDA device, through CuPy.
 
 Needs compute capability 8.0 (A100) or later.
 """
@@ -11,11 +11,9 @@ import cupy
 import numpy as np
 
 from semvec.kernels.device import DeviceLost, OutOfMemory
-from semvec.kernels.device_groups import Grouped
-from semvec.kernels.device_ragged import Ragged
 from semvec.kernels.plan import SLOT_BYTES, STAGE_BYTES
 from semvec.kernels.protocol import DeviceArray, HostNumbers
-from semvec.kernels.sources import KERNELS, flattened, variants
+from semvec.kernels.sources import SOURCES, Source, flattened, variants
 
 SHARED_LIMIT = SLOT_BYTES + STAGE_BYTES
 """Bytes of memory that a block may ask for."""
@@ -25,20 +23,13 @@ OUT_OF_MEMORY = 2
 """What CUDA calls it, its runtime and its driver alike."""
 
 
-class CupyKernels(Ragged, Grouped):
-    """`protocol.Kernels` on a card."""
-
-    def __init__(self, card: "CudaDevice") -> None:
-        super().__init__(card)
-
-
 class CudaDevice:
-    """`Device` over CuPy: one stream, and pinned memory for both directions.
+    """`GpuDevice` over CuPy: one stream, and pinned memory for both directions.
 
     Compiles every kernel before it is ready. Raises RuntimeError for a device that is too old.
     """
 
-    def __init__(self, number: int = 0) -> None:
+    def __init__(self, number: int = 0, sources: Sequence[Source] = SOURCES) -> None:
         self._device = cupy.cuda.Device(number)
         if int(self._device.compute_capability) < OLDEST_COMPUTE:
             raise RuntimeError(f"device {number} is older than compute capability 8.0")
@@ -48,7 +39,7 @@ class CudaDevice:
             self._stream = cupy.cuda.Stream(non_blocking=True)
             self._copied = cupy.cuda.Event(disable_timing=True)
             self._up, self._down = Pinned(), Pinned()
-            self._kernels = dict(_compiled())
+            self._kernels = dict(_compiled(sources))
 
     @property
     def memory(self) -> tuple[int, int]:
@@ -167,11 +158,11 @@ def _begins(sizes: Sequence[int]) -> tuple[list[int], int]:
     return [0, *ends][: len(sizes)], max([1, *ends])
 
 
-def _compiled() -> Iterator[tuple[tuple[str, str | None], Any]]:
-    for source, rows in variants():
+def _compiled(sources: Sequence[Source]) -> Iterator[tuple[tuple[str, str | None], Any]]:
+    for source, rows in variants(sources):
         module = cupy.RawModule(code=flattened(source, rows), options=("--std=c++17",))
         module.compile()
-        for name in KERNELS[source]:
+        for name in source.kernels:
             kernel = module.get_function(name)
             kernel.max_dynamic_shared_size_bytes = SHARED_LIMIT
             yield (name, rows), kernel

@@ -1,11 +1,11 @@
-"""What a device has to do for the kernels, and the operations over rows by themselves."""
+"""What a device has to do for the kernels, and how rows come to it."""
 
 from typing import Any, Protocol
 
 import numpy as np
 
 from semvec.errors import Unavailable
-from semvec.kernels.checks import check_array, check_written
+from semvec.kernels.checks import check_written
 from semvec.kernels.protocol import Counts, DeviceArray, HostNumbers, QuantisedRows
 
 DTYPE_NAMES = "bef"
@@ -63,9 +63,6 @@ class OnDevice:
     def __init__(self, device: GpuDevice) -> None:
         self._device = device
 
-    def to_device(self, array: HostNumbers) -> DeviceArray:
-        return self._device.place(array)
-
     def to_host(self, array: DeviceArray) -> HostNumbers:
         return self._device.download(array)[0]
 
@@ -88,37 +85,6 @@ class OnDevice:
         arguments = *held, places, *sizes, rows.values, rows.scales
         self._launch("write_rows", None, (blocks, 1), 0, *arguments)
 
-    def normalised(self, values: DeviceArray) -> DeviceArray:
-        check_array("values", values, "f", None, None)
-        found = self._device.empty(values.shape, np.float32)
-        self._by_row("normalised", values.shape, values, found)
-        return found
-
-    def quantise(self, values: DeviceArray) -> DeviceArray:
-        check_array("values", values, "f", None, None)
-        codes = self._device.empty(values.shape, np.int8)
-        self._by_row("quantise", values.shape, values, codes)
-        return codes
-
-    def unit_scales(self, codes: DeviceArray) -> DeviceArray:
-        check_array("codes", codes, "b", None, None)
-        scales = self._device.empty((len(codes),), np.float32)
-        self._by_row("unit_scales", codes.shape, codes, scales)
-        return scales
-
-    def dequantise(self, codes: DeviceArray, scales: DeviceArray) -> DeviceArray:
-        check_array("codes", codes, "b", None, None)
-        check_array("scales", scales, "f", len(codes))
-        found = self._device.empty(codes.shape, np.float32)
-        self._by_row("dequantise", codes.shape, codes, scales, found)
-        return found
-
-    def _by_row(self, kernel: str, shape: tuple[int, ...], *arrays: DeviceArray) -> None:
-        """One warp a row; the kernel takes arrays read, sizes, the array written."""
-        sizes = np.int64(shape[0]), np.int32(shape[1])
-        blocks = -(-shape[0] * WARP // BLOCK_THREADS)
-        self._launch(kernel, None, (blocks, 1), 0, *arrays[:-1], *sizes, arrays[-1])
-
     def _launch(
         self,
         kernel: str,
@@ -126,11 +92,10 @@ class OnDevice:
         grid: tuple[int, int],
         shared: int,
         *arguments: DeviceArray | np.generic | None,
-        threads: int = BLOCK_THREADS,
     ) -> None:
         kind = None if rows is None else rows.values.dtype.name
         if 0 not in grid:
-            self._device.launch(kernel, kind, grid, threads, shared, *arguments)
+            self._device.launch(kernel, kind, grid, BLOCK_THREADS, shared, *arguments)
 
     def _rows(self, rows: QuantisedRows) -> tuple[DeviceArray, DeviceArray, np.int32, np.int32]:
         """Rows as the kernels take them: values, scales, d, whether all begin at 16 bytes."""

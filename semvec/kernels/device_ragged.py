@@ -1,4 +1,4 @@
-"""Many queries at once, each over rows of its own, in one launch of a device."""
+"""Every operation on a device: many queries, each over rows of its own, in one launch."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,6 @@ import numpy as np
 from semvec.kernels import plan
 from semvec.kernels.checks import (
     OUT_OF_ROWS,
-    check_array,
     check_match,
     check_queries,
     check_questions,
@@ -34,28 +33,18 @@ from semvec.kernels.protocol import (
 
 TOKEN_WIDTH = 128
 """Numbers of a token vector that the kernels have room for."""
-ENTRY = 16
-"""Bytes of a score with its id in a block's memory."""
+LIST_BYTES = plan.WARPS * 128 * 16
+"""Bytes of a block's memory for the best of each warp: scores with their ids, 16 bytes each."""
 
 
-class Ragged(OnDevice):
-    def cosine_top(
-        self, queries: HostNumbers, rows: QuantisedRows, ids: DeviceArray, runs: Runs, k: int
-    ) -> Top:
-        check_top(k)
-        check_array("ids", ids, "l", len(rows.values))
-        scanned, blocks, firsts = self._scan(queries, rows, runs)
-        lists = self._lists(len(blocks), k)
-        shared = max(_query_bytes(rows), _list_bytes(k))
-        arguments = *self._rows(rows), ids, *scanned, np.int32(k), *lists
-        self._launch("cosine_top", rows, (len(blocks), 1), shared, *arguments)
-        return self._merged(lists, blocks, firsts, k)
+class DeviceKernels(OnDevice):
+    """`protocol.Kernels` on a device."""
 
     def ragged_cosines(self, queries: HostNumbers, rows: QuantisedRows, runs: Runs) -> DeviceArray:
         scanned, blocks, _ = self._scan(queries, rows, runs)
         found = self._device.empty((int(runs.lengths.sum()),), np.float32)
         arguments = *self._rows(rows), *scanned, found
-        self._launch("cosines", rows, (len(blocks), 1), _query_bytes(rows), *arguments)
+        self._launch("cosines", rows, (len(blocks), 1), query_bytes(rows), *arguments)
         return found
 
     def _scan(
@@ -71,39 +60,6 @@ class Ragged(OnDevice):
         if rows.values.dtype == np.int8:
             vectors, steps = self._fixed(vectors, _padded(rows))
         return (vectors, steps, cut, items), blocks, firsts
-
-    def ragged_maxima(
-        self, questions: TokenQueries, tokens: QuantisedRows, spans: Spans, runs: Runs
-    ) -> list[DeviceArray]:
-        self._check(questions, tokens, spans, runs)
-        blocks = plan.chunks(questions, runs, self._device.processors, 0, None)
-        units, counts = np.diff(questions.offsets), runs.counts()
-        ends, query = np.cumsum(units * counts), np.repeat(np.arange(len(runs)), blocks.numbers)
-        before = (np.cumsum(counts) - counts)[query]
-        items = blocks.items.copy()
-        items[:, 7] = (ends - units * counts)[query] + units[query] * (items[:, 7] - before)
-        vectors, items, fault = self._device.upload(questions.vectors, items, _no_fault())
-        found = self._device.empty((int(ends[-1]) if len(ends) else 0,), np.float32)
-        arguments = *self._tokens(tokens, spans), *self._fixed(vectors, TOKEN_WIDTH)
-        self._launch_chunks("maxima", blocks, 0, *arguments, items, fault, found)
-        _check_fault(*self._device.download(fault))
-        parts = zip(ends - units * counts, ends, counts, units, strict=True)
-        return [found[first:last].reshape(count, unit).T for first, last, count, unit in parts]
-
-    def maxsim_top(
-        self, questions: TokenQueries, tokens: QuantisedRows, spans: Spans, runs: Runs, k: int
-    ) -> Top:
-        check_top(k)
-        self._check(questions, tokens, spans, runs)
-        blocks = plan.chunks(questions, runs, self._device.processors, 0, None)
-        vectors, weights, items, firsts, fault = self._device.upload(
-            questions.vectors, questions.weights, blocks.items, blocks.firsts, _no_fault()
-        )
-        lists = self._lists(len(blocks), k)
-        arguments = *self._tokens(tokens, spans), *self._fixed(vectors, TOKEN_WIDTH), weights
-        arguments = *arguments, items, fault, np.int32(k), *lists
-        self._launch_chunks("maxsim_top", blocks, k, *arguments)
-        return self._merged(lists, blocks, firsts, k, fault)
 
     def match_top(
         self,
@@ -137,7 +93,8 @@ class Ragged(OnDevice):
         arguments = *self._tokens(tokens, spans), *self._fixed(vectors, TOKEN_WIDTH), weights
         arguments = *arguments, *known, *by_memory, shares, np.int32(ranking.reach)
         arguments = *arguments, items, fault, np.int32(k), *lists
-        self._launch_chunks("match_top", blocks, k, *arguments)
+        shared = max(plan.shared_bytes(blocks.items), LIST_BYTES)
+        self._launch("match_top", None, (len(blocks), 1), shared, *arguments)
         return self._merged(lists, blocks, firsts, k, fault)
 
     def _check(
@@ -176,12 +133,6 @@ class Ragged(OnDevice):
         empty = self._device.empty
         return empty((number, k), np.float32), empty((number, k), np.int64)
 
-    def _launch_chunks(
-        self, kernel: str, blocks: Blocks, k: int, *arguments: DeviceArray | np.generic | None
-    ) -> None:
-        shared = max(plan.shared_bytes(blocks.items), _list_bytes(k))
-        self._launch(kernel, None, (len(blocks), 1), shared, *arguments)
-
     def _merged(
         self,
         lists: Sequence[DeviceArray],
@@ -195,7 +146,7 @@ class Ragged(OnDevice):
         if (blocks.numbers != 1).any():
             tops = self._lists(queries, k)
             arguments = *lists, firsts, np.int32(k), *tops
-            self._launch("merge", None, (queries, 1), _list_bytes(k), *arguments)
+            self._launch("merge", None, (queries, 1), LIST_BYTES, *arguments)
         scores, ids, *faults = self._device.download(*tops, *fault)
         for each in faults:
             _check_fault(each)
@@ -208,14 +159,9 @@ def _padded(rows: QuantisedRows) -> int:
     return -(-d // each) * each
 
 
-def _query_bytes(rows: QuantisedRows) -> int:
+def query_bytes(rows: QuantisedRows) -> int:
     """Bytes of a block's memory for its query: two halves beside codes, else float32."""
     return _padded(rows) * (2 if rows.values.dtype == np.int8 else 4)
-
-
-def _list_bytes(k: int) -> int:
-    """Bytes for the best of each warp; rows that begin anywhere always take the longer lists."""
-    return plan.WARPS * 128 * ENTRY if k else 0
 
 
 def _shares(ranking: Ranking) -> HostNumbers:

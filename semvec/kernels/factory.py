@@ -8,6 +8,7 @@ from functools import partial
 from semvec.errors import StartError
 from semvec.extras import missing
 from semvec.kernels.device import GpuDevice
+from semvec.kernels.device_ragged import DeviceKernels
 from semvec.kernels.protocol import Kernels
 
 log = logging.getLogger(__name__)
@@ -63,9 +64,9 @@ def _card(number: int) -> OpenedDevice:
     there = cupy.cuda.runtime.getDeviceCount()
     if number >= there:
         raise ValueError(f"there is no CUDA device {number}, the number of devices is {there}")
-    from semvec.kernels.cupy_ import CudaDevice, CupyKernels
+    from semvec.kernels.cupy_ import CudaDevice
 
     card = CudaDevice(number)
     free, total = card.memory
     name = f"cuda:{number}, {card.name}, {total >> 20} MB"
-    return OpenedDevice(CupyKernels(card), name, free // SHARE, partial(CudaDevice, number))
+    return OpenedDevice(DeviceKernels(card), name, free // SHARE, partial(CudaDevice, number))

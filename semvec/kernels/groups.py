@@ -10,61 +10,13 @@ from semvec.kernels.checks import (
     check_groups,
     check_queries,
     check_rows,
-    check_runs,
     check_temperature,
-    check_threshold,
     check_weights,
 )
-from semvec.kernels.protocol import Groups, HostNumbers, Pairs, QuantisedRows, Runs
-from semvec.kernels.rows import RowPlaces, ragged_rows
-
-SLAB = 1024
-"""Rows that are compared with all others of their group at once."""
+from semvec.kernels.protocol import Groups, HostNumbers, QuantisedRows
+from semvec.kernels.rows import RowPlaces
 
 GroupReals = npt.NDArray[Any]
-
-
-def near_pairs(rows: QuantisedRows, runs: Runs, threshold: float) -> Pairs:
-    return _near(rows, runs, runs, threshold, triangle=True)
-
-
-def near_across(rows: QuantisedRows, left: Runs, right: Runs, threshold: float) -> Pairs:
-    return _near(rows, left, right, threshold, triangle=False)
-
-
-def _near(rows: QuantisedRows, left: Runs, right: Runs, threshold: float, triangle: bool) -> Pairs:
-    check_near(rows, left, right, threshold)
-    none = np.zeros(0, np.int64)
-    groups, lefts, rights, cosines = [none], [none], [none], [np.zeros(0, _wide(rows))]
-    for group, (ours, theirs) in enumerate(zip(places(left), places(right), strict=True)):
-        for start in range(0, len(ours), SLAB):
-            slab = ours[start : start + SLAB]
-            near = _numbers(rows, slab) @ _numbers(rows, theirs).T
-            if triangle:
-                near[np.arange(start, start + len(slab))[:, None] >= np.arange(len(theirs))] = 0.0
-            here, there = np.nonzero(near >= threshold)
-            groups.append(np.full(len(here), group))
-            lefts.append(slab[here])
-            rights.append(theirs[there])
-            cosines.append(near[here, there])
-    return Pairs(*map(np.concatenate, (groups, lefts, rights, cosines)))
-
-
-def check_near(
-    rows: QuantisedRows, left: Runs, right: Runs, threshold: float, kinds: str = "befd"
-) -> None:
-    check_threshold(threshold)
-    check_rows(rows, kinds)
-    check_runs(left, len(rows.values))
-    check_runs(right, len(rows.values))
-    if len(left) != len(right):
-        raise ValueError(f"{len(left)} groups on the left, {len(right)} on the right")
-
-
-def places(runs: Runs) -> Iterator[RowPlaces]:
-    """The rows of each group, one run after the other."""
-    for first, last in zip(runs.offsets[:-1], runs.offsets[1:], strict=True):
-        yield ragged_rows(runs.starts[first:last], runs.lengths[first:last])[0]
 
 
 def _wide(rows: QuantisedRows) -> type[np.floating[Any]]:

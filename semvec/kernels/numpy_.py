@@ -7,21 +7,14 @@ answers is said in `protocol.Kernels`, which this module is one of.
 import numpy as np
 
 from semvec.kernels.checks import check_written
-from semvec.kernels.groups import attention_means, near_across, near_pairs, weighted_means
+from semvec.kernels.groups import attention_means, weighted_means
 from semvec.kernels.protocol import Counts, HostNumbers, Kernels, QuantisedRows
-from semvec.kernels.ragged import (
-    cosine_top,
-    match_top,
-    maxsim_top,
-    ragged_cosines,
-    ragged_maxima,
-)
+from semvec.kernels.ragged import match_top, ragged_cosines
 from semvec.kernels.rows import (
     Codes,
     RowPlaces,
     Scales,
     cosines,
-    dequantise,
     nearest,
     normalised,
     paged_cosines,
@@ -38,23 +31,16 @@ __all__ = [
     "RowPlaces",
     "Scales",
     "attention_means",
-    "cosine_top",
     "cosines",
-    "dequantise",
     "empty_rows",
     "match_top",
-    "maxsim_top",
-    "near_across",
-    "near_pairs",
     "nearest",
     "normalised",
     "paged_cosines",
     "quantise",
     "ragged_cosines",
-    "ragged_maxima",
     "ragged_rows",
     "spread",
-    "to_device",
     "to_host",
     "token_maxima",
     "unit_scales",
@@ -62,10 +48,6 @@ __all__ = [
     "weighted_means",
     "write_rows",
 ]
-
-
-def to_device(array: HostNumbers) -> HostNumbers:
-    return np.asarray(array)
 
 
 def to_host(array: HostNumbers) -> HostNumbers:

@@ -19,8 +19,6 @@ SLOT_BYTES = 46_000
 STAGE_BYTES = WARPS * 4 * (32 * 32 + 8 * 4)
 """Bytes of a block for tiles on their way."""
 UNIT_TILE = 16
-SIDE = 64
-"""Rows on each side of a tile of pairs."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,7 +88,7 @@ def _stride(units: int) -> int:
 
 
 def chunks(
-    questions: TokenQueries, runs: Runs, processors: int, reach: int, evidence: MatchEvidence | None
+    questions: TokenQueries, runs: Runs, processors: int, reach: int, evidence: MatchEvidence
 ) -> Blocks:
     """Blocks of memories, (first unit, units, low, high, first, last, origin, place, first word,
     past the last word): see `Item` in tokens.cuh. `place` counts memories."""
@@ -103,7 +101,6 @@ def chunks(
         (runs.starts + runs.lengths)[run],
     )
     first = start + begin
-    words = np.zeros(len(runs) + 1, np.int64) if evidence is None else evidence.offsets
     items = np.stack(
         [
             questions.offsets[query],
@@ -114,8 +111,8 @@ def chunks(
             first + length,
             start,
             np.cumsum(length) - length,
-            words[query],
-            words[query + 1],
+            evidence.offsets[query],
+            evidence.offsets[query + 1],
         ],
         axis=1,
     )
@@ -127,25 +124,3 @@ def shared_bytes(items: Counts) -> int:
     slots = items[:, 3] - items[:, 2]
     strides = -(-items[:, 1] // UNIT_TILE) * UNIT_TILE + 1
     return STAGE_BYTES + int((slots * (12 + 4 * strides)).max(initial=0))
-
-
-def tiles(left: Runs, right: Runs, triangle: bool) -> Counts:
-    """Tiles of pairs, (left, its end, right, its end, triangle), by place in all rows of either."""
-    ours, theirs = left.counts(), right.counts()
-    down, along = -(-ours // SIDE), -(-theirs // SIDE)
-    group = np.repeat(np.arange(len(left)), down * along)
-    number = np.arange(len(group)) - np.repeat(np.cumsum(down * along) - down * along, down * along)
-    row, column = number // along[group], number % along[group]
-    kept = column >= row if triangle else np.ones(len(group), bool)
-    group, row, column = group[kept], row[kept], column[kept]
-    left_end, right_end = np.cumsum(ours), np.cumsum(theirs)
-    return np.stack(
-        [
-            (left_end - ours)[group] + SIDE * row,
-            left_end[group],
-            (right_end - theirs)[group] + SIDE * column,
-            right_end[group],
-            np.full(len(group), triangle),
-        ],
-        axis=1,
-    )

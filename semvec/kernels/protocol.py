@@ -1,7 +1,7 @@
 """What kernels take, what they answer, and what each operation means.
 
 `numpy_` defines every operation; a device does the same for many sessions in one launch. Arrays
-named so are of the kernels' own kind, as `place` makes them: NumPy's, or in a device's memory.
+named so are of the kernels' own kind, as `upload` makes them: NumPy's, or in a device's memory.
 Everything else, `Runs` too, is NumPy's. No argument is ever modified. An argument of the wrong type
 raises TypeError, one of the wrong shape or size, or past a limit, ValueError.
 """
@@ -152,19 +152,6 @@ class Ranking:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Pairs:
-    """Pairs of rows that are near each other, in the order of their groups and runs.
-
-    `groups`, `left` and `right`, int64, shape (n,), are the numbers of groups and rows.
-    """
-
-    groups: Counts
-    left: Counts
-    right: Counts
-    cosines: HostNumbers
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Groups:
     """g groups of rows: group j has the rows `members[offsets[j]:offsets[j + 1]]`; int64, shapes
     (n,) and (g + 1,). A row may be in several groups."""
@@ -177,14 +164,11 @@ class Groups:
 
 
 class Kernels(Protocol):
-    """Every operation over many vectors at once. One caller at a time.
+    """Every operation that a device does for the server. One caller at a time.
 
     Results of float32 arithmetic agree with the same in float64 within 1e-5 for unit vectors of up
     to 1024 numbers. A device takes a query beside int8 rows as 16-bit fixed-point numbers.
     """
-
-    def to_device(self, array: HostNumbers) -> DeviceArray:
-        """A copy, or the array itself, where the kernels read it."""
 
     def to_host(self, array: DeviceArray) -> HostNumbers:
         """What an array of the kernels' kind holds."""
@@ -201,35 +185,8 @@ class Kernels(Protocol):
         The one operation that changes what it is given: `rows`, as `empty_rows` made them.
         """
 
-    def cosine_top(
-        self, queries: HostNumbers, rows: QuantisedRows, ids: DeviceArray, runs: Runs, k: int
-    ) -> Top:
-        """The k rows nearest to each query, among its own.
-
-        `queries`, shape (m, d), are unit vectors, float32 or float64; `rows` unit vectors or zero;
-        `ids`, shape (t,), int64, of the kernels' kind, name the rows, below 0 for none.
-        """
-
     def ragged_cosines(self, queries: HostNumbers, rows: QuantisedRows, runs: Runs) -> DeviceArray:
         """Cosines of each query to its rows, one query after the other, shape (sum of counts,)."""
-
-    def ragged_maxima(
-        self, questions: TokenQueries, tokens: QuantisedRows, spans: Spans, runs: Runs
-    ) -> list[DeviceArray]:
-        """The highest cosine of each unit to any token of each memory of its question's runs.
-
-        One array of shape (units, memories) for each question; 0 where a memory has no tokens or is
-        gone, and where all its cosines are negative. `tokens` are int8 codes of (t, p), p at most
-        128 on a device; `runs` are runs of `spans`.
-        """
-
-    def maxsim_top(
-        self, questions: TokenQueries, tokens: QuantisedRows, spans: Spans, runs: Runs, k: int
-    ) -> Top:
-        """The k memories with most of the weighted sum of `ragged_maxima` over the units.
-
-        MaxSim of late interaction (Khattab and Zaharia, SIGIR 2020), weighted by unit.
-        """
 
     def match_top(
         self,
@@ -243,45 +200,11 @@ class Kernels(Protocol):
     ) -> Top:
         """The k memories that answer each question best; one run for each question.
 
-        Of a memory's maximum, what lies above `floor` counts, stretched to [0, 1]; the unit's word
-        counts its share beside it. The highest of a memory's own number and its neighbours'
-        shares of theirs, by the distance of ids, is summed over units with their weights. With
-        `rest` the score is 1 - (1 - sum) * rest, clipped to [0, 1]. The ranking of docs/recall.md.
+        `tokens` are int8 codes of (t, p), p at most 128 on a device; `runs` are runs of `spans`. A
+        memory's maximum for a unit is the highest cosine of the unit to any of its tokens, at least
+        0, as in the late interaction of Khattab and Zaharia (SIGIR 2020). What lies above `floor`
+        counts, stretched to [0, 1]; the unit's word counts its share beside it. The highest of a
+        memory's own number and its neighbours' shares of theirs, by the distance of ids, is summed
+        over units with their weights. With `rest` the score is 1 - (1 - sum) * rest, clipped to
+        [0, 1]. The ranking of docs/recall.md.
         """
-
-    def near_pairs(self, rows: QuantisedRows, runs: Runs, threshold: float) -> Pairs:
-        """All pairs of rows in the same group, i before j, whose cosine reaches the threshold.
-
-        Query j of `runs` is group j. The threshold is above 0. On a device rows are int8 codes.
-        """
-
-    def near_across(self, rows: QuantisedRows, left: Runs, right: Runs, threshold: float) -> Pairs:
-        """The same for every row of a group's `left` runs with every one of its `right` runs."""
-
-    def weighted_means(
-        self, rows: QuantisedRows, groups: Groups, weights: HostNumbers
-    ) -> HostNumbers:
-        """The weighted mean of each group's rows, shape (g, d); zeros where weights sum to 0.
-
-        `weights`, shape (n,), at least 0, by member.
-        """
-
-    def attention_means(
-        self, queries: HostNumbers, rows: QuantisedRows, groups: Groups, temperature: float
-    ) -> HostNumbers:
-        """The mean of each group's rows by softmax(query . row / temperature), shape (g, d).
-
-        `queries`, shape (g, d); a zero query gives the plain mean. Zeros for an empty group.
-        """
-
-    def normalised(self, values: DeviceArray) -> DeviceArray:
-        """Rows, shape (n, d), float32 or float64, at unit length; zero rows stay zero."""
-
-    def quantise(self, values: DeviceArray) -> DeviceArray:
-        """int8 codes of rows (n, d): each over its largest magnitude, times 127, rounded."""
-
-    def unit_scales(self, codes: DeviceArray) -> DeviceArray:
-        """What makes each row of codes (n, d) unit length, float32, shape (n,); 0 for zero rows."""
-
-    def dequantise(self, codes: DeviceArray, scales: DeviceArray) -> DeviceArray:
-        """`scales[i] * codes[i]` for each row i, float32, shape (n, d)."""

@@ -8,7 +8,6 @@ import numpy.typing as npt
 
 from semvec.kernels.checks import (
     OUT_OF_ROWS,
-    check_array,
     check_match,
     check_queries,
     check_questions,
@@ -33,29 +32,16 @@ RaggedReals = npt.NDArray[Any]
 Flags = npt.NDArray[np.bool_]
 
 
-def cosine_top(
-    queries: HostNumbers, rows: QuantisedRows, ids: HostNumbers, runs: Runs, k: int
-) -> Top:
-    check_top(k)
-    check_array("ids", ids, "l", len(rows.values))
-    found = _cosines_by_query(queries, rows, runs)
-    return _top([(scores, ids[at]) for at, scores in found], k, queries.dtype)
-
-
 def ragged_cosines(queries: HostNumbers, rows: QuantisedRows, runs: Runs) -> HostNumbers:
-    found = [scores for _, scores in _cosines_by_query(queries, rows, runs)]
-    return np.concatenate([np.zeros(0, queries.dtype), *found])
-
-
-def _cosines_by_query(
-    queries: HostNumbers, rows: QuantisedRows, runs: Runs
-) -> Iterator[tuple[slice | RowPlaces, RaggedReals]]:
     check_rows(rows)
     check_runs(runs, len(rows.values))
     check_queries(queries, "fd", len(runs), rows.values.shape[1])
     values, scales = rows.values, rows.scales
-    for query, at in zip(queries, _places(runs), strict=True):
-        yield at, cosines(query[None], values[at], None if scales is None else scales[at])[0]
+    found = [
+        cosines(query[None], values[at], None if scales is None else scales[at])[0]
+        for query, at in zip(queries, _places(runs), strict=True)
+    ]
+    return np.concatenate([np.zeros(0, queries.dtype), *found])
 
 
 def _places(runs: Runs) -> Iterator[slice | RowPlaces]:
@@ -68,18 +54,16 @@ def _places(runs: Runs) -> Iterator[slice | RowPlaces]:
             yield ragged_rows(starts, lengths)[0]
 
 
-def ragged_maxima(
+def _maxima(
     questions: TokenQueries, tokens: QuantisedRows, spans: Spans, runs: Runs
-) -> list[HostNumbers]:
-    check_questions(questions, tokens, runs)
-    check_spans(spans, runs)
+) -> Iterator[RaggedReals]:
+    """The highest cosine of each unit to any token of each memory, shape (units, memories), for
+    each question."""
     assert tokens.scales is not None
-    found = []
     for j, at in enumerate(_places(runs)):
         vectors = questions.vectors[slice(*questions.offsets[j : j + 2])]
         starts, lengths = _checked(spans, at, len(tokens.values))
-        found.append(token_maxima(vectors, tokens.values, tokens.scales, starts, lengths))
-    return found
+        yield token_maxima(vectors, tokens.values, tokens.scales, starts, lengths)
 
 
 def _checked(spans: Spans, at: slice | RowPlaces, rows: int) -> tuple[RowPlaces, RowPlaces]:
@@ -89,22 +73,6 @@ def _checked(spans: Spans, at: slice | RowPlaces, rows: int) -> tuple[RowPlaces,
     if (lengths < 0).any() or ((starts < 0) | (starts + lengths > rows))[held].any():
         raise ValueError(OUT_OF_ROWS)
     return starts, lengths
-
-
-def maxsim_top(
-    questions: TokenQueries, tokens: QuantisedRows, spans: Spans, runs: Runs, k: int
-) -> Top:
-    check_top(k)
-    found = [
-        (weights @ maxima, spans.ids[at])
-        for weights, maxima, at in zip(
-            np.split(questions.weights, questions.offsets[1:-1]),
-            ragged_maxima(questions, tokens, spans, runs),
-            _places(runs),
-            strict=False,
-        )
-    ]
-    return _top(found, k, questions.vectors.dtype)
 
 
 def match_top(
@@ -120,7 +88,7 @@ def match_top(
     check_questions(questions, tokens, runs)
     check_spans(spans, runs)
     check_match(evidence, ranking, questions, runs)
-    found, ends = ragged_maxima(questions, tokens, spans, runs), np.cumsum(runs.lengths)
+    found, ends = _maxima(questions, tokens, spans, runs), np.cumsum(runs.lengths)
     scored = []
     for j, (at, maxima) in enumerate(zip(_places(runs), found, strict=True)):
         units = slice(*questions.offsets[j : j + 2])

@@ -52,12 +52,6 @@ def unit_scales(codes: Codes) -> Scales:
     return scales
 
 
-def dequantise(codes: Codes, scales: Scales) -> npt.NDArray[np.float32]:
-    """`scales[i] * codes[i]` for each row i of codes (n, d)."""
-    rows: npt.NDArray[np.float32] = codes * scales[:, None]
-    return rows
-
-
 def cosines(
     queries: npt.NDArray[Real], rows: npt.NDArray[Any], scales: Scales | None
 ) -> npt.NDArray[Real]:

@@ -55,11 +55,11 @@ def placed_rows(kernels: Kernels, vectors: Matrix, kind: str) -> tuple[Quantised
     """Rows of a type, and the numbers that they stand for."""
     if kind != "int8":
         values = vectors.astype(kind)
-        return QuantisedRows(kernels.to_device(values)), values.astype(np.float64)
+        return QuantisedRows(*kernels.upload(values)), values.astype(np.float64)
     codes = quantise(vectors)
     scales = unit_scales(codes)
     exact = codes.astype(np.float64) * scales[:, None]
-    return QuantisedRows(kernels.to_device(codes), kernels.to_device(scales)), exact
+    return QuantisedRows(*kernels.upload(codes, scales)), exact
 
 
 def some_ids(rng: np.random.Generator, rows: int) -> npt.NDArray[np.int64]:
@@ -103,7 +103,7 @@ def some_spans(rng: np.random.Generator, memories: int) -> tuple[Spans, int]:
 
 
 def placed_spans(kernels: Kernels, spans: Spans) -> Spans:
-    return Spans(*(kernels.to_device(getattr(spans, field.name)) for field in fields(spans)))
+    return Spans(*kernels.upload(spans.starts, spans.lengths, spans.ids))
 
 
 def some_questions(
@@ -132,6 +132,12 @@ def some_evidence(rng: np.random.Generator, questions: TokenQueries, runs: Runs)
     )
 
 
+def no_evidence(questions: TokenQueries) -> MatchEvidence:
+    none, units = np.zeros(0, np.int32), np.zeros(len(questions.vectors), np.float32)
+    offsets = np.zeros(len(questions) + 1, np.int64)
+    return MatchEvidence(units, units, none, none, none.astype(np.float32), offsets)
+
+
 def _by_memory(rng: np.random.Generator, runs: Runs) -> list[HostNumbers | None]:
     number = int(runs.lengths.sum())
     return [rng.random(number).astype(np.float32) if rng.random() < 0.5 else None for _ in range(2)]
@@ -140,10 +146,14 @@ def _by_memory(rng: np.random.Generator, runs: Runs) -> list[HostNumbers | None]
 @contextmanager
 def unchanged(kernels: Kernels, *arguments: Any) -> Iterator[None]:
     """Nothing in here modifies these."""
-    before = [kernels.to_host(kernels.to_device(each)).copy() for each in _arrays(arguments)]
+    before = [_read(kernels, each).copy() for each in _arrays(arguments)]
     yield
     for was, now in zip(before, _arrays(arguments), strict=True):
-        np.testing.assert_array_equal(was, kernels.to_host(kernels.to_device(now)))
+        np.testing.assert_array_equal(was, _read(kernels, now))
+
+
+def _read(kernels: Kernels, array: Any) -> HostNumbers:
+    return array if isinstance(array, np.ndarray) else kernels.to_host(array)
 
 
 def _arrays(arguments: Sequence[Any]) -> Iterator[Any]:

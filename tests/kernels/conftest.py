@@ -5,22 +5,19 @@ from functools import cache
 import pytest
 
 from semvec.kernels import numpy_
+from semvec.kernels.device_ragged import DeviceKernels
 from semvec.kernels.protocol import Kernels
 from tests import devices
-from tests.kernels.emulated import EmulatedKernels
 
 
 @cache
 def emulated() -> Kernels:
-    return EmulatedKernels(devices.emulated())
+    return DeviceKernels(devices.emulated())
 
 
 @cache
 def on_card() -> Kernels:
-    card = devices.card()
-    from semvec.kernels.cupy_ import CupyKernels
-
-    return CupyKernels(card)
+    return DeviceKernels(devices.card())
 
 
 @pytest.fixture(scope="session", params=["numpy", "emulated", "cupy"])

@@ -2,6 +2,7 @@
 
 import ctypes
 import subprocess
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,26 +10,21 @@ from typing import Any
 
 import numpy as np
 
-from semvec.kernels.device_groups import Grouped
-from semvec.kernels.device_ragged import Ragged
 from semvec.kernels.plan import SLOT_BYTES, STAGE_BYTES
 from semvec.kernels.protocol import DeviceArray, HostNumbers
-from semvec.kernels.sources import KERNELS, flattened
+from semvec.kernels.sources import SOURCES, Source, flattened
 
 EMULATOR = Path(__file__).parent / "emulator"
 SHARED_LIMIT, BLOCK_MEMORY = SLOT_BYTES + STAGE_BYTES, 16 * 5120
 
 
-class EmulatedKernels(Ragged, Grouped):
-    """All operations, over the device below."""
-
-
 class Emulated:
-    """`Device` over NumPy arrays."""
+    """`GpuDevice` over NumPy arrays."""
 
     processors = 2
 
-    def __init__(self) -> None:
+    def __init__(self, sources: Sequence[Source] = SOURCES) -> None:
+        self._sources = {kernel: source for source in sources for kernel in source.kernels}
         self._folder = TemporaryDirectory(prefix="semvec-emulated-")
         self._library = cache(self._compiled)
 
@@ -64,11 +60,10 @@ class Emulated:
         *arguments: DeviceArray | np.generic | None,
     ) -> None:
         assert shared <= SHARED_LIMIT < BLOCK_MEMORY
-        source = next(name for name, kernels in KERNELS.items() if kernel in kernels)
         cells = [self._cell(argument) for argument in arguments]
         pointers = (ctypes.c_void_p * len(cells))(*(cell.ctypes.data for cell in cells))
         sizes = (ctypes.c_int * 4)(*grid, threads, shared)
-        self._library(source, rows)[f"emulated_{kernel}"](sizes, pointers)
+        self._library(self._sources[kernel], rows)[f"emulated_{kernel}"](sizes, pointers)
 
     def _cell(self, argument: DeviceArray | np.generic | None) -> HostNumbers:
         """What a kernel reads its argument from."""
@@ -76,9 +71,9 @@ class Emulated:
             return np.array([self.address(argument)])
         return np.array([0 if argument is None else argument])
 
-    def _compiled(self, source: str, rows: str | None) -> ctypes.CDLL:
-        library = Path(self._folder.name, f"{source}-{rows}.so")
-        exports = "".join(f"EMULATED({kernel})\n" for kernel in KERNELS[source])
+    def _compiled(self, source: Source, rows: str | None) -> ctypes.CDLL:
+        library = Path(self._folder.name, f"{source.path.stem}-{rows}.so")
+        exports = "".join(f"EMULATED({kernel})\n" for kernel in source.kernels)
         command = f"g++ -std=c++17 -O1 -ffp-contract=off -w -shared -fPIC -x c++ - -o {library}"
         program = flattened(source, rows, EMULATOR) + exports
         subprocess.run(command.split(), input=program.encode(), check=True)

@@ -24,24 +24,20 @@ MANY = np.ones((257, 16), np.float32)
 
 
 def rows(kernels: Kernels) -> QuantisedRows:
-    return QuantisedRows(
-        kernels.to_device(np.ones((4, 16), np.int8)), kernels.to_device(np.ones(4, np.float32))
-    )
+    return QuantisedRows(*kernels.upload(np.ones((4, 16), np.int8), np.ones(4, np.float32)))
 
 
 def cosine(kernels: Kernels, **other: Any) -> None:
     asked = {
         "queries": np.ones((1, 16), np.float32),
         "rows": rows(kernels),
-        "ids": kernels.to_device(np.arange(4)),
         "runs": Runs.single([0], [4]),
-        "k": 1,
     }
-    kernels.cosine_top(**{**asked, **other})
+    kernels.ragged_cosines(**{**asked, **other})
 
 
 def match(kernels: Kernels, **other: Any) -> None:
-    spans = Spans(*(kernels.to_device(np.zeros(4, np.int64)) for _ in range(3)))
+    spans = Spans(*kernels.upload(*(np.zeros(4, np.int64) for _ in range(3))))
     asked = {
         "questions": TokenQueries(np.ones((1, 16), np.float32), ONE, FIRST),
         "tokens": rows(kernels),
@@ -62,8 +58,6 @@ def test_what_is_right_is_not_refused(kernels: Kernels) -> None:
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        ({"k": 0}, "from 1 to 128"),
-        ({"k": 129}, "from 1 to 128"),
         ({"queries": np.ones((1, 15), np.float32)}, r"shape \(1, 15\), not \(1, 16\)"),
         ({"queries": np.ones((2, 16), np.float32)}, r"shape \(2, 16\)"),
         ({"runs": Runs.single([1], [4])}, "outside of the 4 rows"),
@@ -71,19 +65,16 @@ def test_what_is_right_is_not_refused(kernels: Kernels) -> None:
         ({"runs": Runs.single([0], [-1])}, "outside of the 4 rows"),
         ({"runs": Runs(FIRST, FIRST, FIRST)}, "do not lead from 0 to 2"),
         ({"runs": Runs(FIRST, FIRST, np.array([0, 3, 2]))}, "fall"),
-        ({"ids": np.arange(3)}, r"ids has shape \(3,\)"),
     ],
 )
 def test_wrong_sizes(kernels: Kernels, wrong: dict[str, Any], told: str) -> None:
-    placed = {key: kernels.to_device(each) if key == "ids" else each for key, each in wrong.items()}
     with pytest.raises(ValueError, match=told):
-        cosine(kernels, **placed)
+        cosine(kernels, **wrong)
 
 
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        ({"k": 1.0}, "k is float"),
         ({"queries": np.ones((1, 16), np.int64)}, "queries is int64, not float32"),
         ({"queries": [[1.0] * 16]}, "queries is <class 'list'>"),
         ({"runs": Runs(FIRST.astype(np.float32), FIRST, FIRST)}, "starts is float32, not int64"),
@@ -98,6 +89,8 @@ def test_wrong_types(kernels: Kernels, wrong: dict[str, Any], told: str) -> None
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
+        ({"k": 0}, "from 1 to 128"),
+        ({"k": 129}, "from 1 to 128"),
         ({"ranking": Ranking(1.0)}, "not below 1"),
         ({"ranking": Ranking(0.0, (0.1,) * 5)}, "more than 4 neighbours"),
         ({"ranking": Ranking(0.0, (1.5,))}, "not from 0 to 1"),
@@ -127,18 +120,22 @@ def test_wrong_questions(kernels: Kernels, wrong: dict[str, Any], told: str) -> 
         match(kernels, **wrong)
 
 
-def test_wrong_groups(kernels: Kernels) -> None:
+def test_wrong_k_and_ids(kernels: Kernels) -> None:
+    with pytest.raises(TypeError, match="k is float"):
+        match(kernels, k=1.0)
+    starts, lengths, ids = kernels.upload(*(np.zeros(size, np.int64) for size in (4, 4, 3)))
+    with pytest.raises(ValueError, match=r"ids has shape \(3,\)"):
+        match(kernels, spans=Spans(starts, lengths, ids))
+
+
+def test_wrong_groups() -> None:
     groups, zero = Groups(np.array([4]), FIRST), np.zeros((1, 16), np.float32)
     with pytest.raises(ValueError, match="not among the 4 rows"):
-        kernels.weighted_means(rows(kernels), groups, ONE)
+        numpy_.weighted_means(rows(numpy_), groups, ONE)
     with pytest.raises(ValueError, match="below 0"):
-        kernels.weighted_means(rows(kernels), Groups(FIRST[:1], FIRST), -ONE)
+        numpy_.weighted_means(rows(numpy_), Groups(FIRST[:1], FIRST), -ONE)
     with pytest.raises(ValueError, match="temperature is 0"):
-        kernels.attention_means(zero, rows(kernels), Groups(FIRST[:1], FIRST), 0.0)
-    with pytest.raises(ValueError, match="threshold is 0"):
-        kernels.near_pairs(rows(kernels), Runs.single([0], [4]), 0.0)
-    with pytest.raises(ValueError, match="1 groups on the left, 0 on the right"):
-        kernels.near_across(rows(kernels), Runs.single([0], [4]), Runs.single([], []), 0.5)
+        numpy_.attention_means(zero, rows(numpy_), Groups(FIRST[:1], FIRST), 0.0)
 
 
 def test_a_device_takes_float32_questions_and_short_tokens(kernels: Kernels) -> None:
@@ -147,9 +144,10 @@ def test_a_device_takes_float32_questions_and_short_tokens(kernels: Kernels) -> 
     with pytest.raises(TypeError, match="queries is float64, not float32"):
         cosine(kernels, queries=np.ones((1, 16)))
     wide = np.ones((4, 129), np.int8)
-    tokens = QuantisedRows(kernels.to_device(wide), kernels.to_device(np.ones(4, np.float32)))
+    tokens = QuantisedRows(*kernels.upload(wide, np.ones(4, np.float32)))
     questions = TokenQueries(np.ones((1, 129), np.float32), ONE, FIRST)
     with pytest.raises(ValueError, match="129 numbers, more than 128"):
         match(kernels, questions=questions, tokens=tokens)
+    (wide_rows,) = kernels.upload(np.ones((4, 32), np.float32))
     with pytest.raises(ValueError, match="gaps"):
-        kernels.normalised(kernels.to_device(np.ones((4, 4), np.float32))[:, ::2])
+        cosine(kernels, rows=QuantisedRows(wide_rows[:, ::2]))

@@ -172,7 +172,7 @@ def test_rows_are_written_where_they_belong(kernels: Kernels, width: int) -> Non
     codes = rng.integers(-127, 128, (50, width)).astype(np.int8)
     scales = rng.random(50, np.float32)
     kernels.write_rows(rows, at[:20], QuantisedRows(codes[:20], scales[:20]))
-    placed = QuantisedRows(kernels.to_device(codes[20:]), kernels.to_device(scales[20:]))
+    placed = QuantisedRows(*kernels.upload(codes[20:], scales[20:]))
     kernels.write_rows(rows, at[20:], placed)
     kernels.write_rows(rows, at[:0], QuantisedRows(codes[:0], scales[:0]))
     np.testing.assert_array_equal(kernels.to_host(rows.values)[at], codes)

@@ -38,7 +38,7 @@ def test_chunks_are_all_memories_of_each_question(
     rng = np.random.default_rng(seed)
     questions = cases.some_questions(rng, number, 1, units)
     runs = cases.single_runs(rng, number, memories)
-    blocks = plan.chunks(questions, runs, many, reach, None)
+    blocks = plan.chunks(questions, runs, many, reach, cases.no_evidence(questions))
     at: list[list[int]] = [[] for _ in range(number)]
     for query, item in zip(np.repeat(np.arange(number), blocks.numbers), blocks.items, strict=True):
         unit, own_units, low, high, first, last, origin, place = item[:8]
@@ -51,22 +51,3 @@ def test_chunks_are_all_memories_of_each_question(
         at[query] += range(first, last)
     assert at == cases.rows_of(runs)
     assert plan.shared_bytes(blocks.items) <= plan.STAGE_BYTES + plan.SLOT_BYTES
-
-
-@given(seeds, st.integers(0, 4), st.booleans())
-def test_tiles_are_all_pairs_once(seed: int, number: int, triangle: bool) -> None:
-    rng = np.random.default_rng(seed)
-    left = cases.some_runs(rng, number, 150)
-    right = left if triangle else cases.some_runs(rng, number, 150)
-    tiles = plan.tiles(left, right, triangle)
-    seen = np.zeros((left.lengths.sum(), right.lengths.sum()), np.int64)
-    for row, row_end, column, column_end, _ in tiles:
-        seen[row : min(row + plan.SIDE, row_end), column : min(column + plan.SIDE, column_end)] += 1
-    expected = np.zeros_like(seen)
-    ours, theirs = (np.append(0, np.cumsum(each.counts())) for each in (left, right))
-    for j in range(number):
-        expected[ours[j] : ours[j + 1], theirs[j] : theirs[j + 1]] = 1
-    if triangle:
-        np.testing.assert_array_equal(np.triu(seen), np.triu(expected))
-    else:
-        np.testing.assert_array_equal(seen, expected)

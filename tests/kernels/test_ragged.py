@@ -1,7 +1,7 @@
 """Promise 9: many queries at once, each over rows of its own, beside float64."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -51,26 +51,6 @@ def check_top(
 
 
 @few
-@given(seeds, cases.dimensions, cases.row_types, st.integers(0, 4), st.integers(1, 40))
-def test_promise_9_the_nearest_rows_are_found(
-    kernels: Kernels, seed: int, dimension: int, kind: str, number: int, k: int
-) -> None:
-    rng = np.random.default_rng(seed)
-    rows, exact = cases.placed_rows(kernels, cases.some_unit(rng, 300, dimension), kind)
-    ids = cases.some_ids(rng, len(exact))
-    runs = cases.some_runs(rng, number, len(exact), most=1)
-    queries = cases.queries(rng, number, dimension)
-    placed = kernels.to_device(ids)
-    with unchanged(kernels, rows, placed, runs, queries):
-        top = kernels.cosine_top(queries, rows, placed, runs, k)
-    at = cases.rows_of(runs)
-    cosines = [exact[own] @ query for own, query in zip(at, queries, strict=True)]
-    check_top(
-        top, cosines, [ids[own].tolist() for own in at], k, CODES_AWAY if kind == "int8" else AWAY
-    )
-
-
-@few
 @given(seeds, cases.dimensions, cases.row_types, st.integers(0, 4))
 def test_promise_9_every_cosine_is_found(
     kernels: Kernels, seed: int, dimension: int, kind: str, number: int
@@ -86,16 +66,14 @@ def test_promise_9_every_cosine_is_found(
     np.testing.assert_allclose(found, np.concatenate([np.zeros(0), *expected]), atol=away)
 
 
-@pytest.mark.parametrize("k", [1, 10, 33, 128])
-def test_a_long_session_is_split_over_blocks(kernels: Kernels, k: int) -> None:
+def test_cosines_of_a_long_session_are_split_over_blocks(kernels: Kernels) -> None:
     rng = np.random.default_rng(1)
     rows, exact = cases.placed_rows(kernels, cases.unit(rng, 3000, 32), "int8")
-    ids = np.arange(3000)
     queries = cases.queries(rng, 2, 32)
     runs = Runs(np.array([0, 900, 2999]), np.array([700, 2100, 1]), np.array([0, 2, 3]))
-    top = kernels.cosine_top(queries, rows, kernels.to_device(ids), runs, k)
-    at = cases.rows_of(runs)
-    check_top(top, [exact[at[0]] @ queries[0], exact[at[1]] @ queries[1]], at, k, CODES_AWAY)
+    found = kernels.to_host(kernels.ragged_cosines(queries, rows, runs))
+    expected = [exact[own] @ query for own, query in zip(cases.rows_of(runs), queries, strict=True)]
+    np.testing.assert_allclose(found, np.concatenate(expected), atol=CODES_AWAY)
 
 
 def reference_maxima(vectors: Matrix, tokens: Matrix, spans: Spans, at: Sequence[int]) -> Matrix:
@@ -129,30 +107,17 @@ def asked(
 
 
 @few
-@given(seeds, cases.widths, st.integers(0, 3), st.sampled_from([0, 1, 15, 33, 70]))
-def test_promise_9_token_maxima_are_the_highest_cosines_in_each_memory(
-    kernels: Kernels, seed: int, width: int, number: int, units: int
-) -> None:
-    rng = np.random.default_rng(seed)
-    questions, spans, tokens, runs, maxima = asked(kernels, rng, number, width, units, False)
-    placed = cases.placed_spans(kernels, spans)
-    with unchanged(kernels, questions, placed, tokens, runs):
-        found = kernels.ragged_maxima(questions, tokens, placed, runs)
-    assert len(found) == number
-    for near, exact in zip(found, maxima, strict=True):
-        np.testing.assert_allclose(kernels.to_host(near), exact, atol=CODES_AWAY)
-
-
-@few
-@given(seeds, cases.widths, st.integers(0, 3), st.sampled_from([0, 1, 33]), st.integers(1, 40))
-def test_promise_9_maxsim_ranks_memories(
+@given(
+    seeds, cases.widths, st.integers(0, 3), st.sampled_from([0, 1, 15, 33, 70]), st.integers(1, 40)
+)
+def test_promise_9_without_evidence_maxsim_ranks_memories(
     kernels: Kernels, seed: int, width: int, number: int, units: int, k: int
 ) -> None:
     rng = np.random.default_rng(seed)
     questions, spans, tokens, runs, maxima = asked(kernels, rng, number, width, units, True)
-    placed = cases.placed_spans(kernels, spans)
-    with unchanged(kernels, questions, placed, tokens, runs):
-        top = kernels.maxsim_top(questions, tokens, placed, runs, k)
+    known, placed = cases.no_evidence(questions), cases.placed_spans(kernels, spans)
+    with unchanged(kernels, questions, placed, tokens, runs, known):
+        top = kernels.match_top(questions, tokens, placed, runs, known, Ranking(0.0), k)
     weights = np.split(questions.weights.astype(np.float64), questions.offsets[1:-1])
     scores = [own @ near for own, near in zip(weights[:number], maxima, strict=True)]
     ids = [spans.ids[at].tolist() for at in cases.rows_of(runs)]
@@ -246,9 +211,9 @@ def test_promise_9_match_ranks_by_tokens_words_and_neighbours(
 def test_neighbours_answer_across_blocks(kernels: Kernels) -> None:
     number, nothing = 300, np.zeros(0, np.int32)
     codes, scales = np.full((1, 16), 127, np.int8), np.full(1, 1 / 508, np.float32)
-    tokens = QuantisedRows(kernels.to_device(codes), kernels.to_device(scales))
+    tokens = QuantisedRows(*kernels.upload(codes, scales))
     lengths = (np.arange(number) % 5 == 0).astype(np.int64)
-    spans = Spans(*map(kernels.to_device, (np.zeros(number, np.int64), lengths, np.arange(number))))
+    spans = Spans(*kernels.upload(np.zeros(number, np.int64), lengths, np.arange(number)))
     vectors, one = np.full((1, 16), 0.25, np.float32), np.ones(1, np.float32)
     questions = TokenQueries(vectors, one, np.array([0, 1]))
     known = MatchEvidence(0 * one, 0 * one, nothing, nothing, one[:0], np.array([0, 0]))
@@ -259,11 +224,23 @@ def test_neighbours_answer_across_blocks(kernels: Kernels) -> None:
     np.testing.assert_allclose(top.scores[0, :120], np.repeat([1.0, 0.8], 60), atol=CODES_AWAY)
 
 
+@pytest.mark.parametrize("k", [1, 10, 33, 128])
+def test_the_best_of_a_long_session_are_found_in_all_blocks(kernels: Kernels, k: int) -> None:
+    rng, number = np.random.default_rng(6), 3000
+    whole, ids = rng.integers(0, 1000, number).astype(np.float32) / 1000, np.arange(number)
+    tokens = QuantisedRows(*kernels.upload(np.ones((1, 16), np.int8), np.ones(1, np.float32)))
+    spans = Spans(*kernels.upload(np.zeros(number, np.int64), np.zeros(number, np.int64), ids))
+    one = np.ones(1, np.float32)
+    questions = TokenQueries(np.zeros((1, 16), np.float32), one, np.array([0, 1]))
+    known = replace(cases.no_evidence(questions), whole=whole)
+    runs = Runs.single([0], [number])
+    top = kernels.match_top(questions, tokens, spans, runs, known, Ranking(0.0), k)
+    assert top.ids[0].tolist() == np.lexsort((-ids, -whole))[:k].tolist()
+
+
 def test_a_memory_that_is_gone_answers_for_nobody(kernels: Kernels) -> None:
-    tokens = QuantisedRows(
-        kernels.to_device(np.ones((1, 16), np.int8)), kernels.to_device(np.ones(1, np.float32))
-    )
-    spans = Spans(*(kernels.to_device(np.array(each)) for each in ([0, 0], [0, 0], [-1, 0])))
+    tokens = QuantisedRows(*kernels.upload(np.ones((1, 16), np.int8), np.ones(1, np.float32)))
+    spans = Spans(*kernels.upload(*map(np.array, ([0, 0], [0, 0], [-1, 0]))))
     one, place = np.ones(1, np.float32), np.zeros(1, np.int32)
     questions = TokenQueries(np.zeros((1, 16), np.float32), one, np.array([0, 1]))
     known = MatchEvidence(one, one, place, place, one, np.array([0, 1]))
@@ -273,25 +250,13 @@ def test_a_memory_that_is_gone_answers_for_nobody(kernels: Kernels) -> None:
     assert top.scores[0].tolist() == [0.0, 0.0]
 
 
-def test_equal_memories_come_by_the_newest(kernels: Kernels) -> None:
-    rows = QuantisedRows(kernels.to_device(np.full((200, 16), 0.25, np.float32)))
-    ids = np.random.default_rng(2).permutation(200)
-    top = kernels.cosine_top(
-        np.full((1, 16), 0.25, np.float32),
-        rows,
-        kernels.to_device(ids),
-        Runs.single([0], [200]),
-        50,
-    )
-    assert top.ids[0].tolist() == list(range(199, 149, -1))
-
-
 def test_tokens_outside_of_the_rows_are_an_error(kernels: Kernels) -> None:
-    tokens = QuantisedRows(
-        kernels.to_device(np.ones((4, 16), np.int8)), kernels.to_device(np.ones(4, np.float32))
-    )
+    tokens = QuantisedRows(*kernels.upload(np.ones((4, 16), np.int8), np.ones(4, np.float32)))
     questions = TokenQueries(np.ones((1, 16), np.float32), np.ones(1, np.float32), np.array([0, 1]))
+    known = cases.no_evidence(questions)
     for start, length in ((3, 2), (-1, 1), (0, -1)):
-        spans = Spans(*(kernels.to_device(np.array([each])) for each in (start, length, 1)))
+        spans = Spans(*kernels.upload(*(np.array([each]) for each in (start, length, 1))))
         with pytest.raises(ValueError, match="not all among the rows"):
-            kernels.maxsim_top(questions, tokens, spans, Runs.single([0], [1]), 1)
+            kernels.match_top(
+                questions, tokens, spans, Runs.single([0], [1]), known, Ranking(0.0), 1
+            )

@@ -187,9 +187,6 @@ inline int __dp4a(int a, int b, int sum) {
     for (int i = 0; i < 4; ++i) sum += byte_of(a, i) * byte_of(b, i);
     return sum;
 }
-inline unsigned long long atomicAdd(unsigned long long* at, unsigned long long by) {
-    return std::exchange(*at, *at + by);
-}
 
 typedef unsigned short Half;
 inline float widened(Half number) {
