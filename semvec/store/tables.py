@@ -103,7 +103,7 @@ archive_terms = Table(
 )
 
 orphans = Table(
-    "orphans",
+    "remains",
     metadata,
     Column("content", BigInteger, primary_key=True, autoincrement=False),
 )
