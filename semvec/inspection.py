@@ -1,4 +1,4 @@
-"""Checks whether a database holds what its heads say, session by session."""
+"""Check whether a database holds what its heads say, session by session."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Converts sessions to stored rows and back."""
+"""Convert sessions to stored rows and back."""
 
 import traceback
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Writes events of many sessions at once, most of which need not be in memory."""
+"""Write events of many sessions at once, most of which need not be in memory."""
 
 from collections.abc import Sequence
 from contextlib import AsyncExitStack

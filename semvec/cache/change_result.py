@@ -56,4 +56,4 @@ class StateMove:
 
 
 ExtraOperations = Callable[[CachedSession, Turn], Awaitable[Sequence[Operation]]]
-"""Returns the operations that have to commit in the same transaction as a turn."""
+"""Return the operations that have to commit in the same transaction as a turn."""

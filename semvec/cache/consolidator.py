@@ -16,7 +16,7 @@ CommitConsolidation = Callable[[CachedSession, Consolidated], Awaitable[bool]]
 
 
 class Consolidator:
-    """Consolidates sessions. `commit` appends an event to the session and returns False on a
+    """Consolidate sessions. `commit` appends an event to the session and returns False on a
     conflict; it needs the session's lock."""
 
     def __init__(self, commit: CommitConsolidation, clock: Clock) -> None:

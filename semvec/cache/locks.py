@@ -15,7 +15,7 @@ LOCK_TIMEOUT_S = 5.0
 
 
 class UnitLock:
-    """Acquires a session's lock for a unit of work, unless the unit holds it already.
+    """Acquire a session's lock for a unit of work, unless the unit holds it already.
 
     The lock is released when the unit ends, after `let_go` was called with whether the unit was
     committed.
@@ -54,7 +54,7 @@ class UnitLock:
 
 
 class LockManager:
-    """Locks cached sessions and tracks those that a unit of work creates.
+    """Lock cached sessions and track those that a unit of work creates.
 
     `keep` puts a session into the cache, `drop` evicts one, `advanced` starts the upkeep of one
     that has changed.

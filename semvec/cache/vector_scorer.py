@@ -1,4 +1,4 @@
-"""Scores the vectors of cached sessions, on the CPU or in batches on a device.
+"""Score the vectors of cached sessions, on the CPU or in batches on a device.
 
 On the CPU, small comparisons run at once on the event loop; large ones are queued for a thread.
 With a device, all but the smallest are batched into one launch.

@@ -1,4 +1,4 @@
-"""Reads the whole audit log in pages, from one snapshot of the database."""
+"""Read the whole audit log in pages, from one snapshot of the database."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass

@@ -84,7 +84,7 @@ VOTE = {"postgresql": _vote(postgresql.insert), "sqlite": _vote(sqlite.insert)}
 
 @dataclass(frozen=True, slots=True)
 class AddCluster(UnconditionalChange):
-    """Inserts a cluster, in the transaction that creates its backing session."""
+    """Insert a cluster, in the transaction that creates its backing session."""
 
     name: str
     mode: str
@@ -108,7 +108,7 @@ class AddCluster(UnconditionalChange):
 
 @dataclass(frozen=True, slots=True)
 class AddRegion(UnconditionalChange):
-    """Inserts a region, in the transaction that creates its meta-session."""
+    """Insert a region, in the transaction that creates its meta-session."""
 
     name: str
     threshold: float
@@ -134,7 +134,7 @@ class AddRegion(UnconditionalChange):
 
 @dataclass(frozen=True, slots=True)
 class Join(GuardedChange):
-    """Adds a session to a cluster; conflicts if it is a member already or the cluster is full."""
+    """Add a session to a cluster. Conflicts if it is a member already or the cluster is full."""
 
     cluster: int
     session: int
@@ -156,7 +156,7 @@ class Join(GuardedChange):
 
 @dataclass(frozen=True, slots=True)
 class Leave(GuardedChange):
-    """Removes a session from a cluster; conflicts if it is not a member."""
+    """Remove a session from a cluster. Conflicts if it is not a member."""
 
     cluster: int
     session: int
@@ -175,7 +175,7 @@ class Leave(GuardedChange):
 
 @dataclass(frozen=True, slots=True)
 class Attach(GuardedChange):
-    """Attaches a cluster to a region; conflicts if it is attached already, the region is full, or
+    """Attach a cluster to a region. Conflicts if it is attached already, the region is full, or
     the cluster is in MAX_REGIONS_OF_CLUSTER regions."""
 
     region: int
@@ -201,7 +201,7 @@ class Attach(GuardedChange):
 
 @dataclass(frozen=True, slots=True)
 class Detach(GuardedChange):
-    """Detaches a cluster from a region and deletes its vote; conflicts if it is not attached."""
+    """Detach a cluster from a region and delete its vote. Conflicts if it is not attached."""
 
     region: int
     cluster: int
@@ -220,7 +220,7 @@ class Detach(GuardedChange):
 
 @dataclass(frozen=True, slots=True)
 class Disband(GuardedChange):
-    """Detaches a cluster from all its regions, before its backing session is deleted.
+    """Detach a cluster from all its regions, before its backing session is deleted.
 
     Conflicts unless `regions` are all regions of the cluster.
     """
@@ -242,7 +242,7 @@ class Disband(GuardedChange):
 
 @dataclass(frozen=True, slots=True)
 class Drifted(GuardedChange):
-    """Records a cluster's drift in its regions: an event in the history of each, and a vote.
+    """Record a cluster's drift in its regions: an event in the history of each, and a vote.
     Conflicts unless `regions` are all regions of the cluster."""
 
     cluster: int
@@ -288,7 +288,7 @@ class Drifted(GuardedChange):
 
 @dataclass(frozen=True, slots=True)
 class Realign(GuardedChange):
-    """Deletes a region's votes and records the realignment. Conflicts if the region's version has
+    """Delete a region's votes and record the realignment. Conflicts if the region's version has
     changed: another set of voters, or another realignment."""
 
     region: int
@@ -309,7 +309,7 @@ class Realign(GuardedChange):
 
 @dataclass(frozen=True, slots=True)
 class Expire(UnconditionalChange):
-    """Deletes votes of time `before` or earlier."""
+    """Delete votes of time `before` or earlier."""
 
     region: int
     before: float

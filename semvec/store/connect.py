@@ -1,4 +1,4 @@
-"""Chooses the database backend by URL."""
+"""Choose the database backend by URL."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""Erases the rows of orphans: contents that no session owns.
+"""Erase the rows of orphans: contents that no session owns.
 
 Small contents are deleted at once. Large ones are deleted in batches, so that the writer is not
 blocked; they are already unreachable and only take space.

@@ -1,4 +1,4 @@
-"""Classifies failures of transactions that were certainly rolled back."""
+"""Classify failures of transactions that were certainly rolled back."""
 
 import sqlite3
 from enum import Enum

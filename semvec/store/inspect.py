@@ -88,7 +88,7 @@ class Everything:
 
 
 class DatabaseInspection:
-    """Inspects a database, also while a server runs. Methods raise StoreError if rows cannot be
+    """Inspect a database, also while a server runs. Methods raise StoreError if rows cannot be
     read."""
 
     def __init__(self, database: Database) -> None:

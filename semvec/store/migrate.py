@@ -1,4 +1,4 @@
-"""Migrates a database of any earlier release to the schema of this one."""
+"""Migrate a database of any earlier release to the schema of this one."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Reserves the new names of a batch, each for the first operation that succeeds with it."""
+"""Reserve the new names of a batch, each for the first operation that succeeds with it."""
 
 from collections.abc import Sequence
 from typing import Any

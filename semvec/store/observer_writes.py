@@ -56,7 +56,7 @@ class NewAnomaly:
 
 @dataclass(frozen=True, slots=True)
 class AddObserver(UnconditionalChange):
-    """Inserts an observer, in the transaction that creates its meta-session."""
+    """Insert an observer, in the transaction that creates its meta-session."""
 
     observer_id: str
     interval_s: float
@@ -86,7 +86,7 @@ class AddObserver(UnconditionalChange):
 
 @dataclass(frozen=True, slots=True)
 class Register(GuardedChange):
-    """Adds a region to an observer; conflicts if it is there already or the observer is full."""
+    """Add a region to an observer. Conflicts if it is there already or the observer is full."""
 
     observer: int
     region: int
@@ -108,7 +108,7 @@ class Register(GuardedChange):
 
 @dataclass(frozen=True, slots=True)
 class Unregister(GuardedChange):
-    """Removes a region from an observer; conflicts if it is not there."""
+    """Remove a region from an observer. Conflicts if it is not there."""
 
     observer: int
     region: int
@@ -127,7 +127,7 @@ class Unregister(GuardedChange):
 
 @dataclass(frozen=True, slots=True)
 class ClaimSample(GuardedChange):
-    """Claims the sample due at `due_at` for this process and sets the next due time; conflicts if
+    """Claim the sample due at `due_at` for this process and set the next due time. Conflicts if
     another process has claimed it."""
 
     observer: int
@@ -147,7 +147,7 @@ class ClaimSample(GuardedChange):
 
 @dataclass(frozen=True, slots=True)
 class StoreSample(GuardedChange):
-    """Stores the conditions that hold now, and those that are new; conflicts if another sample was
+    """Store the conditions that hold now, and those that are new. Conflicts if another sample was
     stored since `version`."""
 
     observer: int
@@ -188,7 +188,7 @@ class StoreSample(GuardedChange):
 
 @dataclass(frozen=True, slots=True)
 class ClearAnomalies(GuardedChange):
-    """Deletes the `count` anomalies up to number `last`; conflicts if the log holds others."""
+    """Delete the `count` anomalies up to number `last`. Conflicts if the log holds others."""
 
     observer: int
     count: int
