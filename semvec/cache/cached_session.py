@@ -47,12 +47,12 @@ class CachedSession:
         *(
             "name",
             "nbytes",
-            "returned",
+            "pending_restores",
             "saved",
             "is_saving",
             "pending_accesses",
-            "unit",
-            "used",
+            "owner",
+            "pending_entity_uses",
             "used_at",
         ),
     )

@@ -1,5 +1,6 @@
 """Stored answers to requests with an idempotency key."""
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -88,7 +89,8 @@ class AnswerRow(UniqueRow):
         return "repeats", self.scope.hex()
 
     def insert(self, connection: Connection) -> bool:
-        row = {name: getattr(self, name) for name in ("scope", *ANSWER_COLUMNS, "expired")}
+        row = dataclasses.asdict(self)
+        row["about"] = row.pop("session_id")
         return connection.execute(INSERT_ANSWER[connection.dialect.name], row).first() is not None
 
     def release(self, connection: Connection) -> None:
