@@ -48,8 +48,8 @@ class LruCache:
         return hot is not None and hot.key == key
 
     def put(self, hot: CachedSession) -> CachedSession:
-        """Insert a session and return the one that stays: the newer key if the name is taken, else
-        the one that was there."""
+        """Insert a session. If the name is taken, the one with the higher key stays, or the cached
+        one if the keys are equal. Return the one that stays."""
         if (there := self._copies.get(hot.name)) is not None:
             if there.key >= hot.key:
                 hot.is_live = False

@@ -83,8 +83,8 @@ class SessionCache:
     """The only access to sessions: `change` writes, `get` reads.
 
     A cached session is always a prefix of the journal. It is changed only by committed events, or
-    by a unit of work that no other request can look into before its commit. The vectors of all
-    sessions lie in `planes`.
+    by a unit of work, whose changes other requests cannot read before its commit. The vectors of
+    all sessions lie in `planes`.
     """
 
     def __init__(

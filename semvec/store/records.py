@@ -170,7 +170,7 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class BeginImport:
-    """Begin an import; its rows have the key minus `number` until a session adopts them."""
+    """Begin an import; the key of its rows is `-number` until a session adopts them."""
 
     at: float
     number: int

@@ -66,7 +66,7 @@ class AuditInfo:
 
 class WriteContext:
     """The writes of a request. `recorded` is the audit row that one of them has committed;
-    `doubtful` says whether a write has an unknown outcome."""
+    `doubtful` says whether a write has taken effect, or may have."""
 
     __slots__ = ("doubtful", "receipt", "recorded")
 

@@ -36,8 +36,8 @@ class Writer(Generic[WriterOp, WriterResult]):
     """Pass operations to `commit` in batches, in the order of arrival.
 
     `commit` returns, for each operation, its outcome or the error that prevented its commit; it
-    raises an error that holds for all. Failures of storage are raised as Unavailable, and the
-    callers get its text.
+    raises an error that holds for all. Callers may not rely on anything that a failed operation has
+    written. Failures of storage are raised as Unavailable, and the callers get its text.
     """
 
     def __init__(
