@@ -75,7 +75,7 @@ class SerializedUser:
     """A user and the user's sessions."""
 
     user_id: str
-    """The user."""
+    """The user that the sessions belong to."""
     state: UserState
     """The sessions and the times of the user."""
 

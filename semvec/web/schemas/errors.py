@@ -20,7 +20,7 @@ class FieldError:
 
 @dataclass(frozen=True, slots=True)
 class Error:
-    """An error."""
+    """The body of an error."""
 
     detail: str
     """Message for people."""

@@ -18,7 +18,7 @@ class ContextQuery(Query):
     q: Annotated[TextField, Field(max_length=8192), *Drawn] | None = None
     """Text to recall for."""
     top_k: Annotated[int, Field(ge=1, le=50), WHOLE] = 5
-    """Maximum number of memories in the answer."""
+    """Most memories in the answer."""
     full_first: bool = False
     """Whether the first memory is returned in full."""
     max_text_chars: Annotated[int, Field(ge=1, le=100_000), WHOLE] = 500
