@@ -57,7 +57,7 @@ class Server:
         headers = {**self._headers, "Content-Type": "application/json", "Content-Length": length}
         try:
             self._connect(connection)
-            with suppress(BrokenPipeError, ConnectionResetError):  # it may say why, unread
+            with suppress(BrokenPipeError, ConnectionResetError):  # the answer may explain it
                 connection.request(method, self._prefix + path, body, headers)
             response = connection.getresponse()
             if response.status >= 400:

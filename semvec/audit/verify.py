@@ -100,7 +100,7 @@ def named_by(opening: RecordedEntry) -> Iterator[tuple[str, ChainLink]]:
         named: Any = orjson.loads(opening.entry.details)["after"]
         links = [ChainLink(chain, seq, bytes.fromhex(hash)) for chain, seq, hash in named]
     except (ValueError, KeyError, TypeError):
-        return  # then it was changed, which is reported elsewhere
+        return  # the row was changed: its hash fails too
     for link in links:
         yield f"chain {opening.chain}", link
 

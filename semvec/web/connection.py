@@ -126,7 +126,7 @@ class HttpConnection(web.RequestHandler):
             super().connection_made(transport)
             self._watch(0)
         else:
-            refused = cast(asyncio.Transport, transport)  # uvloop's for TLS is not declared so
+            refused = cast(asyncio.Transport, transport)  # uvloop does not declare its TLS one
             refused.write(_last_words(HTTPStatus.TOO_MANY_REQUESTS, "too many connections"))
             refused.close()
 
