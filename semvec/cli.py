@@ -1,4 +1,4 @@
-"""The semvec command."""
+"""The `semvec` command."""
 
 import json
 import secrets
@@ -32,7 +32,7 @@ MONTH_S = 30 * 24 * 3600
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = vars(_parser().parse_args(argv))
     command = arguments.pop("command")
-    # Whatever else goes wrong in a server that has started deserves its traceback.
+    # Any other error of a running server is shown with its traceback.
     expected = StartError if command is _serve else (OSError, ValueError)
     try:
         return int(command(**arguments))
@@ -54,7 +54,7 @@ def _serve(**flags: object) -> int:
     settings = load_settings(**flags)
     if not settings.reload:
         announce(settings)
-    # The server is heavy; the other commands do without it.
+    # Imported here, as the server is slow to import.
     from semvec.web.reload import serve_and_reload
     from semvec.web.serve import serve
 
