@@ -13,7 +13,7 @@ from semvec.store import HeadSummary
 from semvec.vectors import Vector
 
 MAX_MOVED_SESSIONS = 2 * SNAPSHOT_EVERY
-"""Events since the snapshot from which a session is loaded, so that a new snapshot is taken."""
+"""Events since the snapshot above which a session is loaded, so that a new snapshot is taken."""
 MOVE_BATCH = 64
 """Sessions between two yields to the event loop."""
 

@@ -27,8 +27,8 @@ TERM_BYTES = 125
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Occurrences:
-    """Of some terms, in arrays of shape (e,): which term, the slot of a memory that has it, and how
-    much it counts there, in [0, 1]."""
+    """Occurrences of terms, in arrays of shape (e,): the index of the term, the slot of a memory
+    that has it, and its weight there, in [0, 1]."""
 
     terms: npt.NDArray[np.intp]
     slots: npt.NDArray[np.intp]
@@ -49,7 +49,7 @@ class LexicalIndex:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of postings and lengths, what is around the postings by estimate."""
+        """Bytes of postings and lengths; the overhead of postings is estimated."""
         postings = POSTING.size * self._entries + TERM_BYTES * len(self._postings)
         return postings + getsizeof(self._postings) + self._lengths.nbytes
 

@@ -31,9 +31,10 @@ CLOSING_WORDS = listed("thank thanks welcome else bye goodbye")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cues:
-    """`stems` are checksums of the text's distinct terms, at most HEARD, in order; `referring` is
-    the share of words that point back. `asks`: there is a question mark; `questions`: it is the
-    last character, and nothing closes. `closes`: thanks, a farewell, an offer of anything else."""
+    """The cues of a text. `stems` are checksums of its distinct terms, at most HEARD, in order;
+    `referring` is the share of words that refer back. `asks`: it has a question mark; `questions`:
+    that is the last character, and nothing closes. `closes`: thanks, a farewell, or an offer of
+    anything else."""
 
     stems: Stems
     wordless: bool = False

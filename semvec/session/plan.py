@@ -14,11 +14,11 @@ NEW_IMPORTANCE = 0.5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Draft:
-    """A memory to be: of the pending question, inputs by their places, both, or an item that
-    was `held`.
+    """A future memory: of the pending question, of inputs by their indices, of both, or of an item
+    that was `held`.
 
-    `x` is its unit vector, shape (d,), and `scale` what normalised it. `tokens` are its token
-    vectors where its parts have too many together.
+    `x` is its unit vector, shape (d,), normalised by `scale`. `tokens` are its token vectors if its
+    parts have too many together.
     """
 
     text: str
