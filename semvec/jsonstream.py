@@ -76,7 +76,7 @@ class JsonStream:
                 if self._ended:
                     raise self._fault(f"no JSON, or cut off ({error.msg.lower()})") from None
             else:
-                if self._ended or not OF_NUMBERS.fullmatch(self._text, end):  # a number may continue in the next chunk
+                if self._ended or not OF_NUMBERS.fullmatch(self._text, end):  # a number may go on
                     self._at = end
                     return value
             if len(self._text) - self._at > self._largest:

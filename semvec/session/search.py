@@ -1,4 +1,4 @@
-"""The memories that matter for a query, hot and archived in one ranking."""
+"""The memories that matter for a query, cached and archived in one ranking."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
