@@ -115,8 +115,8 @@ def pooled(vectors: Vector, weights: Vector, number: int) -> Vector:
 
 
 def merging_cost(sums: Vector, sizes: Vector) -> Vector:
-    """Return the increase of the sum of squares within clusters for each merge of two, shape (n,
-    n)."""
+    """Return the cost of merging each two clusters, shape (n, n): the increase of the sum of
+    squares within."""
     means = sums / sizes[:, None]
     squares = np.einsum("np,np->n", means, means)
     cost: Vector = squares[:, None] + squares - 2.0 * (means @ means.T)

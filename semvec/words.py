@@ -110,7 +110,7 @@ def _terms_of_long(text: str) -> str:
 @lru_cache(16_384)
 def stem(word: str) -> str:
     """Return the stem of an English word; cached, as the same few words recur."""
-    import Stemmer  # imported here: token vectors need no stems, and then no stemmer is installed
+    import Stemmer  # imported here, so that token vectors need no stemmer
 
     stemmed: str = Stemmer.Stemmer("english", 0).stemWord(word)
     return stemmed

@@ -1,4 +1,4 @@
-"""Carrying on a conversation: recall for a message, learn what is said."""
+"""Conversation: recall for a message, and learning of messages and responses."""
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext

@@ -26,8 +26,7 @@ from semvec.words import terms
 log = logging.getLogger(__name__)
 
 MAX_RECALL_TRIES = 3
-"""Searches on the device that may be interrupted by a change; the next one runs at once on the
-CPU."""
+"""Searches off the event loop that a change may invalidate; the next one runs on the event loop."""
 
 
 class Recall:
@@ -107,8 +106,8 @@ class Recall:
         """Return the best k for a query, and the cached session, reloaded if it was evicted
         meanwhile. `cosines`, shape (count,), are those of the query to the current rows, if known.
 
-        Raises Unavailable if the device is overloaded. A request that has `learnt` is searched on
-        the CPU instead.
+        Raises Unavailable if the device has too many waiting recalls. A request that has `learnt`
+        is searched here instead.
         """
         try:
             for _ in range(MAX_RECALL_TRIES):

@@ -1,4 +1,4 @@
-"""The user for whom an owner creates sessions."""
+"""Users: groups of an owner's sessions. New sessions belong to the active user."""
 
 from semvec import answers
 from semvec.clock import Clock

@@ -49,10 +49,10 @@ def stems_of(tokens: Tokens | None) -> dict[str, tuple[str, ...]]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class QueryUnits:
-    """The q units of a query: its tokens, or the words of one without token vectors.
+    """The q units of a query: its tokens, or its words if it has no token vectors.
 
-    `stems` are the index terms of the word that each is part of, none for a stop word. `weights`,
-    shape (q,), sum to 1. `vectors`, shape (q, p), are the token vectors, None where there are none.
+    `stems` are the index terms of the word that each unit is part of, none for a stop word.
+    `weights`, shape (q,), sum to 1. `vectors`, shape (q, p), are the token vectors, or None.
     """
 
     stems: tuple[tuple[str, ...], ...]

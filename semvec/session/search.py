@@ -22,7 +22,7 @@ from semvec.vectors import Vector
 WORD_SHARE = 0.25
 """Weight of the word itself for a unit, beside the nearest token."""
 POOLED_WORD_SHARE = 0.5
-"""The same where the vectors of whole texts stand for tokens."""
+"""The same if the vector of the complete text replaces token vectors."""
 UNRELATED = 0.2
 """Cosine below which a token and its nearest one are unrelated."""
 SHORTLIST = 64
@@ -127,7 +127,7 @@ class Search:
 
     @cached_property
     def scan(self) -> Scan | None:
-        """The comparison that `best` needs; None where the query has no token vectors."""
+        """The comparison that `best` needs; None if the query has no token vectors."""
         if self.units.vectors is None:
             return None
         places = self._shortlist()
