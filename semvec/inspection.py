@@ -72,7 +72,7 @@ async def _check_sessions(inspection: DatabaseInspection, report: DatabaseReport
             continue
         if everything is not None:
             report.sessions += 1
-            report.memories += len(everything.memories)
+            report.memories += everything.head.total_memories
             report.faults += [Fault(each, named) for each in session_faults(everything)]
     report.faults += [Fault(each) for each in await inspection.strays()]
 

@@ -358,4 +358,5 @@ def _plain(default: object) -> str:
 
 
 def _line(found: ErrorDetails) -> str:
-    return ": ".join([*map(str, found["loc"]), found["msg"]])
+    reason = "must be 1 or 0" if found["type"].startswith("bool_") else found["msg"]
+    return ": ".join([*map(str, found["loc"]), reason])

@@ -69,7 +69,7 @@ def write_key_pair(folder: Path) -> tuple[Path, Path]:
     folder.mkdir(parents=True, exist_ok=True)
     private, public = folder / "private.pem", folder / "public.pem"
     if public.exists():
-        raise FileExistsError(f"{public} exists")
+        raise _in_the_way(public)
     key = Ed25519PrivateKey.generate()
     secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     _write_new(private, secret, 0o600)
@@ -85,9 +85,13 @@ def _write_new(path: Path, content: bytes, mode: int) -> None:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     except FileExistsError:
-        raise FileExistsError(f"{path} exists") from None
+        raise _in_the_way(path) from None
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
+
+
+def _in_the_way(path: Path) -> FileExistsError:
+    return FileExistsError(f"{path} exists, and no key is overwritten: name another folder")
 
 
 def _from_pem(block: str) -> Ed25519PublicKey:

@@ -163,7 +163,10 @@ def build_verifier(
         return None
     try:
         keys = public_keys(settings.license_public_key)
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        reason = f"cannot read {error.filename}: {error.strerror}"
+        raise SettingsError(f"SEMVEC_LICENSE_PUBLIC_KEY: {reason}") from None
+    except ValueError as error:
         raise SettingsError(f"SEMVEC_LICENSE_PUBLIC_KEY: {error}") from None
     return Verifier(keys, renewal_url=settings.renewal_url, revoked=revoked, clock=clock)
 
