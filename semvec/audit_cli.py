@@ -1,4 +1,4 @@
-"""`semvec audit`: the audit log of a database, without its server."""
+"""`semvec audit`: verify the audit log of a database without its server."""
 
 import asyncio
 import sys
@@ -40,10 +40,11 @@ def add_audit_commands(commands: Commands) -> None:
 
 
 def _verify(ends: list[str]) -> int:
-    """Raises ValueError for an end that is none, OSError where the database cannot be read."""
+    """Verify and print. Raise ValueError for an invalid end, OSError if the database cannot be
+    read."""
     with Progress("audit verify", sys.stderr) as progress:
         progress.stage("reading the audit log")
-        # The store is heavy; the other commands do without it.
+        # Imported here, as the store is slow to import.
         from semvec.audit.verify import printed
 
         report = asyncio.run(_verified(load_settings().database_url, ends))

@@ -5,14 +5,15 @@ from collections.abc import Mapping
 from typing import Any
 
 EXACT = 2**53
-"""Below this all integers are doubles, and so the same in every JSON parser."""
+"""All integers below this are exact doubles, and so the same in every JSON parser."""
 
 
 def canonical(value: Any) -> str:
-    """The one form of a JSON value: no white space, members in order, numbers at their shortest.
+    """Return the canonical form of a JSON value: no white space, members in order, shortest
+    numbers.
 
-    Raises ValueError for what JSON does not keep: numbers that are not finite, integers of Python
-    from 2^53, lone surrogates.
+    Raises ValueError for values that JSON does not keep: numbers that are not finite, Python
+    integers from 2^53, lone surrogates.
     """
     match value:
         case None:
@@ -36,7 +37,7 @@ def canonical(value: Any) -> str:
 
 
 def number(x: float) -> str:
-    """As ECMAScript prints it: Python's digits, another place where exponents begin."""
+    """Format a number as ECMAScript does: Python's digits, with another threshold for exponents."""
     text = repr(x)
     digits, _, exponent = text.partition("e")
     if not exponent:

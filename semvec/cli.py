@@ -1,7 +1,8 @@
-"""The semvec command."""
+"""The `semvec` command."""
 
 import json
 import secrets
+import signal
 import sys
 import textwrap
 import time
@@ -32,10 +33,12 @@ MONTH_S = 30 * 24 * 3600
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = vars(_parser().parse_args(argv))
     command = arguments.pop("command")
-    # Whatever else goes wrong in a server that has started deserves its traceback.
+    # Any other error of a running server is shown with its traceback.
     expected = StartError if command is _serve else (OSError, ValueError)
     try:
         return int(command(**arguments))
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
     except SettingsError as error:
         return _fail(error, 2)
     except expected as error:
@@ -45,16 +48,24 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _fail(error: Exception, status: int) -> int:
-    for line in str(error).splitlines():
+    for line in _told(error).splitlines():
         print(f"semvec: {line}", file=sys.stderr)
     return status
+
+
+def _told(error: Exception) -> str:
+    """Without the number that Python puts before the words of the system."""
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 def _serve(**flags: object) -> int:
     settings = load_settings(**flags)
     if not settings.reload:
+        _die_of_interrupts()
         announce(settings)
-    # The server is heavy; the other commands do without it.
+    # Imported here, as the server is slow to import.
     from semvec.web.reload import serve_and_reload
     from semvec.web.serve import serve
 
@@ -62,6 +73,12 @@ def _serve(**flags: object) -> int:
         return serve_and_reload(settings)
     serve(settings)
     return 0
+
+
+def _die_of_interrupts() -> None:
+    """Have Ctrl-C end a start without a traceback, until the server listens to it."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _keygen(out: Path) -> int:
@@ -152,7 +169,13 @@ def _variables() -> Iterator[str]:
 
 def _add_keygen(commands: Commands) -> None:
     keygen = commands.add_parser("keygen", help="make a key pair to sign and check tokens with")
-    keygen.add_argument("--out", type=Path, required=True, metavar="DIR")
+    keygen.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder for private.pem and public.pem",
+    )
     keygen.set_defaults(command=_keygen)
 
 

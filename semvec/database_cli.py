@@ -1,4 +1,4 @@
-"""`semvec database`: a whole database, without its server."""
+"""`semvec database`: check a whole database without its server."""
 
 import asyncio
 import json
@@ -32,8 +32,8 @@ def add_database_commands(commands: Commands) -> None:
 
 
 def _check(url: str | None, as_json: bool) -> int:
-    """Raises ValueError where there is no database to look at."""
-    # The store is heavy; the other commands do without it.
+    """Check and print. Raise ValueError if there is no database to check."""
+    # Imported here, as the store is slow to import.
     from semvec.inspection import check_database
     from semvec.store import StoreError
 

@@ -1,4 +1,4 @@
-"""Whether something that requests depend on worked when it was last used."""
+"""Whether a dependency of requests worked when it was last used."""
 
 import asyncio
 import contextlib
@@ -14,9 +14,10 @@ LONGEST_PAUSE_S = 5.0
 
 
 class DependencyHealth:
-    """The outcome of the last use; after a failure `attempt` is repeated until one succeeds.
+    """The outcome of the last use of a dependency; after a failure `attempt` is repeated until it
+    succeeds.
 
-    `attempt` uses what is watched as a request would, so that its outcome is seen here too.
+    `attempt` uses the dependency as a request does, so its outcome is recorded here too.
     """
 
     def __init__(self, name: str, attempt: Callable[[], Awaitable[object]]) -> None:
@@ -27,12 +28,12 @@ class DependencyHealth:
 
     @property
     def fault(self) -> str:
-        """What is told of the last use, if it failed; names nothing that is private."""
+        """The error of the last use, empty if it succeeded; contains nothing private."""
         return self._fault
 
     @contextlib.contextmanager
     def observed(self) -> Iterator[None]:
-        """One use. What a caller can do right, and a caller that leaves, tell nothing."""
+        """Record the outcome of one use. Client errors and cancellations are not recorded."""
         try:
             yield
         except Unavailable as error:
@@ -66,7 +67,7 @@ class DependencyHealth:
             await asyncio.wait([self._task])
 
     async def try_once(self, within_s: float) -> None:
-        """Settle the condition by an attempt, as far as that is possible in this time."""
+        """Determine the health by one attempt, within this time."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within_s):
                 await self._try()

@@ -1,7 +1,7 @@
-"""An exported session as a file: written and read in passes, never whole in memory.
+"""An exported session as a file: written and read in passes, never complete in memory.
 
-What goes over a whole document is a generator that yields now and then, so that whoever runs it can
-stop in between. docs/export.md describes the format.
+Functions over a whole document are generators that yield at intervals, so that the caller can stop
+them. docs/export.md describes the format.
 """
 
 from collections import deque
@@ -42,15 +42,15 @@ UNKNOWN_MEMBER = "0" * 64
 MOST_CONTROLS = sum(MAX_FAULTS.values())
 LISTS = frozenset({"controls", "memories"})
 MAX_MEMBER_NAME = 64
-"""Letters of an unknown name that are repeated."""
+"""Characters of an unknown name that an error shows."""
 BESIDE = frozenset({"checksum", "session_id"})
 DOCUMENT_MEMBERS = frozenset({"checksum", "core", "format", "version"}) | LISTS
 
 
 class DocumentWriter:
-    """Writes what `GET /v1/session/{id}/export` answers; `state_dict` is in its canonical form.
+    """Writes the answer of `GET /v1/session/{id}/export`, with `state_dict` in its canonical form.
 
-    The checksum stands first and is known last, so it is put in at the end.
+    The checksum comes first but is known last, so it is filled in at the end.
     """
 
     def __init__(self, file: BinaryIO, session_id: str, image: Image) -> None:
@@ -66,14 +66,14 @@ class DocumentWriter:
         self._mark = "["
 
     def add(self, archived: Iterable[MemoryRecord]) -> None:
-        """The next archived memories by ascending id, and the hot ones between them."""
+        """Write the next archived memories, by ascending id, and the cached ones between them."""
         for record in archived:
             while self._hot and self._hot[0].id < record.id:
                 self._memory(self._hot.popleft())
             self._memory(record)
 
     def finish(self) -> None:
-        """Write what is left, and go back to the start."""
+        """Write the rest and the checksums, and rewind the file."""
         for record in self._hot:
             self._memory(record)
         self._write(f'{"]" if self._mark == "," else "[]"},"version":{EXPORT_VERSION}}}')
@@ -94,19 +94,19 @@ class DocumentWriter:
 
 
 class DocumentReader:
-    """Reads what `POST /v1/session/{id}/import` is sent, however its JSON is laid out.
+    """Reads the body of `POST /v1/session/{id}/import`, in any JSON layout.
 
-    Everything raises Malformed, and Invalid for a member that an export does not have.
+    All methods raise Malformed, or Invalid for a member that an export does not have.
     """
 
     def __init__(self, file: BinaryIO, largest: int) -> None:
-        """`largest` bounds the core, each control and each memory, in characters."""
+        """`largest` limits the core, each control and each memory, in characters."""
         self._file, self._largest = file, largest
         self.beside: dict[str, Any] = {}
-        """The session_id and the checksum that stand beside state_dict, after `check`."""
+        """The session_id and the checksum next to state_dict, set by `check`."""
 
     def check(self) -> Steps[SnapshotRecord]:
-        """What the core says, after a look at format, version and checksum."""
+        """Check format, version and checksum, and return the core."""
         with _readable():
             members = yield from self._skim()
             digest = yield from self._digest(members)
@@ -119,7 +119,8 @@ class DocumentReader:
         return read_core(members["core"])
 
     def image(self, core: SnapshotRecord) -> Steps[Image]:
-        """The session but for its archive, once this and that are as they have to be."""
+        """Return the session without its archive, after checking all of its parts and every
+        archived memory."""
         in_tiers = {memory_id for tier in core.tiers.values() for memory_id in tier}
         hot: dict[int, MemoryRecord] = {}
         archived = 0
@@ -139,7 +140,7 @@ class DocumentReader:
         return image
 
     def memories(self) -> Iterator[MemoryRecord]:
-        """By ascending id."""
+        """Yield the memories, which must have ascending ids."""
         last = 0
         for place, item in enumerate(self._items("memories")):
             record = read_memory(item, place)
@@ -165,7 +166,7 @@ class DocumentReader:
             last = control.piece.id
 
     def _skim(self) -> Steps[dict[str, Any]]:
-        """The members of state_dict; of lists nothing but that they are there."""
+        """Return the members of state_dict; lists are only checked for presence."""
         members: dict[str, Any] = {}
         for name, value in self._members():
             members[name] = value if name in DOCUMENT_MEMBERS else None
@@ -177,7 +178,7 @@ class DocumentReader:
         return members
 
     def _digest(self, members: dict[str, Any]) -> Steps[str]:
-        """SHA-256 in hexadecimal over the canonical form of all but the checksum."""
+        """Return the SHA-256 in hexadecimal of the canonical form without the checksum."""
         digest = sha256()
         for place, text in enumerate(self._canonical(members)):
             digest.update(text.encode())
@@ -206,7 +207,8 @@ class DocumentReader:
                     deque(value, maxlen=0)
 
     def _members(self) -> Iterator[tuple[str, Any]]:
-        """The members of state_dict as they come; of lists an iterator, to be exhausted."""
+        """Yield the members of state_dict in file order. A list comes as an iterator that must be
+        exhausted."""
         self._file.seek(0)
         stream, found = JsonStream(self._file, self._largest), False
         for name in stream.members():
@@ -231,7 +233,7 @@ class DocumentReader:
 
 
 def run_through(steps: Steps[T]) -> T:
-    """What a generator returns in the end."""
+    """Run a generator to its end and return its result."""
     while True:
         try:
             next(steps)
@@ -249,7 +251,7 @@ def _listed(texts: Iterable[str]) -> Iterator[str]:
 
 
 def _check_members(members: dict[str, Any]) -> None:
-    """Raises Malformed where the document is of another format, or another version of it."""
+    """Raise Malformed for another format or version."""
     if members.get("format") != FORMAT:
         raise Malformed(f"state_dict.format is not {FORMAT!r}: send what the export answered")
     if members.get("version") != EXPORT_VERSION:
@@ -271,7 +273,7 @@ def _refuse(faults: Iterable[str]) -> None:
 
 @contextmanager
 def _readable() -> Iterator[None]:
-    """What JSON readers raise, as the Malformed that the caller hears."""
+    """Raise errors of the JSON readers as Malformed."""
     try:
         yield
     except (ValueError, RecursionError) as error:

@@ -1,14 +1,14 @@
-"""What went wrong in the caller's terms, with the status that tells it, or in the operator's."""
+"""Errors: those of callers, with their HTTP status, and those of operators."""
 
 from collections.abc import Sequence
 from typing import ClassVar, Literal, TypedDict
 
 MAX_ERROR_CHARS = 1000
-"""Characters of what a caller is told; it may quote something as large as a body."""
+"""Characters of an error message to a caller, which may quote large input."""
 
 
 class FieldFault(TypedDict):
-    """One thing wrong with one field of a request."""
+    """One fault of one field of a request."""
 
     loc: Sequence[str | int]
     msg: str
@@ -16,11 +16,11 @@ class FieldFault(TypedDict):
 
 
 class StartError(Exception):
-    """The server cannot start; the text says why."""
+    """The server cannot start; the message says why."""
 
 
 class SemvecError(Exception):
-    """Base of every error a caller can cause or should hear about."""
+    """Base of all errors that are reported to a caller."""
 
     status: ClassVar[int] = 500
 
@@ -32,49 +32,48 @@ class SemvecError(Exception):
 
     @property
     def logged(self) -> str:
-        """What the log says of it, which holds nothing that a tenant has written."""
+        """The message for the log, which contains nothing that a tenant has written."""
         return self.detail
 
 
 class Malformed(SemvecError):
-    """The request cannot be read at all."""
+    """The request cannot be parsed."""
 
     status = 400
 
 
 class Unauthorized(SemvecError):
-    """No licence token, or one that cannot be trusted."""
+    """The licence token is missing or not valid."""
 
     status = 401
 
 
 class LicenseExpired(SemvecError):
-    """A genuine licence token whose time is over."""
+    """The licence token is valid but has expired."""
 
     status = 402
 
 
 class NotFound(SemvecError):
-    """It does not exist, or belongs to somebody else."""
+    """The resource does not exist or belongs to another subject."""
 
     status = 404
 
 
 class TooSlow(SemvecError):
-    """The request does not arrive."""
+    """The request does not arrive in time."""
 
     status = 408
 
 
 class Conflict(SemvecError):
-    """The state of things does not allow this."""
+    """The current state does not allow the request."""
 
     status = 409
 
 
 class StillRunning(Conflict):
-    """The same request is being carried out; `retry_after` seconds from now there may be an
-    answer."""
+    """The same request is being processed; retry after `retry_after` seconds."""
 
     retry_after: ClassVar[int] = 1
 
@@ -86,13 +85,13 @@ class TooLarge(SemvecError):
 
 
 class UnsupportedCoding(SemvecError):
-    """The body is compressed in a way that the server does not read."""
+    """The body has a content coding that is not supported."""
 
     status = 415
 
 
 class Invalid(SemvecError):
-    """A field is missing, of the wrong kind or out of range."""
+    """A field is missing, of the wrong type or out of range."""
 
     status = 422
 
@@ -104,13 +103,14 @@ class Invalid(SemvecError):
     def field(
         cls, name: str, msg: str, kind: str = "value_error", *, place: int | None = None
     ) -> "Invalid":
-        """One field of a body; `place` is that of an item of its list."""
+        """Create an error about one field of a body; `place` is the index of an item in its
+        list."""
         inner = [] if place is None else [place]
         return cls({"loc": ["body", name, *inner], "msg": msg, "type": kind})
 
 
 class TooManyRequests(SemvecError):
-    """Over a limit; `retry_after` seconds from now there is room for one more."""
+    """A rate limit is exceeded; retry after `retry_after` seconds."""
 
     status = 429
 
@@ -120,26 +120,26 @@ class TooManyRequests(SemvecError):
 
 
 class Overloaded(TooManyRequests):
-    """Too much work of all callers together waits; nothing has failed."""
+    """Too much work is queued, for all callers together; nothing has failed."""
 
     status = 503
 
 
 class NotConfigured(SemvecError):
-    """The operator has not set what this needs."""
+    """A setting that the request needs is missing."""
 
     status = 503
 
 
 ChangeOutcome = Literal["unknown", "not_written"]
-"""What is known of a change that was refused: "not_written" only where that is sure."""
+"""Outcome of a failed change: "not_written" only if that is certain."""
 
 
 class Unavailable(SemvecError):
-    """The server cannot do this now; the same request may succeed later.
+    """The server cannot process this now; the same request may succeed later.
 
-    `reason` is for the log and `str` alone: drivers name hosts, files and statements. `outcome` is
-    None where no change was asked for, or it is not decided here.
+    `reason` goes only into the log and `str`, as drivers name hosts, files and statements.
+    `outcome` is None if no change was requested or it is decided elsewhere.
     """
 
     status = 503
@@ -160,9 +160,9 @@ class Unavailable(SemvecError):
 
 
 class Damaged(SemvecError):
-    """What storage holds of a session cannot be read, and will not be before somebody mends it.
+    """The stored session is damaged and cannot be read until it is repaired.
 
-    `reason` is for the log and for operators; it quotes nothing out of the session.
+    `reason` is for the log and for operators; it quotes no contents of the session.
     """
 
     status = 500

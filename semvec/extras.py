@@ -1,8 +1,8 @@
-"""What to do where a library of an extra is missing."""
+"""Messages about missing optional dependencies."""
 
 
 def missing(what: str, library: str, extra: str) -> str:
-    """Name the extra in words that hold for a checkout and for a wheel.
+    """Return a message that names the extra, for a checkout and for a wheel.
 
     The distribution is not named: an index may have another one of the same name.
     """

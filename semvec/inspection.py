@@ -1,4 +1,4 @@
-"""Whether a database holds what its heads say, session by session."""
+"""Check whether a database holds what its heads say, session by session."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from semvec.store.inspect import DatabaseInspection, Everything, Named, inspecti
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong, and with which session; None: with the database."""
+    """A fault of a session, or of the database if `session` is None."""
 
     fault: str
     session: Named | None = None
@@ -38,7 +38,7 @@ class DatabaseReport:
 
 
 async def check_database(url: str) -> DatabaseReport:
-    """Look at all of a database, which may be in use. Raises StoreError where there is none."""
+    """Check a whole database, which may be in use. Raise StoreError if there is none."""
     report = DatabaseReport()
     async with inspecting(url) as inspection:
         report.faults += map(Fault, await _faults_of_database(inspection))
@@ -72,13 +72,13 @@ async def _check_sessions(inspection: DatabaseInspection, report: DatabaseReport
             continue
         if everything is not None:
             report.sessions += 1
-            report.memories += len(everything.memories)
+            report.memories += everything.head.total_memories
             report.faults += [Fault(each, named) for each in session_faults(everything)]
     report.faults += [Fault(each) for each in await inspection.strays()]
 
 
 def session_faults(everything: Everything) -> Iterator[str]:
-    """What is wrong with a session, as far as it can be told."""
+    """Yield the faults of a session that can be detected."""
     head, stored = everything.head, everything.stored
     have = stored.snapshot[0] if stored.snapshot else 0
     if have != everything.outlook.snapshot_seq:
@@ -112,7 +112,7 @@ def _faults_of(everything: Everything, session: Session) -> Iterator[str]:
 
 
 def journal(head: Head, copy: Session) -> Check:
-    """Whether the head counts what its events make."""
+    """Check that the head's counts match its events."""
     found = copy.seq, copy.state.interaction_count, copy.total_memories
     faults = []
     if found != (head.seq, head.interaction_count, head.total_memories):

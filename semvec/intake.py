@@ -1,4 +1,4 @@
-"""What clients send, as sessions take it: texts with unit vectors, profiles of new sessions."""
+"""Conversion of client input: texts with unit vectors, profiles of new sessions."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -21,7 +21,7 @@ PROBE = "ready"
 
 
 class Policy(TypedDict):
-    """A standing anchor as a client gives it."""
+    """A permanent anchor as a client sends it."""
 
     embedding: list[float]
     weight: NotRequired[float]
@@ -30,7 +30,7 @@ class Policy(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class FieldText:
-    """A text of a request field, and its embedding where the client brings one."""
+    """A text of a request field, with its embedding if the client sent one."""
 
     field: str
     words: str
@@ -39,7 +39,7 @@ class FieldText:
 
 @dataclass(frozen=True, slots=True)
 class NewSession:
-    """What a client may wish of a session; None leaves it to the server."""
+    """A client's settings for a new session; None means the server's default."""
 
     dimension: int | None = None
     model_name: str | None = None
@@ -51,9 +51,10 @@ class NewSession:
 
 @dataclass(frozen=True, slots=True)
 class EncoderNames:
-    """What sessions call the encoder whose vectors they hold.
+    """The names of the embedder in sessions.
 
-    `name` is for new sessions; `all` are the names under which others hold vectors of it too.
+    `name` is for new sessions; `all` are the names of existing sessions with vectors of the same
+    encoder.
     """
 
     name: str
@@ -74,11 +75,11 @@ class Intake:
         self._recognised: EncoderNames | None = None
 
     def recognise(self, names: EncoderNames) -> None:
-        """Tells under which names sessions hold vectors of the embedder."""
+        """Set the names under which sessions hold vectors of the embedder."""
         self._recognised = names
 
     def same_vectors(self, one: Profile, other: Profile) -> bool:
-        """Whether two sessions hold vectors of one kind."""
+        """Whether two sessions hold vectors of the same encoder and dimension."""
         return (one.dimension, self._canonical(one.model)) == (
             other.dimension,
             self._canonical(other.model),
@@ -99,7 +100,8 @@ class Intake:
         return self._embedder is not None
 
     def profile(self, wanted: NewSession) -> Profile:
-        """What a new session is made with; the embedder's model unless the dimension is another."""
+        """Build the profile of a new session. It has the embedder's model unless the dimension
+        differs."""
         loaded, names, dimension = self._embedder, self._names, wanted.dimension
         if dimension is None:
             if loaded is None:
@@ -126,8 +128,8 @@ class Intake:
         )
 
     def profile_of(self, first: FieldText) -> Profile:
-        """What a session is made with that begins with this text; raises Invalid where neither an
-        embedder nor the text's vector says its dimension."""
+        """Build the profile of a session that starts with this text. Raises Invalid if neither an
+        embedder nor an embedding of the text gives the dimension."""
         if self._embedder is not None:
             return self.profile(NewSession())
         if first.embedding is None:
@@ -141,7 +143,7 @@ class Intake:
         return self.profile(NewSession(dimension=len(first.embedding)))
 
     def encodes(self, profile: Profile) -> bool:
-        """Whether the embedder gives vectors such as the session holds."""
+        """Whether the embedder gives the kind of vectors that the session holds."""
         loaded, names = self._embedder, self._names
         return (
             loaded is not None
@@ -151,8 +153,8 @@ class Intake:
         )
 
     async def encode_texts(self, profile: Profile, texts: Sequence[FieldText]) -> list[EncodedText]:
-        """Each text with its unit vector; one call of the embedder for those without. The words of
-        long ones are known then."""
+        """Return each text with its unit vector, with one call of the embedder for those without an
+        embedding. Terms of long texts are computed first, on a thread."""
         for each in texts:
             if each.embedding is None:
                 self._check_model(profile, each.field)
@@ -173,8 +175,8 @@ class Intake:
         ]
 
     async def injected(self, profile: Profile, text: str, embedding: list[float]) -> EncodedText:
-        """A text with the vector that its memory is to have, and token vectors where the embedder
-        gives such as the session holds."""
+        """Return a text with the vector for its memory, and with token vectors if the embedder
+        gives the kind that the session holds."""
         vector = unit_vector(embedding, profile.dimension, "embedding")
         if not self.encodes(profile) or not profile.token_dimension:
             return EncodedText(text, vector)
@@ -182,8 +184,8 @@ class Intake:
         return EncodedText(text, vector, encoding.tokens)
 
     async def _encode(self, profile: Profile, words: Mapping[str, str]) -> list[Encoding]:
-        """Of texts by field, without token vectors where the session does not hold such as the
-        embedder gives; raises Invalid for a text that cannot be encoded."""
+        """Encode texts by field. Token vectors are left out if the session has none of their
+        dimension. Raises Invalid for a text that cannot be encoded."""
         assert self._embedder is not None
         try:
             with self._span("encode"), self.embedding.observed():
@@ -201,7 +203,7 @@ class Intake:
             await self._embedder.encode([PROBE])
 
     def _check_model(self, profile: Profile, field: str) -> None:
-        """Raises Invalid where the embedder cannot give this session's vectors."""
+        """Raise Invalid if the embedder cannot give this session's vectors."""
         wants = f"send {field}_embedding with {profile.dimension} numbers"
         if self._embedder is None:
             raise unencodable(field, wants)

@@ -1,4 +1,4 @@
-"""JSON read piece by piece, so that a long list never lies in memory as a whole."""
+"""A JSON reader that works piece by piece, so that a long list is never complete in memory."""
 
 import codecs
 import json
@@ -10,7 +10,7 @@ from semvec.canonical import EXACT
 
 JSON_CHUNK = 64 * 1024
 MAX_JSON_MEMBERS = 100
-"""Of an object that is read piece by piece."""
+"""Limit for an object that is read piece by piece."""
 JSON_WHITE_SPACE = re.compile(r"[ \t\n\r]*")
 OF_NUMBERS = re.compile(r"[-+.0-9eE]*")
 
@@ -18,9 +18,9 @@ OF_NUMBERS = re.compile(r"[-+.0-9eE]*")
 class JsonStream:
     """One JSON text, read forwards.
 
-    Where `members` or `items` stands at a value, that value has to be read before the next one is
-    asked for. Raises ValueError for what is no JSON, for an object that has a name twice, and for
-    a value over `largest` characters where a single one is read.
+    After `members` or `items` yields, the value at that place must be read before the next step.
+    Raises ValueError for invalid JSON, for a repeated name in an object, and for a single value of
+    more than `largest` characters.
     """
 
     def __init__(self, source: BinaryIO, largest: int) -> None:
@@ -35,7 +35,7 @@ class JsonStream:
         self._text, self._at, self._ended = "", 0, False
 
     def members(self) -> Iterator[str]:
-        """The names of the object that is next, each standing at its value."""
+        """Yield the names of the next object; after each, its value is next."""
         self._expect("{")
         if self._next_is("}"):
             return
@@ -56,7 +56,7 @@ class JsonStream:
             self._expect(",")
 
     def items(self) -> Iterator[Any]:
-        """The values of the list that is next."""
+        """Yield the values of the next list."""
         self._expect("[")
         if self._next_is("]"):
             return
@@ -67,7 +67,7 @@ class JsonStream:
             self._expect(",")
 
     def value(self) -> Any:
-        """The value that is next, whole."""
+        """Return the next value, complete."""
         self._peek()
         while True:
             try:
@@ -76,7 +76,7 @@ class JsonStream:
                 if self._ended:
                     raise self._fault(f"no JSON, or cut off ({error.msg.lower()})") from None
             else:
-                if self._ended or not OF_NUMBERS.fullmatch(self._text, end):  # else one may go on
+                if self._ended or not OF_NUMBERS.fullmatch(self._text, end):  # a number may go on
                     self._at = end
                     return value
             if len(self._text) - self._at > self._largest:
@@ -97,7 +97,7 @@ class JsonStream:
         return found
 
     def _peek(self) -> str:
-        """The next character but for white space; empty at the end."""
+        """Return the next character after white space; empty at the end."""
         while True:
             blank = JSON_WHITE_SPACE.match(self._text, self._at)
             self._at = blank.end() if blank else self._at
@@ -106,7 +106,7 @@ class JsonStream:
             self._read_on()
 
     def _read_on(self) -> None:
-        """More text, at least as much again as there is."""
+        """Read more text, at least as much as is buffered."""
         kept = self._text[self._at :]
         chunk = self._source.read(max(JSON_CHUNK, len(kept)))
         self._ended = not chunk
@@ -125,7 +125,7 @@ def _unique(members: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _number(text: str) -> float | int:
-    """An integer where the double is one that JSON keeps, however a client prints it."""
+    """Return an integer if the double is one that JSON keeps, whatever its spelling."""
     value = float(text)
     return int(value) if value.is_integer() and abs(value) < EXACT else value
 

@@ -1,4 +1,4 @@
-"""Work on long texts, which may not hold up the event loop."""
+"""Runs work on long texts off the event loop."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,9 +11,9 @@ T = TypeVar("T")
 
 
 class OffLoop:
-    """Runs functions on a thread, one at a time, so that the event loop contends with one thread
-    for the interpreter, not with all. Each call into C that they make should take a millisecond
-    at most: it keeps the interpreter to itself."""
+    """Runs functions on a thread, one at a time, so that the event loop competes with only one
+    thread for the interpreter lock. A call into C holds that lock; each should take a millisecond
+    at most."""
 
     def __init__(self) -> None:
         self._turn = asyncio.Semaphore(1)

@@ -1,4 +1,5 @@
-"""Numbers that a database counts for all its tenants, in forms that tell nothing of the others."""
+"""Opaque forms of numbers that all tenants of a database share, so that they reveal nothing of
+others."""
 
 import base64
 from contextlib import suppress
@@ -13,26 +14,27 @@ from semvec.errors import Malformed
 KEY_BYTES = 32
 CIPHER_BLOCK = 16
 NUMBER_BITS = 52
-"""Of what `number` gives: integers that every JSON parser takes as they are."""
+"""Bits of the results of `number`: integers that every JSON parser reads exactly."""
 HALF_BITS = NUMBER_BITS // 2
 HALF = (1 << HALF_BITS) - 1
 ROUNDS = 6
 
 
 class Opaque:
-    """Works with one key for each database, so that all its servers agree, also after a restart."""
+    """Encrypts with one key per database, so that all its servers agree, also after a restart."""
 
     def __init__(self, key: bytes) -> None:
         cipher = Cipher(AES(key), ECB())  # single blocks, each authenticated
         self._encrypt, self._decrypt = cipher.encryptor(), cipher.decryptor()
 
     def cursor(self, position: int, list: str, owner: str) -> str:
-        """Of one of the owner's lists; it is good for no other."""
+        """Return a cursor of one of the owner's lists; it is not valid for another list."""
         block = self._encrypt.update(position.to_bytes(8, "big") + _tag(list, owner))
         return base64.urlsafe_b64encode(block).decode().rstrip("=")
 
     def position(self, cursor: str, list: str, owner: str) -> int:
-        """Raises Malformed for what `cursor` never gave for this list."""
+        """Return the position in a cursor. Raise Malformed for one that `cursor` did not return for
+        this list."""
         with suppress(ValueError):
             block = base64.urlsafe_b64decode(f"{cursor}==")
             if len(block) == CIPHER_BLOCK:
@@ -43,7 +45,7 @@ class Opaque:
         raise Malformed("cursor is not one that this server gave for this list")
 
     def number(self, number: int) -> int:
-        """Another number for each below 2**52, without any order: a Feistel network."""
+        """Map each number below 2**52 to another one without order, by a Feistel network."""
         left, right = number >> HALF_BITS, number & HALF
         for place in range(ROUNDS):
             left, right = right, left ^ self._mixed(place, right)

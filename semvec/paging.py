@@ -1,4 +1,4 @@
-"""One page of a list and the way on."""
+"""Pages of lists and their cursors."""
 
 import base64
 from collections.abc import Callable, Sequence
@@ -11,12 +11,13 @@ from semvec.errors import Malformed
 PageItem = TypeVar("PageItem")
 PageRow = TypeVar("PageRow")
 LARGEST_POSITION = 2**63 - 1
-"""What a database takes for an integer."""
+"""The largest integer that a database stores."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[PageItem]):
-    """`next_cursor` is opaque and None on the last page; `total` counts all items of the list."""
+    """One page of a list. `next_cursor` is opaque and None on the last page; `total` counts all
+    items of the list."""
 
     items: list[PageItem]
     next_cursor: str | None
@@ -25,7 +26,7 @@ class Page(Generic[PageItem]):
 
 @dataclass(frozen=True, slots=True)
 class Excerpt(Generic[PageItem]):
-    """One page of a list that stands inside of a body."""
+    """One page of a list that is part of a body."""
 
     body: PageItem
     next_cursor: str | None
@@ -40,8 +41,9 @@ def page_of(
     total: int,
     cursor: Callable[[int], str] = lambda position: cursor_of(position),
 ) -> Page[PageItem]:
-    """Of rows in the order of their places, of which one more was read than a page holds. `cursor`
-    makes one of a place, if places are not the owner's own."""
+    """Build a page from rows sorted by `place`; `rows` has one more row than the page if there is a
+    next page. `cursor` converts a place to a cursor and must be given if places are not the owner's
+    own."""
     following = cursor(place(rows[limit - 1])) if len(rows) > limit else None
     return Page([item(row) for row in rows[:limit]], following, total)
 
@@ -51,7 +53,7 @@ def cursor_of(position: int) -> str:
 
 
 def position_of(cursor: str) -> int:
-    """Raises Malformed for what `cursor_of` never gave."""
+    """Return the position in a cursor. Raise Malformed for one that `cursor_of` did not return."""
     with suppress(ValueError, OverflowError):
         position = int.from_bytes(base64.urlsafe_b64decode(f"{cursor}="), "big")
         if position <= LARGEST_POSITION and cursor_of(position) == cursor:

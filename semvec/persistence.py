@@ -1,4 +1,4 @@
-"""Sessions as storage keeps them, and back."""
+"""Convert sessions to stored rows and back."""
 
 import traceback
 from collections.abc import Callable, Iterator
@@ -47,8 +47,8 @@ from semvec.words import terms
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PersistedState:
-    """What storage has of a session beside its journal: a snapshot as of `seq`, 0 for none, rows
-    of memories up to `memory_id` and of `pieces`, all with ids below `next_piece`."""
+    """What storage holds of a session besides its journal: a snapshot as of `seq` (0 for none),
+    rows of memories up to `memory_id`, and rows of `pieces`, all with ids below `next_piece`."""
 
     seq: int
     memory_id: int
@@ -60,11 +60,11 @@ NOTHING_PERSISTED = PersistedState(0, 0, np.zeros(0, np.int64), 1)
 
 
 NextEvent = Turn | Consolidated | StateMoved | StateUpdated
-"""What happens to a session that is there."""
+"""An event of an existing session."""
 
 
 def append_of(key: int, session: Session, line: bytes | None, event: NextEvent) -> Append:
-    """The write that makes `event`, decided on `session` as of `line`, its next one."""
+    """Build the append of `event`, which was decided on `session` as of `line`."""
     if isinstance(event, Turn):
         return _turn_append(key, session, line, event)
     return Append(
@@ -80,7 +80,7 @@ def append_of(key: int, session: Session, line: bytes | None, event: NextEvent) 
 
 
 class HeadColumns(TypedDict):
-    """What a head tells of a session, for what looks at many without rebuilding them."""
+    """The state columns of a head, which are read for many sessions without rebuilding them."""
 
     dimension: int
     mean: bytes
@@ -89,7 +89,7 @@ class HeadColumns(TypedDict):
 
 
 def head_columns(session: Session, event: NextEvent | None = None) -> HeadColumns:
-    """Of a session as it is, or as it will be after the event."""
+    """Return the state columns of a session as it is, or as it is after `event`."""
     found = head_state(session) if event is None else head_state_after(session, event)
     return {
         "dimension": session.profile.dimension,
@@ -100,13 +100,12 @@ def head_columns(session: Session, event: NextEvent | None = None) -> HeadColumn
 
 
 def mean_bytes(mean: Mean) -> bytes:
-    """A state as heads keep it."""
+    """Return a state as float32 bytes, the format of heads."""
     return packed(mean.astype(np.float32))
 
 
 def moved_append(place: HeadSummary, event: StateMoved) -> Append:
-    """The write that makes `event` the next one of a session that need not be in memory; its head
-    tells of its state."""
+    """Build the append of `event` from the head's state alone, without the session in memory."""
     assert place.mean is not None
     mean = unpacked(place.mean).astype(np.float64)
     return Append(
@@ -145,8 +144,10 @@ def _turn_append(key: int, session: Session, line: bytes | None, turn: Turn) -> 
 def snapshot_of(
     key: int, session: Session, line: bytes | None, saved: PersistedState
 ) -> Callable[[], Snapshot]:
-    """A snapshot as of now, with the rows that it needs beside what is `saved`; these are encoded
-    when the result is called, on any thread."""
+    """Take a snapshot as of now, with the rows that storage lacks according to `saved`.
+
+    The returned function encodes it and may run on any thread.
+    """
     young = tuple(session.memories.records_after(saved.memory_id))
     added = tuple(session.pieces_from(saved.next_piece))
     since = np.arange(saved.next_piece, session.next_piece)
@@ -170,7 +171,7 @@ def snapshot_of(
 
 
 def persisted_state(session: Session) -> PersistedState:
-    """What storage has once a snapshot of the session as it is now is there."""
+    """Return what storage holds once a snapshot of the session as it is now is saved."""
     pieces = snapshot.piece_ids(session)
     return PersistedState(session.seq, session.next_id - 1, pieces, session.next_piece)
 
@@ -178,7 +179,8 @@ def persisted_state(session: Session) -> PersistedState:
 def restored(
     stored: StoredSession, planes: VectorPools | None = None
 ) -> tuple[Session, PersistedState]:
-    """A session as of its snapshot, or of its creation, and what storage has of it."""
+    """Rebuild a session as of its snapshot, or of its creation; return it with its persisted
+    state."""
     if stored.snapshot is None:
         created = decode_event(stored.events[0][1])
         assert isinstance(created, SessionCreated)
@@ -187,14 +189,14 @@ def restored(
     pieces = {key: decode_piece(piece) for key, piece in stored.pieces.items()}
     seq, payload = stored.snapshot
     session = snapshot.restore(payload, contents, pieces, planes)
-    session.seq = seq  # that of an import is given when it commits
+    session.seq = seq  # for an import the number is assigned at commit
     return session, persisted_state(session)
 
 
 def rebuilt(
     stored: StoredSession, planes: VectorPools | None = None
 ) -> tuple[Session, PersistedState]:
-    """A session as of its last event, its vectors in `planes`. Raises Damaged."""
+    """Rebuild a session as of its last event, its vectors in `planes`. Raise Damaged."""
     head = stored.head
     with reading_rows(head.session_id, head.key):
         session, saved = restored(stored, planes)
@@ -209,12 +211,12 @@ def rebuilt(
 
 
 class Gap(ValueError):
-    """Events are missing, or there are more than the head tells of."""
+    """Events are missing, or there are more than the head says."""
 
 
 @contextmanager
 def reading_rows(session_id: str, key: int) -> Iterator[None]:
-    """Have whatever rows of a session raise that cannot be read be Damaged."""
+    """Raise Damaged for any error caused by a session's rows."""
     try:
         yield
     except (SemvecError, OSError, MemoryError):
@@ -224,7 +226,7 @@ def reading_rows(session_id: str, key: int) -> Iterator[None]:
 
 
 def reason_of(error: Exception) -> str:
-    """What rows raised, without what they hold: decoders quote it."""
+    """Describe an error without the contents of rows, which decoders quote."""
     if isinstance(error, Gap):
         return str(error)
     frame = traceback.extract_tb(error.__traceback__)[-1]
@@ -232,7 +234,8 @@ def reason_of(error: Exception) -> str:
 
 
 def replay(session: Session, events: tuple[tuple[int, bytes], ...]) -> bool:
-    """Apply the events that follow; False where one is missing and nothing more can be applied."""
+    """Apply the events that follow; return False at a missing one, after which nothing is
+    applied."""
     for seq, payload in events:
         if seq <= session.seq:
             continue
@@ -243,7 +246,7 @@ def replay(session: Session, events: tuple[tuple[int, bytes], ...]) -> bool:
 
 
 def accessed(record: MemoryRecord, turn: Turn) -> MemoryRecord:
-    """The record with the accesses that `turn` notes."""
+    """Return the record with the accesses that `turn` contains."""
     for access in turn.accessed:
         if access.memory_id == record.id:
             return replace(

@@ -1,4 +1,4 @@
-"""A line on a terminal that shows how far a command is; nothing on a pipe or in a file."""
+"""A progress line on a terminal; nothing is written to a pipe or file."""
 
 import shutil
 import time
@@ -12,9 +12,9 @@ BAR = 30
 
 
 class Progress:
-    """The line shows at once, is drawn anew while the command waits, and is erased at the end.
+    """A line that appears at once, is redrawn while the command runs, and is erased at the end.
 
-    A command goes through stages. One with a total has a bar; any other shows the seconds it takes.
+    A command has stages. A stage with a total shows a bar, any other the seconds it has taken.
     """
 
     def __init__(self, title: str, out: TextIO | None) -> None:
@@ -40,7 +40,7 @@ class Progress:
             self._write("\r\x1b[K")
 
     def stage(self, name: str, total: int | None = None) -> None:
-        """Begin the next stage; `total` is the number of its bytes."""
+        """Begin the next stage; `total` is its size in bytes."""
         with self._drawing:
             self._stage, self._total = name, total
             self._done, self._began = 0, time.monotonic()
@@ -76,7 +76,8 @@ class Progress:
 
 
 class Counted:
-    """A file that tells how far it is read; `afterwards` is the stage after its last byte."""
+    """A file that reports reading progress; `afterwards` is the stage that begins after its last
+    byte."""
 
     def __init__(self, file: BinaryIO, progress: Progress, afterwards: str | None = None) -> None:
         self._file, self._progress, self._afterwards = file, progress, afterwards
@@ -89,6 +90,6 @@ class Counted:
         return chunk
 
     def seek(self, offset: int) -> int:
-        """Go to another place; what is read again counts once."""
+        """Seek; bytes that are read twice count once."""
         self._progress.add(offset - self._file.tell())
         return self._file.seek(offset)

@@ -1,9 +1,9 @@
 """The task that serves one request, and when it may be cancelled.
 
-A request is cancelled when its client has left. Parts that must come to their end (a read that
-would cost the database a connection, a thread at work under a lock) hold that off for their time.
-From its first write on, a request is finished whether anybody waits for it or not, so that nothing
-stays half done.
+A request is cancelled when its client disconnects. Parts that must not be interrupted (a read,
+whose interruption would cost a database connection; a thread that works under a lock) delay the
+cancellation. After its first write a request always runs to its end, so that nothing is left half
+done.
 """
 
 import asyncio
@@ -17,8 +17,11 @@ T = TypeVar("T")
 
 
 class RequestTask:
-    """Made by the task itself. `stopping`: the server's end has cancelled it. `has_written`: a
-    write of the request has taken effect, or may have."""
+    """State of a request's task; created inside the task.
+
+    `stopping` is set when shutdown has cancelled the task, `has_written` when a write of the
+    request has taken effect or may have.
+    """
 
     __slots__ = ("_abandoned", "_holds", "_task", "has_written", "stopping")
 
@@ -30,23 +33,23 @@ class RequestTask:
         self.has_written = False
 
     def abandon(self) -> None:
-        """Nobody waits for the answer: cancel the task, as soon as nothing holds that off."""
+        """Cancel the task once nothing holds the cancellation off; the client has disconnected."""
         self._abandoned = True
         self._cancel_if_free()
 
     def stop(self) -> None:
-        """The server ends: cancel the task, whatever it is doing."""
+        """Cancel the task at once; the server is shutting down."""
         if self._task is not None:
             self.stopping = True
             self._task.cancel()
 
     def uncancel(self) -> None:
-        """Take the cancellation back, to answer after all."""
+        """Undo the cancellation, so that the request can be answered."""
         if self._task is not None:
             self._task.uncancel()
 
     def end(self) -> None:
-        """The request has its answer: there is nothing to cancel any more."""
+        """Mark the request as answered; it can no longer be cancelled."""
         self._task = None
 
     def hold(self) -> None:
@@ -67,7 +70,7 @@ REQUEST_TASK: ContextVar[RequestTask | None] = ContextVar("request_task", defaul
 
 @contextmanager
 def uncancelled() -> Iterator[None]:
-    """Hold off the cancellation of the request that this is done for, if it is for one."""
+    """Delay the cancellation of the current request, if there is one."""
     task = REQUEST_TASK.get()
     if task is None:
         yield
@@ -81,8 +84,8 @@ def uncancelled() -> Iterator[None]:
 
 @contextmanager
 def writing() -> Iterator[Callable[[bool], None]]:
-    """Hold off the cancellation during a write. Call what is yielded with whether the write took
-    effect: if so, the request goes on to its end."""
+    """Delay the cancellation during a write. Call the yielded function with whether the write took
+    effect; if so, the request runs to its end."""
     task = REQUEST_TASK.get()
     if task is None:
         yield lambda took_effect: None
@@ -103,7 +106,8 @@ def writing() -> Iterator[Callable[[bool], None]]:
 
 
 async def on_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """`asyncio.to_thread` for work under a lock: it returns, or raises, when the thread is done."""
+    """Run a function on a thread, for work under a lock: unlike `asyncio.to_thread`, this returns
+    or raises only when the thread is done."""
     work = asyncio.ensure_future(asyncio.to_thread(function, *args, **kwargs))
     try:
         return await asyncio.shield(work)

@@ -1,4 +1,4 @@
-"""`semvec license revoke` and `revoked`: the list that running servers refuse tokens by."""
+"""`semvec license revoke` and `revoked`: the list of revoked tokens, which running servers read."""
 
 import time
 from argparse import ArgumentParser, _SubParsersAction
@@ -15,7 +15,7 @@ Commands: TypeAlias = "_SubParsersAction[ArgumentParser]"
 
 def revoke_token(jti: str) -> int:
     _check(jti)
-    from semvec.store.revoked import revoke  # takes SQLAlchemy, which is slow to import
+    from semvec.store.revoked import revoke  # imports SQLAlchemy, which is slow
 
     with _told_in_short():
         new = revoke(load_settings().database_url, jti, time.time())

@@ -1,4 +1,4 @@
-"""Names in the path of a URL, and what normalising does to them."""
+"""Names in the path of a URL, and the effects of path normalisation."""
 
 import re
 
@@ -10,9 +10,9 @@ REWRITTEN = (
 
 
 def is_rewritten(name: str) -> bool:
-    """Whether a URL with this name in its path becomes another where somebody normalises it.
+    """Return whether path normalisation changes a URL with this name in its path.
 
-    Proxies and HTTP clients drop `.`, resolve `..` and merge slashes, some of them also in their
-    percent-encoded form, and some take a backslash for a slash.
+    Proxies and HTTP clients drop `.`, resolve `..` and merge slashes, some also in percent-encoded
+    form, and some treat a backslash as a slash.
     """
     return any(part in ("", ".", "..") for part in SLASH.split(name))

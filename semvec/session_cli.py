@@ -1,4 +1,4 @@
-"""`semvec session`: whole sessions in and out of a running server, over HTTP."""
+"""`semvec session`: export and import sessions of a running server over HTTP."""
 
 import json
 import os
@@ -21,15 +21,15 @@ DEFAULT_URL = "http://127.0.0.1:8080"
 FILE_CHUNK = 256 * 1024
 CLIENT_CONNECT_S = 30.0
 MAX_FILE_BYTES = 1 << 28
-"""Characters of what is read of an export at once."""
+"""Largest core, control or memory of an export, in characters."""
 
 
 class RequestFailed(Exception):
-    """The server's answer was no; the text is its own."""
+    """The server answered with an error; the text is the server's."""
 
 
 class Server:
-    """A running server, asked with the token that the environment has."""
+    """A client for a running server, with the token of the environment."""
 
     def __init__(self, url: str) -> None:
         address = urlsplit(url)
@@ -49,7 +49,7 @@ class Server:
     def answer(
         self, method: str, path: str, body: bytes | Counted = b"", size: int | None = None
     ) -> Iterator[HTTPResponse]:
-        """Raises Refused, OSError."""
+        """Send a request and yield its response. Raise RequestFailed or OSError."""
         connection = self._kind(
             self._host, self._port, timeout=CLIENT_CONNECT_S, blocksize=FILE_CHUNK
         )
@@ -57,7 +57,7 @@ class Server:
         headers = {**self._headers, "Content-Type": "application/json", "Content-Length": length}
         try:
             self._connect(connection)
-            with suppress(BrokenPipeError, ConnectionResetError):  # it may say why, unread
+            with suppress(BrokenPipeError, ConnectionResetError):  # the answer may explain it
                 connection.request(method, self._prefix + path, body, headers)
             response = connection.getresponse()
             if response.status >= 400:
@@ -73,12 +73,12 @@ class Server:
             connection.connect()
         except OSError as error:
             raise OSError(f"cannot reach {self._url}: {error}; is the server running?") from error
-        connection.sock.settimeout(None)  # a large session takes as long as it takes
+        connection.sock.settimeout(None)  # a large session may take long
 
 
 def export_session(session: str, output: Path | None, url: str) -> int:
     server = Server(url)
-    # A terminal that shows the session itself has no room for the line.
+    # No progress line on a terminal that shows the session itself.
     shown = None if output is None and sys.stdout.isatty() else sys.stderr
     with Progress(f"export {session}", shown) as progress:
         progress.stage("waiting for the server")
@@ -133,9 +133,9 @@ def add_session_commands(commands: Commands) -> None:
 
 
 def _look_into(source: BinaryIO, progress: Progress) -> tuple[str | None, dict[str, Any]]:
-    """The id of the session that was exported, and of what kind it is. Raises ValueError."""
+    """Return the exported session's id, and its dimension and model. Raise ValueError."""
     progress.stage("checking the file", _size(source))
-    from semvec.document import DocumentReader, run_through  # takes NumPy, which is slow to import
+    from semvec.document import DocumentReader, run_through  # imports NumPy, which is slow
     from semvec.errors import Malformed
 
     reader = DocumentReader(cast(BinaryIO, Counted(source, progress)), MAX_FILE_BYTES)
@@ -173,7 +173,7 @@ def _copy(response: HTTPResponse, file: BinaryIO, progress: Progress) -> None:
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """A new file that takes the path's place once it is whole and on the disk."""
+    """Yield a temporary file that replaces `path` once it is complete and on disk."""
     with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
         try:
             yield cast(BinaryIO, file)
@@ -190,7 +190,7 @@ def _path(session: str) -> str:
 
 
 def _reason(response: HTTPResponse) -> str:
-    """What the server says, in one line."""
+    """Return the server's error message on one line."""
     answer = response.read(FILE_CHUNK)
     try:
         detail = json.loads(answer)["detail"]

@@ -1,4 +1,4 @@
-"""Every setting, one frozen object; the environment and the flags are read once, here."""
+"""All settings in one frozen object; the environment and the flags are read once, here."""
 
 import difflib
 import logging
@@ -42,20 +42,21 @@ from semvec.settings_types import (
 )
 
 FOREIGN = re.compile(r"SEMVEC_(TEST_.*|SERVICE_(HOST|PORT).*|PORT(_.*)?)")
-"""What tests read, and what Kubernetes sets for a service of this name."""
+"""Variables that tests read, and those that Kubernetes sets for a service named semvec."""
 
 UNPREFIXED = ("CORS_", "DATABASE_", "METRICS_")
-"""How settings begin whose names do not begin with SEMVEC_."""
+"""Prefixes of settings whose names do not begin with SEMVEC_."""
 
 log = logging.getLogger(__name__)
 
 
 class SettingsError(StartError):
-    """The server cannot start as it is configured; one line for each thing to put right."""
+    """The configuration is not valid; the text has one line for each problem."""
 
 
 class Settings(BaseModel):
-    """Fields are set by name in code, by a flag where the alias is one, else by a variable."""
+    """The settings. Code sets fields by name; a field is read from a flag if its alias is one, else
+    from a variable."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -277,7 +278,7 @@ class Settings(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """One setting as a reader of help or documentation meets it."""
+    """One setting, as shown in help and documentation."""
 
     name: str
     default: str
@@ -289,11 +290,13 @@ class Declaration:
 
 
 def load_settings(environ: Mapping[str, str] = os.environ, /, **flags: object) -> Settings:
-    """Settings from `environ` and from flags by name.
+    """Read the settings from `environ` and from flags by name.
 
-    White space around a variable's value is taken off: files of secrets end in a line break. A
-    variable that is empty then counts as unset.
-    Raises SettingsError, a line for each variable or flag at fault. Warns of unknown variables.
+    White space around a value is removed, since secret files end in a line break; a variable that
+    is then empty counts as unset.
+
+    Raise SettingsError with one line for each invalid variable or flag. Warn about unknown
+    variables.
     """
     _warn_of_unknown(environ)
     given = (_given(environ, name) for name in Settings.model_fields)
@@ -318,7 +321,7 @@ def _warn_of_unknown(environ: Mapping[str, str]) -> None:
 
 
 def _nearest(name: str, known: Set[str]) -> str | None:
-    """The variable that was meant, also where the prefix is missing or one too many."""
+    """Return the variable that was probably meant, also if the prefix is missing or superfluous."""
     bare = name.removeprefix("SEMVEC_")
     if bare in known or f"SEMVEC_{bare}" in known:
         return bare if bare in known else f"SEMVEC_{bare}"
@@ -327,7 +330,7 @@ def _nearest(name: str, known: Set[str]) -> str | None:
 
 
 def _given(environ: Mapping[str, str], name: str) -> str | None:
-    """The variable that gives a field its value."""
+    """Return the variable that sets a field."""
     return next((alias for alias in _aliases(name) if environ.get(alias, "").strip()), None)
 
 
@@ -355,4 +358,5 @@ def _plain(default: object) -> str:
 
 
 def _line(found: ErrorDetails) -> str:
-    return ": ".join([*map(str, found["loc"]), found["msg"]])
+    reason = "must be 1 or 0" if found["type"].startswith("bool_") else found["msg"]
+    return ": ".join([*map(str, found["loc"]), reason])

@@ -1,4 +1,4 @@
-"""The forms that the values of settings have, and how text is read as one."""
+"""Types of settings, and how each is parsed from text."""
 
 import importlib.util
 import re
@@ -21,7 +21,7 @@ DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
 def fault(what: str) -> PydanticCustomError:
-    """What is wrong with a setting, in the words that its reader gets."""
+    """Return a validation error with this message."""
     return PydanticCustomError("setting", "{what}", {"what": what})
 
 
@@ -48,7 +48,8 @@ def _device(text: str) -> str:
 
 
 def _database(url: str) -> str:
-    """As it is written: the store reads it again, and says what it drops."""
+    """Check a database URL and return it unchanged; the store parses it again and warns about
+    options it ignores."""
     read = read_database_url(url)
     if isinstance(read, PostgresUrl) and importlib.util.find_spec("asyncpg") is None:
         raise ValueError(missing("PostgreSQL", "asyncpg", "postgres"))
@@ -70,14 +71,14 @@ def _redis(url: str) -> str:
 
 
 def _credential(text: str) -> str:
-    """As it goes into a header; the message shows none of it."""
+    """Check that a credential fits into a header; the message does not quote it."""
     if not text.isprintable():
         raise fault("holds a line break or another character that cannot be printed")
     return text
 
 
 def _read_by(parse: Callable[[str], object]) -> BeforeValidator:
-    """Text goes through `parse`, whose ValueError says what is wrong with it."""
+    """Return a validator that parses text with `parse` and reports its ValueError."""
 
     def read(value: object) -> object:
         try:
@@ -93,7 +94,7 @@ def _origins(text: str) -> tuple[str, ...]:
 
 
 def _origin(text: str) -> str:
-    """As browsers send it: in lower case, without the port that goes without saying."""
+    """Return an origin as browsers send it: in lower case, without the default port."""
     origin = text.lower().removesuffix("/")
     if origin != "*" and not ORIGIN.fullmatch(origin):
         raise ValueError("must be origins such as https://app.example, or *")

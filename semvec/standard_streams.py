@@ -1,4 +1,4 @@
-"""The standard streams of a server, which may be closed, full, or read by nobody."""
+"""The standard streams of a server, which may be closed or blocked."""
 
 import os
 import select
@@ -9,22 +9,23 @@ from typing import TextIO
 
 
 def open_closed_streams() -> None:
-    """Open the null device in place of each standard stream that is closed.
+    """Open the null device in place of each closed standard stream.
 
-    Else the next file, such as the database, would get its number, and what a library writes to
-    standard error would end up in it.
+    Otherwise the next open file, such as the database, would get the stream's number and a
+    library's messages on standard error would be written into it.
     """
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+            os.open(os.devnull, os.O_RDWR)  # uses the lowest free number
     sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115
     sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
 
 
 def announce(line: str, stream: TextIO | None) -> None:
-    """Write a line to a standard stream, unless it is closed, or that would block or fail."""
+    """Write a line to a standard stream; skip it if the stream is closed or the write would block
+    or fail."""
     if stream is None:
         return
     with suppress(OSError, ValueError):
@@ -33,7 +34,7 @@ def announce(line: str, stream: TextIO | None) -> None:
 
 
 def _is_writable(stream: TextIO) -> bool:
-    """Whether a write does not block; always true for a stream in memory."""
+    """Return whether a write does not block; always true for a stream in memory."""
     try:
         number = stream.fileno()
     except UnsupportedOperation:
@@ -42,7 +43,8 @@ def _is_writable(stream: TextIO) -> bool:
 
 
 def write_all(stream: TextIO, text: str) -> None:
-    """Write to a stream past its buffer, whose lock a blocked thread would keep at the exit."""
+    """Write to a stream without its buffer: a blocked thread would hold the buffer's lock at
+    exit."""
     try:
         number = stream.fileno()
     except (UnsupportedOperation, AttributeError):

@@ -1,4 +1,5 @@
-"""What a text is before its words matter: blank or not, canonical form, pieces of bounded size."""
+"""Properties of a text before it is split into words: blank or not, canonical form, pieces of
+bounded size."""
 
 import re
 import unicodedata
@@ -16,16 +17,16 @@ IGNORABLE = (
 """Default_Ignorable_Code_Point of Unicode 17.0 (DerivedCoreProperties.txt): fillers, variation
 selectors, directional marks, joiners, soft hyphen, tags."""
 EMPTY_SHAPES = "\u2800\ufff9-\ufffb\U00013430-\U0001343f\U00016fe4\U0001d159"
-"""What is drawn as nothing without that property: the blank Braille pattern, annotation and
-hieroglyph controls, the Khitan filler, the null notehead."""
+"""Invisible characters without that property: the blank Braille pattern, annotation and hieroglyph
+controls, the Khitan filler, the null notehead."""
 BLANK = f"{CONTROLS}{WHITE_SPACE}{IGNORABLE}{EMPTY_SHAPES}"
-"""Characters that draw nothing, for a character class. Format characters that draw something, such
-as the Arabic number sign U+0600, are not among them, nor are combining marks."""
+"""Invisible characters, for a character class. Visible format characters, such as the Arabic number
+sign U+0600, and combining marks are not included."""
 
 TEXT_PIECE = 1_024
-"""Characters that one call into C normalises or searches; it holds the interpreter lock."""
+"""Characters that one call into C normalises or searches, as it holds the interpreter lock."""
 SEAM = 256
-"""Characters at the end of a piece in which a gap between words is looked for."""
+"""Characters at the end of a piece that are searched for a gap between words."""
 
 _DRAWN = re.compile(f"[^{BLANK}]")
 
@@ -36,23 +37,23 @@ NON_STARTERS = "".join(
 )
 _CROWDED = re.compile(f"[{NON_STARTERS}]{{31}}")
 LONG_RUN = re.compile(f"([{NON_STARTERS}]{{30}})(?=[{NON_STARTERS}])")
-"""A run of marks whose canonical order would take quadratic time."""
+"""A run of marks whose canonical ordering would take quadratic time."""
 
 
 def is_blank(text: str) -> bool:
-    """Whether a text draws nothing: no character, or none outside BLANK."""
+    """Whether a text is empty or has only characters of BLANK."""
     return _DRAWN.search(text) is None
 
 
 def normalised(text: str) -> str:
-    """NFC in linear time; a text with a run of more than 30 marks stays as it is."""
+    """Return NFC in linear time; a text with a run of more than 30 marks is returned unchanged."""
     if text.isascii() or unicodedata.is_normalized("NFC", text) or _CROWDED.search(text):
         return text
     return unicodedata.normalize("NFC", text)
 
 
 def pieces(text: str, size: int = TEXT_PIECE) -> Iterator[str]:
-    """The text in order, in pieces of at most `size` characters that end between words.
+    """Yield the text in pieces of at most `size` characters that end between words.
 
     A word longer than SEAM may be cut.
     """
@@ -65,7 +66,8 @@ def pieces(text: str, size: int = TEXT_PIECE) -> Iterator[str]:
 
 
 def _gap(text: str, end: int, first: int) -> int:
-    """The last place up to `end` and after `first` with no part of a word before it, or `end`."""
+    """Return the last place up to `end` and after `first` that does not follow a part of a word,
+    else `end`."""
     for place in range(end, first, -1):
         if not _joins(text[place - 1]):
             return place
@@ -73,5 +75,5 @@ def _gap(text: str, end: int, first: int) -> int:
 
 
 def _joins(character: str) -> bool:
-    """Whether it may be part of a word, or combine with one."""
+    """Whether the character may be part of a word, or combine with one."""
     return character.isalnum() or unicodedata.category(character)[0] in "MLCS" or character == "_"

@@ -1,4 +1,4 @@
-"""Token vectors of a text: all of them for a query, a few in little space for a memory."""
+"""Token vectors of a text: all of them for a query, a few compressed ones for a memory."""
 
 import math
 from collections.abc import Sequence
@@ -13,22 +13,22 @@ from semvec.words import STOP_WORDS
 from semvec.words import words as words_of
 
 TOKEN_DIMENSION = 128
-"""Numbers of a token vector, or as many as the model has."""
+"""Numbers of a token vector; a smaller model dimension limits them."""
 KEPT_SHARE = 0.46
-"""Of a text's tokens, about, as many vectors are kept."""
+"""Approximate number of vectors kept, as a share of a text's tokens."""
 MAX_KEPT_TOKENS = 24
-"""Vectors that a memory keeps at most: with two pooled ones of 384 they stay below 4 kB."""
+"""Most vectors that a memory keeps: with two pooled ones of 384 they stay below 4 kB."""
 STOP_WEIGHT = 0.2
-"""What a stop word weighs against another word where tokens are pooled; punctuation is left out."""
+"""Weight of a stop word in pooling, relative to other words; punctuation has none."""
 
 
 @cache
 def projection(dimension: int) -> Vector:
-    """Orthonormal columns, shape (dimension, p), that keep cosines about as they are.
+    """Return orthonormal columns, shape (dimension, p), that approximately keep cosines.
 
-    The first p columns of a cosine transform whose inputs have had their signs changed as by the
-    throw of a coin (Ailon and Chazelle, STOC 2006, with a cosine for the Hadamard transform). It
-    depends on nothing but its size, so that what was kept yesterday can be compared tomorrow.
+    The first p columns of a cosine transform with random signs of its inputs (Ailon and Chazelle,
+    STOC 2006, with a cosine for the Hadamard transform). It depends only on the dimension, so that
+    stored vectors stay comparable.
     """
     p = min(TOKEN_DIMENSION, dimension)
     place = np.arange(dimension)
@@ -41,17 +41,18 @@ def projection(dimension: int) -> Vector:
 
 
 def projected(vectors: Vector) -> Vector:
-    """Token vectors, shape (n, d), as they are compared: shape (n, p), unit length."""
+    """Project token vectors, shape (n, d), to the form that is compared: shape (n, p), unit
+    length."""
     return normalised(vectors @ projection(vectors.shape[1]))
 
 
 def tokens_of(vectors: Vector, words: Sequence[str]) -> Tokens:
-    """`vectors`, shape (n, d), are a text's token vectors, `words` the n words they are part of."""
+    """Build Tokens of a text's token vectors, shape (n, d), and the n words they are part of."""
     return as_tokens(projected(vectors), words)
 
 
 def as_tokens(vectors: Vector, words: Sequence[str], kept: bytes | None = None) -> Tokens:
-    """The same of `projected` vectors, shape (n, p); `kept` where something else pooled them."""
+    """Build Tokens of `projected` vectors, shape (n, p); `kept` if they were pooled elsewhere."""
     if kept is None:
         weights = token_weights(words)
         heard = weights > 0.0
@@ -60,12 +61,12 @@ def as_tokens(vectors: Vector, words: Sequence[str], kept: bytes | None = None) 
 
 
 def kept_of(number: int) -> int:
-    """Vectors that a memory keeps of a text of so many tokens, at most."""
+    """Return the most vectors that a memory keeps for a text of so many tokens."""
     return min(MAX_KEPT_TOKENS, math.ceil(KEPT_SHARE * number))
 
 
 def token_weights(words: Sequence[str]) -> Vector:
-    """What each token counts for the memory of its text, shape (n,): ones where none would."""
+    """Return the weight of each token in its text's memory, shape (n,); ones if all were zero."""
     weight = {word: _weight(word) for word in set(words)}
     weights = np.array([weight[word] for word in words], np.float32)
     return weights if weights.any() else np.ones_like(weights)
@@ -79,7 +80,7 @@ def _weight(word: str) -> float:
 
 
 def repooled(kept: bytes | None, dimension: int) -> bytes | None:
-    """Fewer token vectors where these are too many for one memory; None where they are not."""
+    """Pool token vectors further if they are too many for one memory; None if they are not."""
     if kept is None or len(kept) <= MAX_KEPT_TOKENS * dimension:
         return None
     vectors = np.frombuffer(kept, np.int8).reshape(-1, dimension).astype(np.float32)
@@ -89,11 +90,12 @@ def repooled(kept: bytes | None, dimension: int) -> bytes | None:
 
 
 def pooled(vectors: Vector, weights: Vector, number: int) -> Vector:
-    """At most `number` unit vectors that stand for `vectors`, shape (n, p), with weights (n,).
+    """Return at most `number` unit vectors that represent `vectors`, shape (n, p), with weights
+    (n,).
 
-    Means of clusters that Ward's criterion finds, as in Clavié et al., "Reducing the footprint of
-    multi-vector retrieval" (2024). All pairs that are each other's nearest merge at once, cheapest
-    first (Murtagh, 1983), so that it takes a few rounds and not n.
+    Means of clusters by Ward's criterion, as in Clavié et al., "Reducing the footprint of
+    multi-vector retrieval" (2024). All pairs of mutual nearest neighbours merge at once, cheapest
+    first (Murtagh, 1983), so it takes a few rounds and not n.
     """
     sums, sizes = weights[:, None] * vectors, weights.copy()
     while len(sums) > number:
@@ -113,7 +115,8 @@ def pooled(vectors: Vector, weights: Vector, number: int) -> Vector:
 
 
 def merging_cost(sums: Vector, sizes: Vector) -> Vector:
-    """What merging each two clusters adds to the sum of squares within, shape (n, n)."""
+    """Return the cost of merging each two clusters, shape (n, n): the increase of the sum of
+    squares within."""
     means = sums / sizes[:, None]
     squares = np.einsum("np,np->n", means, means)
     cost: Vector = squares[:, None] + squares - 2.0 * (means @ means.T)

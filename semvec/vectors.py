@@ -1,4 +1,4 @@
-"""Embeddings as they enter: checked, converted, normalised."""
+"""Embeddings on arrival: checked, converted, normalised."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,16 +13,16 @@ from semvec.kernels.numpy_ import quantise
 Vector = npt.NDArray[np.float32]
 
 UNIT_ROUNDING = 1e-6
-"""What two cosines of unit vectors may differ by and still be equal."""
+"""Tolerance within which two cosines of unit vectors count as equal."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tokens:
-    """The token vectors of one text, special tokens left out.
+    """The token vectors of one text, without special tokens.
 
-    `vectors` have shape (n, p), unit length each, and `words` are the words that the n tokens are
-    parts of: what a query needs. `kept` are the same vectors pooled to k of them, as int8 codes
-    (k, p) in a row of bytes: what a memory keeps.
+    For queries: `vectors` have shape (n, p), unit length each, and `words` are the words that the n
+    tokens are part of. For memories: `kept` are the same vectors pooled to k, as bytes of int8
+    codes (k, p).
     """
 
     vectors: Vector
@@ -34,8 +34,8 @@ class Tokens:
 class Encoding:
     """One text as vectors.
 
-    `vector` is the pooled embedding, shape (d,), unit length; `tokens` are None where the embedder
-    pools alone.
+    `vector` is the pooled embedding, shape (d,), unit length; `tokens` are None if the embedder
+    gives only pooled vectors.
     """
 
     vector: Vector
@@ -45,10 +45,10 @@ class Encoding:
 def unit_vector(
     values: Sequence[float], dimension: int, field: str, place: int | None = None
 ) -> Vector:
-    """The L2-normalised `values`, float32, shape (dimension,).
+    """Return the L2-normalised `values`, float32, shape (dimension,).
 
-    Raises Invalid, naming the field and the place in its list, for another length, a zero vector or
-    a number that is not finite. Scaling by the largest component first keeps 1e300 and 1e-300 from
+    Raises Invalid, with the field and the index in its list, for another length, a zero vector or a
+    number that is not finite. Scaling by the largest component first keeps 1e300 and 1e-300 from
     over- and underflow.
     """
     name = field if place is None else f"{field}[{place}]"
@@ -69,33 +69,33 @@ def unit_vector(
 
 
 def unit_vectors(rows: Sequence[Sequence[float]], dimension: int, field: str) -> Vector:
-    """Each of `rows` normalised, shape (len(rows), dimension). Raises Invalid as `unit_vector`."""
+    """Normalise each of `rows`, shape (len(rows), dimension). Raises Invalid as `unit_vector`."""
     units = [unit_vector(row, dimension, field, place) for place, row in enumerate(rows)]
     return np.array(units, np.float32).reshape(-1, dimension)
 
 
 def packed(x: Vector) -> bytes:
-    """Little-endian float32 bytes, as journal and snapshots keep vectors."""
+    """Return little-endian float32 bytes, as stored in journal and snapshots."""
     return x.astype("<f4", copy=False).tobytes()
 
 
 def unpacked(data: bytes) -> Vector:
-    """The vector that was packed, shape (d,), read-only."""
+    """Return the packed vector, shape (d,), read-only."""
     return np.frombuffer(data, "<f4").astype(np.float32, copy=False)
 
 
 def codes(x: Vector) -> bytes:
-    """int8 codes of the direction of `x`, shape (d,), as memories keep vectors."""
+    """Return int8 codes of the direction of `x`, shape (d,), as stored in memories."""
     return quantise(x[None]).tobytes()
 
 
 def blend(first: Vector, second: Vector, scale: float) -> Vector:
-    """`(first + second) * scale`, elementwise in float64, as float32; shapes (d,)."""
+    """Return `(first + second) * scale`, elementwise in float64, as float32; shapes (d,)."""
     return ((first.astype(np.float64) + second) * scale).astype(np.float32)
 
 
 def blend_scale(first: Vector, second: Vector) -> float:
-    """The factor that makes `first + second` a unit vector; 0.0 where they cancel out."""
+    """Return the factor that makes `first + second` a unit vector; 0.0 if they cancel out."""
     total = first.astype(np.float64) + second
     norm = float(np.sqrt(total @ total))
     return 1.0 / norm if norm > 1e-6 else 0.0

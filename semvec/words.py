@@ -1,4 +1,4 @@
-"""Words and terms of a text."""
+"""Words and index terms of a text."""
 
 import re
 import unicodedata
@@ -9,11 +9,12 @@ from itertools import chain
 from semvec.texts import LONG_RUN, TEXT_PIECE, pieces
 
 INDEXED = 16_384
-"""Characters of a text that count, composed ones too: what is past them is in its vector alone."""
+"""Characters of a text that are indexed, before and after composition. The rest counts only in the
+vector."""
 READ = 262_144
-"""Characters of composed text whose words are read."""
+"""Characters of composed text that are read for words."""
 MAX_WORD_CHARS = 64
-"""Characters of a word past which it is its own stem."""
+"""Characters of a word beyond which it is not stemmed."""
 
 
 def listed(*lines: str) -> frozenset[str]:
@@ -40,17 +41,17 @@ ASCII_WORD = re.compile(r"[a-z0-9]+")
 
 
 def composed(text: str) -> str:
-    """NFKC in linear time: a run of more than 30 marks, which is quadratic to put in order, is
-    broken by U+034F (the stream-safe format of Unicode Standard Annex 15)."""
+    """Return NFKC in linear time. A run of more than 30 marks would take quadratic time to order;
+    U+034F breaks it (the stream-safe format of Unicode Standard Annex 15)."""
     if text.isascii() or unicodedata.is_normalized("NFKC", text):
         return text
     return unicodedata.normalize("NFKC", LONG_RUN.sub("\\1\u034f", text))
 
 
 def expanded(text: str, limit: int) -> Iterator[str]:
-    """The composed pieces of a text, as many as have `limit` characters together.
+    """Yield the composed pieces of a text, up to `limit` characters together.
 
-    NFKC makes 18 characters of some, so that only the outcome tells the size.
+    NFKC expands some characters to 18, so the size is measured after composition.
     """
     for piece in pieces(text):
         plain = composed(piece)[:limit]
@@ -61,15 +62,16 @@ def expanded(text: str, limit: int) -> Iterator[str]:
 
 
 def words(text: str, limit: int = READ) -> list[str]:
-    """Case-folded words in order, as far as `limit` characters of composed text go; scripts without
-    spaces give overlapping pairs of characters."""
+    """Return the case-folded words in order, within `limit` characters of composed text. Scripts
+    without spaces give overlapping pairs of characters."""
     if len(text) <= TEXT_PIECE:
         return _words(composed(text)[:limit])
     return list(chain.from_iterable(map(_words, expanded(text, limit))))
 
 
 def terms(text: str) -> list[str]:
-    """What the index counts: stems of the words that are no English stop words, in order."""
+    """Return the terms for the index: stems of the words that are not English stop words, in
+    order."""
     text = text[:INDEXED]
     if len(text) <= TEXT_PIECE:
         return _stems(_words(composed(text)[:INDEXED]))
@@ -77,7 +79,7 @@ def terms(text: str) -> list[str]:
 
 
 def _words(plain: str) -> list[str]:
-    """Words of composed text."""
+    """Return the words of composed text."""
     if plain.isascii():
         return ASCII_WORD.findall(plain.lower())
     found: list[str] = []
@@ -99,23 +101,23 @@ def _stems(found: Iterable[str]) -> list[str]:
 
 @lru_cache(128)
 def _terms_of_long(text: str) -> str:
-    """Joined, which takes a tenth of the memory of a list. A thread finds them before the event
-    loop needs them (`semvec.offloop`)."""
+    """Return the terms joined, which takes a tenth of the memory of a list. Call it on a thread
+    before the event loop needs the result (`semvec.offloop`)."""
     found = chain.from_iterable(map(_words, expanded(text, INDEXED)))
     return "\n".join(_stems(found))
 
 
 @lru_cache(16_384)
 def stem(word: str) -> str:
-    """Of an English word; the same few words come over and over."""
-    import Stemmer  # vectors of tokens need no stems, and no stemmer beside NumPy and a card
+    """Return the stem of an English word; cached, as the same few words recur."""
+    import Stemmer  # imported here, so that token vectors need no stemmer
 
     stemmed: str = Stemmer.Stemmer("english", 0).stemWord(word)
     return stemmed
 
 
 def _units(word: str) -> list[str]:
-    """The word, or where its script puts no spaces, pairs of its characters."""
+    """Return the word, or pairs of its characters if its script has no spaces."""
     units: list[str] = []
     for i, run in enumerate(UNSPACED_RUN.split(word)):
         if i % 2 and len(run) > 2:

@@ -35,6 +35,12 @@ def test_keygen_never_replaces_a_key(keys: Path, capsys: Output) -> None:
     assert (keys / "private.pem").read_bytes() == before
 
 
+def test_a_key_that_is_not_there_is_named(tmp_path: Path, capsys: Output) -> None:
+    assert issue(tmp_path) == 1
+    missing = tmp_path / "private.pem"
+    assert capsys.readouterr().err == f"semvec: {missing}: No such file or directory\n"
+
+
 def test_issue_prints_the_token_alone_and_show_tells_what_it_says(
     keys: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:

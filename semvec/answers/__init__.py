@@ -1,4 +1,4 @@
-"""What the service answers; these dataclasses are the bodies that go over the wire."""
+"""Answers of the service; these dataclasses are the bodies of HTTP responses."""
 
 from semvec.answers.control import (
     Anchors,

@@ -1,4 +1,4 @@
-"""What is set on a session: triggers, anchors, isolation, memories and entities by hand."""
+"""Answers about triggers, anchors, isolation, injected memories and entities."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ class Triggers:
     session_id: str
     """The session."""
     trigger_count: int
-    """Triggers that the session has now."""
+    """Number of triggers of the session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,63 +20,65 @@ class Anchors:
     session_id: str
     """The session."""
     anchor_count: int
-    """Anchors and policy vectors that the session has now."""
+    """Number of anchors and policy vectors of the session."""
 
 
 @dataclass(frozen=True, slots=True)
 class AnchorScore:
-    """How near the state of a session is to its nearest anchor."""
+    """Similarity of a session's state to its nearest anchor."""
 
     session_id: str
     """The session."""
     anchor_score: float
     """Cosine of the state and the nearest anchor, from -1 to 1; 1 without anchors."""
     anchor_count: int
-    """Anchors and policy vectors of the session."""
+    """Number of anchors and policy vectors of the session."""
     drift_threshold: float
-    """Score below which the state counts as astray; three updates in a row start a realignment."""
+    """Below this score the state counts as off its anchors; three such updates in a row start a
+    realignment."""
     realignment_remaining: int
-    """Updates that will still pull the state towards the nearest anchor."""
+    """Number of coming updates that still pull the state towards the nearest anchor."""
 
 
 @dataclass(frozen=True, slots=True)
 class Isolated:
-    """What isolation keeps out of a session now."""
+    """The isolation of a session after the change."""
 
     session_id: str
     """The session."""
     level: str
-    """The level that holds now: OPEN, FILTER, QUARANTINE or LOCKDOWN."""
+    """The current level: OPEN, FILTER, QUARANTINE or LOCKDOWN."""
     held_count: int
-    """Inputs that are held and not learnt."""
+    """Number of quarantined inputs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """What was learnt of the inputs that were held."""
+    """The result of releasing quarantined inputs."""
 
     session_id: str
     """The session."""
     released_count: int
-    """Inputs that were held and are learnt now."""
+    """Number of quarantined inputs that were learnt."""
 
 
 @dataclass(frozen=True, slots=True)
 class Injected:
-    """What became of a memory that was added by hand."""
+    """The result of injecting a memory."""
 
     session_id: str
     """The session."""
     tier: str
-    """The tier the memory is in, or would be in: short_term, medium_term or long_term."""
+    """Tier of the memory, or the tier it would have entered: short_term, medium_term or
+    long_term."""
     total_memories: int
-    """Memories of the session, archived ones included."""
+    """Number of memories of the session, archived ones included."""
     learned: bool
     """Whether the memory was learnt."""
     withheld_by: str | None
-    """What kept it out, where it was not learnt: filter, quarantine or lockdown."""
+    """Why the memory was not learnt: filter, quarantine or lockdown; null if it was."""
     memory_hash: str | None
-    """Digest that the memory is found by; null where it was not learnt."""
+    """Hash that identifies the memory; null if it was not learnt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ class EntityStored:
     key: str
     """The key, as it was sent."""
     size: int
-    """Entities that the session has now."""
+    """Number of entities of the session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,29 +98,29 @@ class EntityItem:
     """One entity of the literal cache."""
 
     key: str
-    """The key it was stored under."""
+    """Key of the entity."""
     kind: str
-    """What the value is, such as a function or a path."""
+    """Kind of the value, such as a function or a path."""
     value: str
     """The value, byte for byte as it was stored."""
     context: str
-    """Words about it, which are searched too."""
+    """Words about the value, also searched."""
     importance: float
-    """From 0 to 1; puts it before others that match as well."""
+    """From 0 to 1: rank among entities that match equally well."""
     access_count: int
-    """How often it was found by words."""
+    """How often searches have found the entity."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entities:
-    """Entities of the literal cache that match."""
+    """Entities that match a search."""
 
     session_id: str
     """The session."""
     entities: list[EntityItem]
     """The entities of this page, best first."""
     total: int
-    """All entities that match, on this page and others."""
+    """Number of matching entities on all pages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,6 @@ class EntityRemoved:
     session_id: str
     """The session."""
     key: str
-    """The key that is gone."""
+    """The removed key."""
     removed: bool
-    """Always true: a key that is not there is answered with 404."""
+    """Always true: a missing key is answered with 404."""

@@ -1,4 +1,4 @@
-"""Clusters and regions."""
+"""Answers about clusters and regions."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ class Added:
     """Whether something was added."""
 
     added: bool
-    """False where it was there before."""
+    """False if it was there before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Removed:
     """Something was removed."""
 
     removed: bool
-    """Always true: what is not there is answered with 404."""
+    """Always true: a missing resource is answered with 404."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,23 +26,23 @@ class Deleted:
     """Something was deleted."""
 
     deleted: bool
-    """Always true: what is not there is answered with 404."""
+    """Always true: a missing resource is answered with 404."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterInfo:
-    """A cluster as it was made."""
+    """A new cluster."""
 
     cluster_id: str
-    """The cluster, and the session behind it."""
+    """The cluster; its backing session has the same id."""
     name: str
-    """Its name for people."""
+    """Display name."""
     aggregation_mode: str
-    """How much each member counts: weighted_average or attention."""
+    """How members are weighted: weighted_average or attention."""
     coupling_factor: float
-    """From 0 to 1: how far feedback moves its members."""
+    """From 0 to 1: how far feedback moves the members."""
     dimension: int
-    """Length of its members' vectors."""
+    """Length of the members' vectors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,37 +52,37 @@ class ClusterItem:
     cluster_id: str
     """The cluster."""
     name: str
-    """Its name for people."""
+    """Display name."""
     member_count: int
-    """Sessions that are its members."""
+    """Number of member sessions."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterState:
-    """A cluster as it stands."""
+    """The current state of a cluster."""
 
     cluster_id: str
-    """The cluster, and the session behind it."""
+    """The cluster; its backing session has the same id."""
     name: str
-    """Its name for people."""
+    """Display name."""
     aggregation_mode: str
-    """How much each member counts: weighted_average or attention."""
+    """How members are weighted: weighted_average or attention."""
     coupling_factor: float
-    """From 0 to 1: how far feedback moves its members."""
+    """From 0 to 1: how far feedback moves the members."""
     dimension: int
-    """Length of its members' vectors."""
+    """Length of the members' vectors."""
     member_count: int
-    """Sessions that are its members."""
+    """Number of member sessions."""
     phase: str
-    """Phase of the state of the session behind the cluster."""
+    """Phase of the backing session's state."""
     drift_phase: str
     """stable, shifting or drifted."""
     interaction_count: int
-    """Updates of the session behind the cluster."""
+    """Number of updates of the backing session."""
     total_memories: int
-    """Memories of the session behind the cluster, archived ones included."""
+    """Number of memories of the backing session, archived ones included."""
     aggregate_vector: list[float]
-    """What the members have in common: a vector of length 1, or zeros."""
+    """Weighted mean of the members' states: a vector of length 1, or zeros."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,43 +94,43 @@ class MemberAdded:
     session_id: str
     """The session."""
     added: bool
-    """False where it was a member before."""
+    """False if it was a member before."""
 
 
 @dataclass(frozen=True, slots=True)
 class MemberRemoved:
-    """The session that is no member any more."""
+    """A session that was removed from a cluster."""
 
     cluster_id: str
     """The cluster."""
     session_id: str
     """The session."""
     removed: bool
-    """Always true: a session that is no member is answered with 404."""
+    """Always true: a session that is not a member is answered with 404."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterFeedback:
-    """How many members feedback has moved."""
+    """The result of feedback."""
 
     cluster_id: str
     """The cluster."""
     sessions_updated: int
-    """Members whose state has moved; 0 where the coupling factor is 0."""
+    """Number of members whose state has moved; 0 if the coupling factor is 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class RegionInfo:
-    """A region as it was made."""
+    """A new region."""
 
     region_id: str
     """The region."""
     name: str
-    """Its name for people."""
+    """Display name."""
     meta_session_id: str
-    """The session that learns what the clusters agree on; it has the same id."""
+    """The session that learns the clusters' consensus; it has the same id."""
     dimension: int
-    """Length of its clusters' vectors."""
+    """Length of the clusters' vectors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,50 +140,50 @@ class RegionItem:
     region_id: str
     """The region."""
     name: str
-    """Its name for people."""
+    """Display name."""
     cluster_count: int
-    """Clusters that are attached to it."""
+    """Number of attached clusters."""
 
 
 @dataclass(frozen=True, slots=True)
 class DriftEvent:
-    """A change of subject in a cluster, told to a region."""
+    """A change of subject in a cluster, recorded in a region."""
 
     cluster_id: str
     """The cluster that has drifted."""
     region_id: str
-    """The region that was told."""
+    """The region that records it."""
     drift_score: float
-    """From 0 to 1: how surely the subject has changed."""
+    """From 0 to 1: confidence that the subject has changed."""
     drift_phase: DriftPhase
     """stable, shifting or drifted."""
     timestamp: float
-    """When, in seconds since 1970."""
+    """Time in seconds since 1970."""
     event_id: int
     """Number of the event in its region, from 1 on."""
 
 
 @dataclass(frozen=True, slots=True)
 class RegionState:
-    """A region as it stands."""
+    """The current state of a region."""
 
     region_id: str
     """The region."""
     name: str
-    """Its name for people."""
+    """Display name."""
     meta_session_id: str
-    """The session that learns what the clusters agree on."""
+    """The session that learns the clusters' consensus."""
     dimension: int
-    """Length of its clusters' vectors."""
+    """Length of the clusters' vectors."""
     cluster_count: int
-    """Clusters that are attached to it."""
+    """Number of attached clusters."""
     consensus_threshold: float
-    """Share of its clusters past which those that have drifted realign all."""
+    """The clusters realign when more than this share of them have drifted."""
     vote_window_seconds: float
-    """How long a drift counts as a vote, in seconds."""
+    """Seconds for which a drift counts as a vote."""
     voting_cluster_count: int
-    """Clusters whose drift counts now."""
+    """Number of clusters whose drift counts now."""
     recent_drift_events: list[DriftEvent]
     """The newest drift events, at most 10, newest first."""
     last_realignment: float | None
-    """When its clusters were last realigned, in seconds since 1970; null where they never were."""
+    """Time of the last realignment, in seconds since 1970; null before the first."""

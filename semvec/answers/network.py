@@ -1,36 +1,36 @@
-"""Transfers, trust, users."""
+"""Answers about transfers, trust and users."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Transferred:
-    """How far the target's state has moved towards the source's."""
+    """The result of a transfer."""
 
     source_session_id: str
-    """The session whose state was passed on."""
+    """The session whose state was transferred."""
     target_session_id: str
     """The session whose state has moved."""
     delta_norm: float
-    """How far the target's state has moved; 0 where the source is not trusted at all."""
+    """Distance that the target's state has moved; 0 if the source has no trust."""
 
 
 @dataclass(frozen=True, slots=True)
 class Switched:
-    """For whom sessions are made now."""
+    """The result of a switch of users."""
 
     active_user: str
-    """The user whose sessions are made from now on."""
+    """The user that new sessions belong to."""
     previous_user: str
-    """The user who was active before."""
+    """The previously active user."""
 
 
 @dataclass(frozen=True, slots=True)
 class ActiveUser:
-    """For whom sessions are made."""
+    """The active user."""
 
     active_user: str
-    """The user whose sessions are made now; `default` until the first switch."""
+    """The user that new sessions belong to; `default` until the first switch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,60 +40,59 @@ class UserSession:
     session_id: str
     """The session."""
     dimension: int | None
-    """Length of its vectors."""
+    """Length of the session's vectors."""
     created_at: float
-    """When it was made, in seconds since 1970."""
+    """Time of creation, in seconds since 1970."""
     last_used_at: float
-    """When it was last used, in seconds since 1970."""
+    """Time of last use, in seconds since 1970."""
     interaction_count: int
-    """Updates of its state."""
+    """Number of updates of the state."""
     total_memories: int
-    """Its memories, archived ones included."""
+    """Number of memories, archived ones included."""
     trust: float
-    """From 0 to 1: how far the session is trusted in votes and transfers."""
+    """From 0 to 1: trust in the session in votes and transfers."""
 
 
 @dataclass(frozen=True, slots=True)
 class UserState:
-    """A user's sessions, and when the user was active."""
+    """The sessions and the times of a user."""
 
     active: bool
-    """Whether sessions are made for this user now."""
+    """Whether this is the active user."""
     created_at: float | None
-    """When the user was first switched to, in seconds since 1970; null for `default` before any
+    """Time of the first switch to the user, in seconds since 1970; null for `default` before any
     switch."""
     saved_at: float | None
-    """When the user was last switched away from, in seconds since 1970; null where that never
-    was."""
+    """Time of the last switch away from the user, in seconds since 1970; null before any."""
     session_count: int
-    """All of the user's sessions, also those that are not listed."""
+    """Number of the user's sessions, also those not listed."""
     sessions: list[UserSession]
-    """The sessions that were used last, at most 10,000."""
+    """The most recently used sessions, at most 10,000."""
 
 
 @dataclass(frozen=True, slots=True)
 class SerializedUser:
-    """What a user has."""
+    """A user and the user's sessions."""
 
     user_id: str
-    """The user whose sessions these are."""
+    """The user that the sessions belong to."""
     state: UserState
-    """The user's sessions, and when the user was active."""
+    """The sessions and the times of the user."""
 
 
 @dataclass(frozen=True, slots=True)
 class Consensus:
-    """What a vote came to."""
+    """The result of a vote."""
 
     accepted: bool
-    """Whether at least two thirds of the trust were for it."""
+    """Whether sessions with at least two thirds of the trust voted for it."""
     trust_scores: dict[str, float]
-    """Trust in each session that has voted, from 0 to 1, with this outcome counted."""
+    """Trust in each voter after the vote, from 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """How far the sessions that were used last are trusted."""
+    """Trust in the most recently used sessions."""
 
     trust_scores: dict[str, float]
-    """Trust in each session, from 0 to 1, for the 1,000 sessions that were used last."""
+    """Trust in each of the 1,000 most recently used sessions, from 0 to 1."""

@@ -1,4 +1,4 @@
-"""The observer and what it finds."""
+"""Answers about the observer."""
 
 from dataclasses import dataclass
 
@@ -12,63 +12,63 @@ class ObserverInfo:
     observer_id: str
     """The observer."""
     registered_regions: int
-    """Regions that it looks at."""
+    """Number of observed regions."""
     meta_session_id: str
-    """The session that belongs to it."""
+    """The observer's own session."""
 
 
 @dataclass(frozen=True, slots=True)
 class Anomaly:
-    """A condition over several clusters, told once when it begins."""
+    """A condition over several clusters, reported once when it begins."""
 
     type: AnomalyType
     """cross_cluster_convergence, systemic_drift or cluster_divergence."""
     detected_at: float
-    """When it was found, in seconds since 1970."""
+    """Time of detection, in seconds since 1970."""
     details: dict[str, Detail]
-    """The numbers and names behind it."""
+    """Numbers and names that explain it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ObserverSummary:
-    """The observer and what it has seen."""
+    """The observer and its latest findings."""
 
     observer_id: str
     """The observer."""
     registered_regions: int
-    """Regions that it looks at."""
+    """Number of observed regions."""
     total_clusters_observed: int
-    """Clusters in these regions, each counted once."""
+    """Number of clusters in the observed regions, each counted once."""
     last_sample_at: float | None
-    """When it last looked, in seconds since 1970; null before the first sample."""
+    """Time of the last sample, in seconds since 1970; null before the first."""
     anomaly_count: int
-    """Anomalies in the log."""
+    """Number of anomalies in the log."""
     recent_anomalies: list[Anomaly]
     """The newest anomalies, newest first."""
     meta_session_id: str
-    """The session that belongs to it."""
+    """The observer's own session."""
     sample_interval_seconds: float
-    """How often it looks by itself, in seconds."""
+    """Seconds between automatic samples."""
 
 
 @dataclass(frozen=True, slots=True)
 class ObserverSample:
-    """What one look at all regions has found."""
+    """The result of one sample of all regions."""
 
     sampled_at: float
-    """When it looked, in seconds since 1970."""
+    """Time of the sample, in seconds since 1970."""
     sample_duration_ms: float
-    """How long that took, in milliseconds."""
+    """Duration of the sample, in milliseconds."""
     regions_sampled: int
-    """Regions that were looked at."""
+    """Number of regions sampled."""
     regions_registered: int
-    """Regions that are registered."""
+    """Number of regions registered."""
     clusters_sampled: int
-    """Clusters that were looked at."""
+    """Number of clusters sampled."""
     new_anomalies: int
-    """Anomalies that this sample has found."""
+    """Number of anomalies found by this sample."""
     total_anomalies: int
-    """Anomalies in the log after it."""
+    """Number of anomalies in the log after the sample."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +76,12 @@ class Registered:
     """Whether the region was registered."""
 
     registered: bool
-    """False where it was registered before."""
+    """False if it was registered before."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unregistered:
-    """The region is not looked at any more."""
+    """A region that was removed from the observer."""
 
     unregistered: bool
     """Always true: a region that is not registered is answered with 404."""
@@ -92,4 +92,4 @@ class Cleared:
     """The log of anomalies was emptied."""
 
     cleared: int
-    """Anomalies that were in the log."""
+    """Number of anomalies that were in the log."""

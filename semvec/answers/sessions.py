@@ -1,4 +1,4 @@
-"""A session, and what becomes of a turn, a question, a file of it."""
+"""Answers about sessions, turns, queries and exports."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,10 +10,10 @@ from semvec.session.verify import Check
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The server and what it holds."""
+    """The state of the server."""
 
     active_sessions: int
-    """Sessions in the memory of this process."""
+    """Number of sessions in the memory of this process."""
     version: str
     """Version of the server."""
     status: str = "ok"
@@ -22,27 +22,27 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """Whether requests can be served."""
+    """Readiness of the server."""
 
     ready: bool
-    """Whether all checks are well."""
+    """Whether all checks have passed."""
     checks: dict[str, str]
-    """What was checked, and `ok` or what is wrong."""
+    """Result of each check: `ok` or the problem."""
 
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """A session that was made, or was there before."""
+    """A new or existing session."""
 
     session_id: str
     """The session."""
     created: bool
-    """False where the session was there before."""
+    """False if the session existed before."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClosedSession:
-    """The session that was erased."""
+    """An erased session."""
 
     session_id: str
     """The session."""
@@ -50,36 +50,36 @@ class ClosedSession:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """All of a session."""
+    """The export of a session."""
 
     session_id: str
-    """The session that was exported."""
+    """The exported session."""
     state_dict: dict[str, Any]
-    """All of the session, as docs/export.md describes it."""
+    """The whole session, in the format of docs/export.md."""
     checksum: str
-    """SHA-256 of `state_dict` in hexadecimal, the same as in it."""
+    """SHA-256 of `state_dict` in hexadecimal; `state_dict` contains it too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """The session was replaced."""
+    """A replaced session."""
 
     session_id: str
     """The session."""
     imported: bool
-    """Always true: what cannot be imported is answered with an error."""
+    """Always true: a failed import is answered with an error."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """Whether a session and what storage holds of it are the same."""
+    """The comparison of a session with its stored copy."""
 
     session_id: str
     """The session."""
     consistent: bool
-    """Whether every check is well."""
+    """Whether all checks have passed."""
     checks: list[Check]
-    """Each thing that was compared."""
+    """The result of each check."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,57 +89,56 @@ class SessionItem:
     session_id: str
     """The session."""
     created_at: float
-    """When it was made, in seconds since 1970."""
+    """Time of creation, in seconds since 1970."""
     last_used_at: float
-    """When it was last used, in seconds since 1970."""
+    """Time of last use, in seconds since 1970."""
     interaction_count: int
-    """Updates of its state."""
+    """Number of updates of the state."""
     total_memories: int
-    """Its memories, archived ones included."""
+    """Number of memories, archived ones included."""
     resident: bool
-    """Whether it is in the memory of the process that answers."""
+    """Whether the session is in the memory of the answering process."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a session recalls for a message, and what the message did to it."""
+    """The memories recalled for a message, and the message's effect on the session."""
 
     session_id: str
-    """The session; a new one where none was named."""
+    """The session; a new one if none was named."""
     context: str
-    """Text for a system prompt: what is remembered, best first, within the token budget."""
+    """Text for a system prompt: recalled memories, best first, within the token budget."""
     top_similarity: float
-    """Highest cosine between the message and anything remembered, from -1 to 1; 0 where nothing
-    is."""
+    """Highest cosine between the message and any memory, from -1 to 1; 0 without memories."""
     short_circuit: bool
-    """Whether a remembered answer may do instead of a new one."""
+    """Whether a remembered answer may replace a new one."""
     drift_score: float
-    """From 0 to 1: how surely the subject has changed."""
+    """From 0 to 1: confidence that the subject has changed."""
     drift_detected: bool
     """True once for each change of subject."""
     drift_phase: DriftPhase
     """stable, shifting or drifted."""
     learned: bool
-    """Whether all that was sent has entered the session."""
+    """Whether everything in the request was learnt."""
     withheld_by: str | None
-    """What kept any of it out: request, filter, quarantine or lockdown; null where all was
+    """Why something was not learnt: request, filter, quarantine or lockdown; null if all was
     learnt."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What was learnt, and what that did to the session."""
+    """The result of learning a response."""
 
     session_id: str
     """The session."""
     learned: bool
-    """Whether it has entered the session."""
+    """Whether the response was learnt."""
     withheld_by: str | None
-    """What kept it out: filter, quarantine or lockdown; null where it was learnt."""
+    """Why it was not learnt: filter, quarantine or lockdown; null if it was."""
     memory_hash: str | None
-    """Digest that the memory is found by; null where nothing was learnt."""
+    """Hash that identifies the memory; null if nothing was learnt."""
     drift_score: float
-    """From 0 to 1: how surely the subject has changed."""
+    """From 0 to 1: confidence that the subject has changed."""
     drift_detected: bool
     """True once for each change of subject."""
     drift_phase: DriftPhase
@@ -153,19 +152,19 @@ class Metrics:
     session_id: str
     """The session."""
     phase: SessionPhase
-    """The phase that the state is in."""
+    """Current phase of the state."""
     interaction_count: int
-    """Updates of the state."""
+    """Number of updates of the state."""
     total_memories: int
-    """Memories of the session, archived ones included."""
+    """Number of memories, archived ones included."""
     beta_history: list[float]
     """Gain of each of the last updates, oldest first."""
     similarity_history: list[float]
-    """Cosine of each of the last inputs and the state before it, oldest first."""
+    """Cosine between each of the last inputs and the state before it, oldest first."""
     fsm_history: list[float]
-    """Signal that the phase follows, for each of the last updates, oldest first."""
+    """Signal that determines the phase, for each of the last updates, oldest first."""
     norm_history: list[float]
-    """Length of the state after each of the last updates, oldest first."""
+    """Norm of the state after each of the last updates, oldest first."""
     phase_history: list[SessionPhase]
     """Phase after each of the last updates, oldest first."""
     topic_history: list[TopicSwitch]
@@ -174,21 +173,21 @@ class Metrics:
 
 @dataclass(frozen=True, slots=True)
 class ContextItem:
-    """A memory that was recalled."""
+    """A recalled memory."""
 
     text: str
-    """The text, cut where it is longer than was asked for."""
+    """The text, cut to the requested length."""
     relevance: float
-    """From 0 to 1: how well it fits what was asked."""
+    """From 0 to 1: relevance to the query."""
     memory_hash: str
-    """Digest that the whole memory is found by."""
+    """Hash that identifies the memory."""
     truncated: bool
     """Whether the text was cut."""
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a session recalls."""
+    """The memories recalled for a query."""
 
     session_id: str
     """The session."""
@@ -203,14 +202,14 @@ class ExpandedMemory:
     session_id: str
     """The session."""
     memory_hash: str
-    """Digest of the memory."""
+    """Hash that identifies the memory."""
     text: str
-    """The whole text: what was said, or question and answer on lines of their own."""
+    """The whole text; question and answer are on separate lines."""
     truncated: bool
     """Always false."""
     importance: float
-    """From 0 to 1: what matters more stays in memory for longer."""
+    """From 0 to 1: memories of higher importance stay in their tier for longer."""
     access_count: int
-    """How often it was recalled."""
+    """How often the memory was recalled."""
     timestamp: float
-    """When it was learnt, in seconds since 1970."""
+    """Time of learning, in seconds since 1970."""

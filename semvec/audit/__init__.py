@@ -1,4 +1,4 @@
-"""Who did what: the audit log, to write, to read and to verify."""
+"""The audit log: write, read and verify."""
 
 from semvec.audit.decorator import audited
 from semvec.audit.log import AuditEvent, AuditLog, audit_log

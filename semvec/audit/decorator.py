@@ -1,4 +1,4 @@
-"""Coroutines whose calls go on record."""
+"""A decorator that records calls of a coroutine."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -15,10 +15,10 @@ T = TypeVar("T")
 def audited(
     log: AuditLog, action: str, resource: str, *, subject: str = ""
 ) -> Callable[[Callable[P, Awaitable[T]]], Callable[P, Awaitable[T]]]:
-    """Puts each call on record when it has ended: 200, or the status of the error that ended it.
+    """Record each call when it ends, with 200 or the status of its error.
 
-    Where that cannot be written, a call that went well raises Unavailable, and one that did not the
-    error that ended it.
+    If the record cannot be written, a successful call raises Unavailable, and a failed one its own
+    error.
     """
 
     def decorate(coroutine: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:

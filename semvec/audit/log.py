@@ -21,26 +21,26 @@ LIST = "audit"
 
 @dataclass(frozen=True, slots=True)
 class AuditEvent:
-    """One change that is on record."""
+    """One recorded change."""
 
     id: int
-    """Number of the row. It says nothing of how many rows there are, or of their order."""
+    """Number of the row. It does not reveal the number or the order of rows."""
     timestamp: float
-    """When, in seconds since 1970."""
+    """Time in seconds since 1970."""
     action: str
-    """What was done, by its `operationId`."""
+    """Operation, by its `operationId`."""
     resource: str
-    """What it was done to, such as `session/abc`."""
+    """Resource that it changed, such as `session/abc`."""
     status: int
-    """Status of the answer."""
+    """HTTP status of the answer."""
     request_id: str
-    """The `X-Request-ID` of the request."""
+    """`X-Request-ID` of the request."""
     hash: str
-    """Digest of this row and the one before it in its chain, in hexadecimal."""
+    """Hash over this row and the previous one in its chain, in hexadecimal."""
     client_ip: str | None
-    """Address that the request came from; null where it is not known."""
+    """Client address of the request; null if unknown."""
     details: dict[str, Any]
-    """More about it, where there is more."""
+    """Further details, if any."""
 
 
 class AuditLog:
@@ -58,7 +58,7 @@ class AuditLog:
         client_ip: str | None = None,
         details: dict[str, Any] | None = None,
     ) -> None:
-        """Put on record what somebody did; committed when this returns. Raises Unavailable."""
+        """Write an audit entry; it is committed on return. Raise Unavailable."""
         entry = AuditEntry(
             at=self._clock(),
             subject=subject,
@@ -82,8 +82,8 @@ class AuditLog:
         limit: int = 100,
         cursor: str | None = None,
     ) -> Page[AuditEvent]:
-        """What is on record, newest first; None lets everything pass. Raises Malformed for a cursor
-        that is none."""
+        """Return entries, newest first; a filter of None matches all. Raise Malformed for an
+        invalid cursor."""
         opaque = self._store.opaque
         before = opaque.position(cursor, LIST, subject or "") if cursor is not None else None
         wanted = AuditFilter(subject, action, resource, since, until)
@@ -93,7 +93,7 @@ class AuditLog:
         return page_of(rows, limit, partial(event_of, opaque), attrgetter("id"), total, cursors)
 
     async def verify(self, ends: Iterable[ChainLink] = ()) -> ChainReport:
-        """Whether all rows are as they were written, among them those in `ends`."""
+        """Check that all rows are unchanged and present, including those in `ends`."""
         async with self._store.open_audit_reader() as trail:
             known = [named for row in await trail.openings() for named in named_by(row)]
             known += ((ELSEWHERE, end) for end in ends)
@@ -105,8 +105,11 @@ class AuditLog:
 
 @asynccontextmanager
 async def audit_log(database_url: str) -> AsyncIterator[AuditLog]:
-    """The log of a database that no server has for itself: a running one on SQLite does. Raises
-    StoreError."""
+    """Open the audit log of a database, which no server may hold exclusively (as a running one does
+    on SQLite).
+
+    Raise StoreError.
+    """
     store = Store(database_url)
     await store.open()
     try:

@@ -1,18 +1,18 @@
-"""Refused logins, counted: one row for each address and minute, however many there were."""
+"""Refused logins, aggregated to one audit row per address and minute."""
 
 from semvec.clock import Clock
 from semvec.store import AuditEntry
 
 MINUTE_S = 60.0
 MAX_REFUSAL_ROWS = 4096
-"""Addresses that are counted apart; beyond that all others together are one."""
+"""Addresses counted separately; all others share one count."""
 ROWS = MAX_REFUSAL_ROWS + 1
 ACTION = "login.refused"
 RESOURCE = "login"
 
 
 class RefusedLoginLog:
-    """`note` counts, `due` gives the rows of the minutes that are over."""
+    """Counts of refused logins. `record` counts; `due` returns the rows of past minutes."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -27,13 +27,13 @@ class RefusedLoginLog:
         self._counts[who] = self._counts.get(who, 0) + 1
 
     def due(self, *, closing: bool = False) -> list[AuditEntry]:
-        """Rows to put on record, those of a minute that is not over only when `closing`."""
+        """Return the rows to write; those of the current minute only when `closing`."""
         self._turn(at_once=closing)
         over, self._over = self._over, []
         return over
 
     def give_back(self, entries: list[AuditEntry]) -> None:
-        """Those that could not be put on record, as far as there is room."""
+        """Take back rows that could not be written, if there is room."""
         self._over = [*entries, *self._over][:ROWS]
 
     def _turn(self, *, at_once: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""Whether the audit log is as it was written: every row where it was, and as it was."""
+"""Verification of the audit log: every row is present and unchanged."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from semvec.store import ChainLink, RecordedEntry
 from semvec.store.audit import digest
 
 ELSEWHERE = "somebody"
-"""Who says so, of an end that was kept outside the database."""
+"""The name used for the source of an end that was kept outside the database."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChainFault:
-    """What is wrong with a chain, at this row of it."""
+    """A fault at one row of a chain."""
 
     chain: int
     seq: int
@@ -27,8 +27,11 @@ class ChainFault:
 
 @dataclass(frozen=True, slots=True)
 class ChainReport:
-    """`ends` are the last rows of the chains: kept elsewhere, they tell of ends that are cut off
-    later."""
+    """The result of a verification.
+
+    `ends` are the last rows of the chains; stored elsewhere, they later reveal rows cut off at an
+    end.
+    """
 
     rows: int
     ends: list[ChainLink]
@@ -40,10 +43,10 @@ class ChainReport:
 
 
 class ChainInspection:
-    """Sees all rows, oldest first, and notes what does not fit.
+    """Check all rows, oldest first, and collect faults.
 
-    `begins` are the links before the first rows of the chains. `known` are rows that have to be
-    there, or to be pruned: whoever says so, and where and what.
+    `begins` are the links before the first rows of the chains. `known` are rows that must exist or
+    be pruned, each with the source that names it.
     """
 
     def __init__(self, begins: Iterable[ChainLink], known: Iterable[tuple[str, ChainLink]]) -> None:
@@ -92,18 +95,18 @@ class ChainInspection:
 
 
 def named_by(opening: RecordedEntry) -> Iterator[tuple[str, ChainLink]]:
-    """The last rows of other chains that the first row of a chain names."""
+    """Yield the last rows of other chains that the first row of a chain names."""
     try:
         named: Any = orjson.loads(opening.entry.details)["after"]
         links = [ChainLink(chain, seq, bytes.fromhex(hash)) for chain, seq, hash in named]
     except (ValueError, KeyError, TypeError):
-        return  # then it was changed, and is told of for that
+        return  # the row was changed: its hash fails too
     for link in links:
         yield f"chain {opening.chain}", link
 
 
 def link_of(text: str) -> ChainLink:
-    """An end as it is printed, CHAIN:SEQ:HASH. Raises ValueError."""
+    """Parse a printed end, CHAIN:SEQ:HASH. Raise ValueError."""
     chain, seq, hash = text.split(":")
     return ChainLink(int(chain), int(seq), bytes.fromhex(hash))
 

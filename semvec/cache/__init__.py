@@ -1,4 +1,4 @@
-"""The hot sessions of this process."""
+"""The cache of sessions in this process."""
 
 from semvec.cache.cached_session import CachedSession, SessionName
 from semvec.cache.change_result import ChangeResult, StateMove

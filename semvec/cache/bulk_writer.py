@@ -1,4 +1,4 @@
-"""Events for many sessions at once, most of which need not be in memory."""
+"""Write events of many sessions at once, most of which need not be in memory."""
 
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -14,7 +14,7 @@ from semvec.store import Append, Operation, Store
 
 @dataclass(frozen=True, slots=True)
 class PlannedWrite:
-    """`hot` is the copy that the event was decided on, if it was decided on one."""
+    """One event's write. `hot` is the cached session that the event was decided on, if any."""
 
     name: SessionName
     append: Append
@@ -27,8 +27,11 @@ class BulkWriter:
         self._hot, self._store = hot, store
 
     async def write_all(self, steered: Sequence[StateMove], *parts: Operation) -> bool:
-        """Make each event its session's next one, with `parts`, or nothing at all; False where any
-        came too late. Copies in memory follow; other sessions stay where they are."""
+        """Append each event to its session, with `parts`, in one transaction.
+
+        Return False on a conflict: then nothing is written. Cached sessions are updated; other
+        sessions are not loaded.
+        """
         ordered = sorted(steered, key=lambda each: each.key)
         async with AsyncExitStack() as locks:
             copies = [self._hot.copies.get(each.name) for each in ordered]
@@ -54,7 +57,8 @@ class BulkWriter:
         return done
 
     def _follow(self, write: PlannedWrite, *, done: bool) -> None:
-        """Apply what is committed; where it is not, or nobody can tell, no copy stays."""
+        """Apply the committed event; evict the cached session if the commit failed or its outcome
+        is unknown."""
         if write.hot is None or write.event is None:
             return
         if done:
@@ -63,8 +67,8 @@ class BulkWriter:
             self._hot.copies.evict(write.hot)
 
     async def _catch_loaded(self, write: PlannedWrite) -> None:
-        """Drop a copy that was loaded while its next event was being committed, and have a load
-        that is not done read again."""
+        """Evict a cached session that was loaded while this event was being committed, and repeat a
+        load that is still running."""
         self._hot.outdate(write.name)
         hot = self._hot.copies.get(write.name)
         if hot is None or hot.key != write.append.key:
@@ -74,7 +78,7 @@ class BulkWriter:
 
 
 def _plan_write(each: StateMove, hot: CachedSession | None) -> PlannedWrite | None:
-    """None where the session would have to be in memory, and is not."""
+    """Return the write, or None if it needs a cached session and there is none."""
     if hot is not None and hot.is_live and hot.key == each.key:
         event = each.decide(hot.session)
         return PlannedWrite(each.name, append_of(hot.key, hot.session, hot.line, event), hot, event)

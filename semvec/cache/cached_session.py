@@ -15,20 +15,21 @@ SessionName = tuple[str, str]
 """Owner and session id."""
 
 SNAPSHOT_EVERY = 64
-"""Events after which a snapshot is taken, so that a replay stays short; up to twice as many, by
-session, so that sessions that advance together do not take theirs together."""
+"""Events between snapshots, so that a replay stays short. The key adds up to as many again, so that
+sessions that advance together take their snapshots at different times."""
 MAX_RESTORES = 32
-"""Archived memories that come back with one event, beside those that are said again."""
+"""Archived memories that one event restores, besides those that its own texts repeat."""
 
 
 class CachedSession:
-    """A session in memory, and what has happened to it that the journal need not know yet.
+    """A session in memory, with recorded accesses and uses that are not in the journal yet.
 
-    `line` is that of its last event. `checked` is the number of the newest connection to the
-    database when the copy was last compared with its head.
+    `line` is the line of its last event. `checked` is the number of the newest database connection
+    when the session was last compared with its head.
 
-    A `unit` that has changed it has it to itself until that is committed; where that comes to
-    nothing, for good. `holder` is the unit, if it is one, that has the lock.
+    `owner` is the unit of work whose uncommitted changes the session shows. No other request may
+    read it until they are committed; on rollback the cached session is evicted. `lock_owner` is the
+    unit of work that holds the lock, if any.
     """
 
     __slots__ = (
@@ -46,12 +47,12 @@ class CachedSession:
         *(
             "name",
             "nbytes",
-            "returned",
+            "pending_restores",
             "saved",
             "is_saving",
             "pending_accesses",
-            "unit",
-            "used",
+            "owner",
+            "pending_entity_uses",
             "used_at",
         ),
     )
@@ -82,49 +83,50 @@ class CachedSession:
 
     @property
     def session(self) -> Session:
-        """Raises Unavailable where it shows what is not committed to anybody else."""
+        """Return the session. Raise Unavailable if it shows another request's uncommitted
+        changes."""
         if self.is_uncommitted:
             raise Unavailable("the session is being changed: try again")
         return self._session
 
     @property
     def is_uncommitted(self) -> bool:
-        """Whether the session shows what is not committed, by another's doing."""
+        """Whether the session shows uncommitted changes of another request."""
         return self.owner is not None and self.owner is not current_unit_of_work()
 
     @property
     def snapshot_due(self) -> bool:
-        """Whether a snapshot is."""
+        """Whether a snapshot should be taken now."""
         every = SNAPSHOT_EVERY + self.key % SNAPSHOT_EVERY
         return self.session.seq - self.saved.seq >= every and not self.is_saving
 
     def record_access(self, memory_id: int, at: float) -> None:
-        """Note an access; it rides in the session's next event."""
+        """Record an access; the session's next event contains it."""
         before = self.pending_accesses.get(memory_id)
         self.pending_accesses[memory_id] = Access(
             memory_id, (before.count if before else 0) + 1, at
         )
 
     def record_entity_use(self, entity_id: int) -> None:
-        """Note that an entity was found; it rides in the session's next event."""
+        """Record that an entity was found; the session's next event contains it."""
         self.pending_entity_uses[entity_id] += 1
 
     def restore_memory(self, record: MemoryRecord) -> bool:
-        """Have an archived memory return to the hot tiers with the session's next event; False
-        where so many do already."""
+        """Restore an archived memory to the tiers with the session's next event. Return False if
+        the limit is reached."""
         if record.id not in self.pending_restores and len(self.pending_restores) >= MAX_RESTORES:
             return False
         self.pending_restores[record.id] = record
         return True
 
     def memories_to_restore(self, wanted: Iterable[MemoryRecord]) -> list[MemoryRecord]:
-        """Archived memories that the next event brings back, `wanted` among them."""
+        """Return the archived memories that the next event restores, including `wanted`."""
         records = {each.id: each for each in (*self.pending_restores.values(), *wanted)}
         return [each for each in records.values() if each.id not in self.session.memories]
 
     def discard_recorded(self, event: NextEvent | None = None) -> None:
-        """Forget what `event` recorded, and what another process's events have made pointless:
-        returns of memories that came, accesses of memories that went."""
+        """Discard what `event` contains, and what other processes' events made obsolete: restores
+        of memories that are back in the tiers, accesses to memories that left them."""
         memories = self.session.memories
         self.pending_restores = {
             key: record for key, record in self.pending_restores.items() if key not in memories
@@ -148,7 +150,7 @@ class CachedSession:
 def rebuild(
     name: SessionName, stored: StoredSession, now: float, planes: VectorPools | None = None
 ) -> CachedSession:
-    """A hot copy out of storage."""
+    """Build a cached session from stored rows."""
     session, saved = rebuilt(stored, planes)
     return CachedSession(
         name, stored.head.key, session, now, saved, stored.head.kind, stored.head.line

@@ -1,4 +1,4 @@
-"""What a change has come to."""
+"""The result of a change."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,8 @@ from semvec.vectors import Vector
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ChangeResult:
-    """`cosines`, shape (m, count), are the plan's queries' to the rows as they were before."""
+    """A committed turn. `cosines`, shape (m, count), compare the plan's queries with the rows
+    before the change."""
 
     hot: CachedSession
     plan: Plan
@@ -23,13 +24,13 @@ class ChangeResult:
 
     @property
     def withheld_by(self) -> str | None:
-        """What kept an input from being learnt."""
+        """The isolation level that kept the input from being learnt, in lower case; else None."""
         level = self.plan.withheld_by
         return None if level is None else level.lower()
 
     @property
     def memory_id(self) -> int | None:
-        """The memory that the request's own input became or reinforced."""
+        """The memory that the request's own input created or reinforced."""
         if self.plan.withheld_by is not None or not self.turn.learnt:
             return None
         return self.turn.learnt[-1].memory_id
@@ -44,8 +45,9 @@ class ChangeResult:
 
 @dataclass(frozen=True, slots=True)
 class StateMove:
-    """An event to come of a session: decided on its copy in memory if there is one, else what is
-    written `blind`, by what its head tells; without that it has to be in memory."""
+    """A planned event of a session. `decide` makes it from the cached session. Without one, `blind`
+    is written, which is made from the head alone; if `blind` is None, the session has to be in
+    memory."""
 
     name: SessionName
     key: int
@@ -54,4 +56,4 @@ class StateMove:
 
 
 ExtraOperations = Callable[[CachedSession, Turn], Awaitable[Sequence[Operation]]]
-"""What has to be committed with a turn of a session, or not at all."""
+"""Return the operations that have to commit in the same transaction as a turn."""

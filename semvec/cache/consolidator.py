@@ -1,4 +1,4 @@
-"""Consolidation beside the requests: one session at a time, its products on a thread."""
+"""Background consolidation: one session at a time, with the matrix products on a thread."""
 
 import asyncio
 import logging
@@ -16,8 +16,8 @@ CommitConsolidation = Callable[[CachedSession, Consolidated], Awaitable[bool]]
 
 
 class Consolidator:
-    """`commit` makes an event the session's next one, if no other process was faster; it needs the
-    lock."""
+    """Consolidate sessions. `commit` appends an event to the session and returns False on a
+    conflict; it needs the session's lock."""
 
     def __init__(self, commit: CommitConsolidation, clock: Clock) -> None:
         self._commit, self._clock = commit, clock
@@ -25,11 +25,11 @@ class Consolidator:
         self._waiting: set[int] = set()
 
     def is_due(self, hot: CachedSession) -> bool:
-        """Whether a session has something to consolidate and nobody is at it."""
+        """Whether a session has something to consolidate and no task is consolidating it."""
         return hot.is_live and hot.key not in self._waiting and due(hot.session.memories)
 
     async def run(self, hot: CachedSession) -> None:
-        """Consolidate until nothing is due; a failure leaves the session as it was."""
+        """Consolidate until nothing is due; on failure the session stays as it was."""
         self._waiting.add(hot.key)
         try:
             async with self._turn:
@@ -43,8 +43,11 @@ class Consolidator:
             self._waiting.discard(hot.key)
 
     async def _batch(self, hot: CachedSession) -> bool:
-        """One batch; False where nothing was due, or it came to nothing. The lock is held while
-        vectors are copied and while the event is committed, not while they are compared."""
+        """Consolidate one batch. Return False if nothing was due or the commit conflicted.
+
+        The lock is held while vectors are copied and while the event is committed, not while
+        vectors are compared.
+        """
         async with hot.lock:
             if not (hot.is_live and due(hot.session.memories)):
                 return False

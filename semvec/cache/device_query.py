@@ -1,4 +1,4 @@
-"""A search as a question to the kernels, which compare all memories and need no short list."""
+"""A search as a query to the device kernels, which compare all memories and need no short list."""
 
 import numpy as np
 
@@ -13,13 +13,13 @@ RANKING = Ranking(UNRELATED, NEXT_SHARE, PREVIOUS_SHARE)
 
 
 class DeviceQuery:
-    """A search in a session whose vectors lie in an arena.
+    """A search in a session whose vectors are in an arena.
 
-    Token vectors of archived memories lie there too while this question is asked.
+    Token vectors of archived candidates are kept there too while the query exists.
     """
 
     def __init__(self, search: Search, k: int) -> None:
-        """The search has token vectors, the session memories."""
+        """The search must have token vectors, the session memories."""
         self._search = search
         session, pool, units = search.session, search.pool, search.units
         tokens, archived = session.memories.tokens, search.pool.archived
@@ -52,7 +52,7 @@ class DeviceQuery:
         )
 
     def results(self, best: Best) -> list[Found]:
-        """What the kernels' answer says of this session, which has not changed meanwhile."""
+        """Return the memories of the kernels' answer. The session must not have changed since."""
         ids, scores = best
         places = np.searchsorted(self._search.pool.ids, ids).tolist()
         memories = map(self._search.pool.memory, places)

@@ -1,4 +1,4 @@
-"""What an operator hears of the events of sessions."""
+"""Telemetry of the events of sessions."""
 
 from semvec.persistence import NextEvent
 from semvec.session.events import Consolidated, MemoryTier, Turn
@@ -6,7 +6,7 @@ from semvec.telemetry.protocol import SessionLife
 
 
 def record_event_metrics(event: NextEvent, telemetry: SessionLife) -> None:
-    """Of one that is committed."""
+    """Report a committed event to `telemetry`."""
     if isinstance(event, Consolidated):
         telemetry.consolidated(len(event.verdicts))
     if not isinstance(event, Turn):

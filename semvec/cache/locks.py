@@ -1,4 +1,4 @@
-"""Copies that a unit changes: its alone until it has ended."""
+"""Locks on cached sessions, which a unit of work holds until it ends."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -11,13 +11,15 @@ from semvec.errors import SemvecError, Unavailable
 from semvec.store import CreatedHeads, Store, UnitOfWork, current_unit_of_work
 
 LOCK_TIMEOUT_S = 5.0
-"""How long a unit waits for one more copy while it has others, which somebody may want who has
-that one."""
+"""Lock timeout in seconds of a unit of work that already holds another lock (avoids deadlock)."""
 
 
 class UnitLock:
-    """Takes a copy's lock for a unit that does not have it yet; only the unit's end gives it back,
-    after `let_go` has been told whether what the unit did to the copy is committed."""
+    """Acquire a session's lock for a unit of work, unless the unit holds it already.
+
+    The lock is released when the unit ends, after `let_go` was called with whether the unit was
+    committed.
+    """
 
     def __init__(
         self, unit: UnitOfWork, hot: CachedSession, let_go: Callable[[CachedSession, bool], None]
@@ -52,7 +54,11 @@ class UnitLock:
 
 
 class LockManager:
-    """`keep` takes a copy in, `drop` lets go of one, `advanced` looks after one that changed."""
+    """Lock cached sessions and track those that a unit of work creates.
+
+    `keep` puts a session into the cache, `drop` evicts one, `advanced` starts the upkeep of one
+    that has changed.
+    """
 
     def __init__(
         self,
@@ -67,12 +73,13 @@ class LockManager:
         self._made: dict[tuple[UnitOfWork, SessionName], CachedSession] = {}
 
     def lock(self, hot: CachedSession) -> AbstractAsyncContextManager[None]:
-        """The copy's lock; a unit that takes it has it to the end, however often it asks."""
+        """Return the session's lock. A unit of work acquires it once and holds it until its end."""
         unit = current_unit_of_work()
         return hot.lock if unit is None else UnitLock(unit, hot, self._release)
 
     def register_new(self, hot: CachedSession) -> None:
-        """A copy of a session that is new; one that a unit makes is the unit's for now."""
+        """Register a new session. One that a unit of work creates enters the cache when the unit
+        commits."""
         if (unit := current_unit_of_work()) is None:
             self._keep(hot)
             return
@@ -81,19 +88,20 @@ class LockManager:
         unit.on_end(partial(self._keep_created, unit, hot))
 
     def created(self, name: SessionName) -> CachedSession | None:
-        """The copy of a session that the unit at work makes."""
+        """Return the session of this name that the current unit of work has created."""
         unit = current_unit_of_work()
         return None if unit is None else self._made.get((unit, name))
 
     async def after_commit(self, act: Callable[[], Awaitable[None]]) -> None:
-        """Do this now, or when the unit at work has ended: what it writes is written then."""
+        """Run `act` now, or after the end of the current unit of work, when its writes are
+        committed."""
         if (unit := current_unit_of_work()) is None:
             await act()
         else:
             unit.after_end(lambda _: act())
 
     def discard_if_lost(self, content: int) -> None:
-        """Have what an import has staged discarded if the unit at work comes to nothing."""
+        """Discard the staged rows of an import if the current unit of work rolls back."""
         if (unit := current_unit_of_work()) is not None:
             unit.after_end(partial(self._discard, content))
 
@@ -111,7 +119,8 @@ class LockManager:
             self._keep(hot)
 
     def _release(self, hot: CachedSession, committed: bool) -> None:
-        """Where what a unit did to the copy is not committed, nobody else may ever see it."""
+        """Publish the changes that a unit of work made to a session, or evict the session if they
+        were not committed."""
         if hot.owner is None:
             return
         if committed:

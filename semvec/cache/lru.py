@@ -1,4 +1,4 @@
-"""The copies in memory: which they are, what they take together, and who makes room."""
+"""The LRU cache: which sessions are in memory, their size, and which are evicted."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -9,7 +9,10 @@ from semvec.telemetry.protocol import Reason
 
 
 class LruCache:
-    """In the order of their last use. `evict` starts what ends in `drop`; that may take a while."""
+    """Cached sessions in the order of their last use.
+
+    The callback `evict` starts an eviction, which may take a while and ends in the method `evict`.
+    """
 
     def __init__(
         self,
@@ -33,11 +36,11 @@ class LruCache:
 
     @property
     def nbytes(self) -> int:
-        """Bytes that they take together."""
+        """Bytes of all cached sessions."""
         return self._nbytes
 
     def get(self, name: SessionName) -> CachedSession | None:
-        """The copy in memory, as far as it knows."""
+        """Return the cached session, without comparing it with the database."""
         return self._copies.get(name)
 
     def has(self, name: SessionName, key: int) -> bool:
@@ -45,7 +48,8 @@ class LruCache:
         return hot is not None and hot.key == key
 
     def put(self, hot: CachedSession) -> CachedSession:
-        """The copy that stays: of two of a name the newer session's, of one session's the first."""
+        """Insert a session. If the name is taken, the one with the higher key stays, or the cached
+        one if the keys are equal. Return the one that stays."""
         if (there := self._copies.get(hot.name)) is not None:
             if there.key >= hot.key:
                 hot.is_live = False
@@ -57,7 +61,7 @@ class LruCache:
         return hot
 
     def evict(self, hot: CachedSession) -> None:
-        """Let go of a copy, whatever it is."""
+        """Remove a session from the cache at once, without saving it."""
         if hot.is_live:
             hot.is_live = False
             self._nbytes -= hot.nbytes
@@ -65,13 +69,13 @@ class LruCache:
                 del self._copies[hot.name]
 
     def touch(self, hot: CachedSession, now: float) -> None:
-        """Note that somebody asked for a copy."""
+        """Mark a session as used now."""
         hot.used_at = now
         if hot.is_live:
             self._copies.move_to_end(hot.name)
 
     def resize(self, hot: CachedSession) -> None:
-        """Count a copy anew, which has changed."""
+        """Update the size of a session that has changed."""
         if hot.is_live:
             nbytes = hot.session.nbytes
             self._nbytes += nbytes - hot.nbytes
@@ -80,18 +84,20 @@ class LruCache:
                 self._make_room()
 
     def limit_bytes(self, memory_bytes: int) -> None:
-        """Have sessions take no more than this together, if that is less than they may."""
+        """Lower the limit on the bytes of all sessions, if this is less."""
         self._memory_bytes = min(self._memory_bytes, memory_bytes)
 
     def sweep(self, now: float) -> None:
-        """Start the eviction of sessions that are idle, or too many, or too large together."""
+        """Start the eviction of idle sessions, and of the least recently used ones beyond the
+        limits."""
         horizon = now - self._idle_ttl_s
         for hot in [hot for hot in self if hot.used_at < horizon]:
             self._start_eviction(hot, "idle")
         self._make_room()
 
     def _make_room(self) -> None:
-        """Evict the longest idle beyond the number and the bytes that may be hot, but one."""
+        """Start evicting the least recently used sessions beyond the limits on number and bytes;
+        always keep one."""
         number, nbytes = len(self) - self._max_sessions, self._nbytes - self._memory_bytes
         for hot in islice(self, max(0, len(self) - 1)):
             if number <= 0 and nbytes <= 0:

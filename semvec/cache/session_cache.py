@@ -1,4 +1,4 @@
-"""The hot sessions of this process: loaded on demand, changed through the journal, evicted."""
+"""The session cache of this process: loaded on demand, changed through the journal, evicted."""
 
 import asyncio
 import logging
@@ -64,25 +64,27 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 MAX_CHANGE_ATTEMPTS = 100
-"""Conflicts with other processes that one change survives; each means that another one advanced."""
+"""Conflicts with other processes after which one change fails; each means that another process
+advanced the session."""
 LARGE_ENTITY_BYTES = 20_000
-"""Bytes of a session's entities past which splitting them into words takes some milliseconds, also
-where NFKC makes six times as many of them."""
+"""Bytes of a session's entities above which tokenising them takes some milliseconds, even if NFKC
+makes six times as many of them."""
 CLOSE_BATCH = 64
-"""Sessions that leave at once on shutdown, so that their snapshots share commits."""
+"""Sessions that are evicted together on shutdown, so that their snapshots share commits."""
 SNAPSHOT_ON_CLOSE_S = 2.5
-"""What shutdown may spend on snapshots; the journal has everything anyway."""
+"""Seconds that shutdown may spend on snapshots; the journal has all events anyway."""
 OWNER_OF_KIND = MappingProxyType(
     {SessionKind.BACKING: "cluster", SessionKind.META: "region or the observer"}
 )
-"""What sessions that are not plain stand behind."""
+"""What a session that is not plain belongs to."""
 
 
 class SessionCache:
-    """Every change goes through `change`, every look through `get`.
+    """The only access to sessions: `change` writes, `get` reads.
 
-    A hot copy is always a prefix of the journal: it is changed only by events that are committed,
-    or by a unit that has it to itself until they are. The vectors of all lie in `planes`.
+    A cached session is always a prefix of the journal. It is changed only by committed events, or
+    by a unit of work, whose changes other requests cannot read before its commit. The vectors of
+    all sessions lie in `planes`.
     """
 
     def __init__(
@@ -124,8 +126,8 @@ class SessionCache:
         *parts: Operation,
         kind: SessionKind = SessionKind.PLAIN,
     ) -> bool:
-        """Create a session, with `parts` or not at all; False where this owner has one of this
-        name."""
+        """Create a session and `parts` in one transaction. Return False if the owner has a session
+        of this name."""
         session = Session(created, self._planes)
         head = await self._store.create(
             *name,
@@ -143,15 +145,15 @@ class SessionCache:
         return True
 
     async def get(self, name: SessionName) -> CachedSession:
-        """The session as committed by now, by whichever process. Raises NotFound."""
+        """Return the session as committed by now, by any process. Raise NotFound."""
         while True:
             hot = await self._get_local(name)
             if hot.owner is not None or self._unchanged(hot) or await self._is_current(hot):
                 return hot
 
     async def refresh(self, hot: CachedSession) -> CachedSession:
-        """The copy, or a newer one, as soon as all that it shows is committed: for whoever has
-        awaited anything since `get`. Raises NotFound."""
+        """Return the session once all that it shows is committed; needed after any await since
+        `get`. Raise NotFound."""
         return await self.get(hot.name) if hot.is_uncommitted else hot
 
     async def change(
@@ -160,16 +162,17 @@ class SessionCache:
         plan: Callable[[Session], Plan],
         beside: ExtraOperations | None = None,
     ) -> ChangeResult:
-        """Decide an event on the session, commit it with what belongs `beside` it, apply it.
+        """Decide an event on the session, commit it with the operations of `beside`, apply it.
 
-        It is planned again when another process was faster. Raises NotFound, Unavailable.
+        On a conflict with another process it is planned again. Raise NotFound, Unavailable.
         """
         return await self._retry_until_current(
             hot, lambda it: self._attempt(it, plan(it.session), beside)
         )
 
     async def move(self, hot: CachedSession, toward: Vector, share: float) -> Mean:
-        """Have the state go this share of the way to a vector; where it was. Raises as `change`."""
+        """Move the state by `share` of the way to a vector; return the state before. Raise as
+        `change` does."""
 
         async def attempt(there: CachedSession) -> Mean | None:
             session = there.session
@@ -182,7 +185,8 @@ class SessionCache:
     async def _retry_until_current(
         self, hot: CachedSession, attempt: Callable[[CachedSession], Awaitable[T | None]]
     ) -> T:
-        """What comes of an attempt once no other process was faster."""
+        """Repeat `attempt` until it does not conflict with another process, and return its
+        result."""
         for _ in range(MAX_CHANGE_ATTEMPTS):
             async with self.locks.lock(hot):
                 if hot.is_live:
@@ -201,7 +205,7 @@ class SessionCache:
     async def entities(
         self, hot: CachedSession, q: str, limit: int
     ) -> tuple[list[LiteralEntry], int]:
-        """`Literals.search`, on a thread where it would hold up the loop."""
+        """Run `Literals.search`, on a thread if it would block the event loop."""
         literals = hot.session.literals
         if literals.text_bytes <= LARGE_ENTITY_BYTES and len(q) <= TEXT_PIECE:
             return literals.search(q, limit)
@@ -209,7 +213,8 @@ class SessionCache:
             return await self._off_loop.run(literals.search, q, limit)
 
     async def delete(self, name: SessionName) -> None:
-        """Erase a session; raises Conflict for one that stands behind something else."""
+        """Delete a session. Raise NotFound, or Conflict if it belongs to a cluster, region or
+        observer."""
         head = await self._store.head(*name)
         if head is None:
             raise session_not_found(name[1])
@@ -220,23 +225,24 @@ class SessionCache:
             raise session_not_found(name[1])
 
     async def erase(self, name: SessionName, key: int, *parts: Operation) -> bool:
-        """Erase the session of this key, with `parts`; False where it is gone, or they came too
-        late."""
+        """Delete the session of this key, with `parts`. Return False if it is gone or `parts`
+        conflict."""
         return await self._write_and_drop(name, key, self._store.delete(key, *parts))
 
     async def replace(self, name: SessionName, replace: Replace) -> None:
-        """Put what was imported in the place of a session's contents. Raises NotFound."""
+        """Replace a session's contents with imported ones. Raise NotFound."""
         if not await self._write_and_drop(name, replace.key, self._store.replace(replace)):
             raise session_not_found(name[1])
         self.locks.discard_if_lost(replace.content)
 
     def outdate(self, name: SessionName) -> None:
-        """Have a load in flight read once more: what it has read may precede a commit."""
+        """Make a running load read again: what it has read may be older than a commit."""
         if name in self._loading:
             self._outdated.add(name)
 
     def apply(self, hot: CachedSession, event: NextEvent, append: Append) -> None:
-        """An event that is committed by `append`, or will be with the unit at work."""
+        """Apply an event that `append` has committed, or that commits with the current unit of
+        work."""
         hot.owner = current_unit_of_work()
         hot.session.apply(event)
         hot.line = append.next_line
@@ -246,7 +252,7 @@ class SessionCache:
             self._schedule_upkeep(hot)
 
     def _schedule_upkeep(self, hot: CachedSession) -> None:
-        """See to what is due after an event."""
+        """Start the snapshot and the consolidation that are due after an event."""
         self.copies.resize(hot)
         if hot.snapshot_due:
             self._start_background(self._snapshot_or_drop(hot))
@@ -254,11 +260,12 @@ class SessionCache:
             self._start_background(self._consolidating.run(hot))
 
     def sweep(self) -> None:
-        """Start the eviction of sessions that are idle, or too many, or too large together."""
+        """Start the eviction of idle sessions, and of the least recently used ones beyond the
+        limits."""
         self.copies.sweep(self._clock())
 
     async def close(self) -> None:
-        """Snapshot what has changed, as far as time allows."""
+        """Save snapshots of changed sessions, within SNAPSHOT_ON_CLOSE_S."""
         try:
             async with asyncio.timeout(SNAPSHOT_ON_CLOSE_S):
                 waiting = list(self.copies)
@@ -275,16 +282,16 @@ class SessionCache:
         if (made := self.locks.created(name)) is not None:
             return made
         while (hot := self.copies.get(name) or await self._load_shared(name)).is_uncommitted:
-            async with self.locks.lock(hot):  # free when the copy is committed, or dropped
+            async with self.locks.lock(hot):  # released at commit or rollback
                 pass
         self.copies.touch(hot, self._clock())
         return hot
 
     async def _load_shared(self, name: SessionName) -> CachedSession:
-        """The session as storage has it after this call began.
+        """Load the session as it is in storage after this call began.
 
-        A load in flight may have read before that: it is waited for, but that it found nothing is
-        no answer, and the copy it left is one like any other in memory.
+        A load that is already running may have read before that. It is awaited, but NotFound from
+        it does not count, and its result is compared with the head like every cached session.
         """
         if (earlier := self._loading.get(name)) is not None:
             with suppress(NotFound):
@@ -296,7 +303,8 @@ class SessionCache:
         return await asyncio.shield(loading)
 
     async def _load(self, name: SessionName) -> CachedSession:
-        """Read the session until no commit has outdated what was read, and keep the copy."""
+        """Load the session and put it into the cache; read again if a commit has outdated the
+        rows."""
         try:
             while True:
                 hot = await self._read(name)
@@ -320,8 +328,8 @@ class SessionCache:
         return hot
 
     async def _write_and_drop(self, name: SessionName, key: int, write: Awaitable[bool]) -> bool:
-        """Write what no event tells; also where nobody can tell whether that took effect, no hot
-        copy stays."""
+        """Run a write that bypasses events, then evict the cached session, also if the outcome is
+        unknown."""
         try:
             return await write
         finally:
@@ -333,12 +341,13 @@ class SessionCache:
             self.copies.evict(hot)
 
     def _unchanged(self, hot: CachedSession) -> bool:
-        """Whether nobody can have changed the database since the copy was compared with it: only
-        over a new connection can it be another one, where this process alone writes."""
+        """Whether the database cannot have changed since the session was compared with it. If only
+        this process writes, the database can differ only over a new connection."""
         return not self._store.shared and hot.checked == self._store.connected
 
     async def _is_current(self, hot: CachedSession) -> bool:
-        """Bring the copy up to what other processes committed; False where it had to be dropped."""
+        """Bring the session up to date with other processes' commits; return False if it was
+        evicted."""
         connected = self._store.connected
         head = await self._store.head(*hot.name)
         if head is None or head.key != hot.key:
@@ -351,8 +360,8 @@ class SessionCache:
         return hot.is_live and not hot.is_uncommitted
 
     async def _follow(self, hot: CachedSession, head: Head) -> None:
-        """Catch up with a head, while nobody here changes the copy. It may be older than what the
-        copy has come to since it was read: then the head as it is by now tells."""
+        """Catch up with `head`, under the session's lock. If the session has advanced since `head`
+        was read, read the head again first."""
         now: Head | None = head
         if head.seq < hot.session.seq:
             now = await self._store.head(*hot.name)
@@ -360,8 +369,8 @@ class SessionCache:
             await self._catch_up(hot)
 
     async def _catch_up(self, hot: CachedSession) -> None:
-        """Apply what others committed; drop the copy where the journal no longer says, or where the
-        copy shows events that the database does not have."""
+        """Apply the events that other processes committed. Evict the session if the journal no
+        longer has them, or if the session shows events that the database does not have."""
         tail = await self._store.tail(hot.key, hot.session.seq)
         line = line_after(hot.line, (payload for _, payload in tail.events))
         complete = False
@@ -380,7 +389,7 @@ class SessionCache:
     async def _attempt(
         self, hot: CachedSession, plan: Plan, beside: ExtraOperations | None = None
     ) -> ChangeResult | None:
-        """Commit and apply the plan's event; None where another process was faster."""
+        """Commit and apply the plan's event; return None on a conflict with another process."""
         if undigested(plan):
             await self._off_loop.run(digest, plan)
         known = await self._archived(hot, plan)
@@ -400,7 +409,7 @@ class SessionCache:
         return ChangeResult(hot, plan, turn, cosines)
 
     async def _commit(self, hot: CachedSession, event: NextEvent, *parts: Operation) -> bool:
-        """Make `event` the session's next one; False where another process was faster."""
+        """Append `event` to the session; return False on a conflict with another process."""
         append = append_of(hot.key, hot.session, hot.line, event)
         await self._prepare(hot.session, event)
         try:
@@ -415,12 +424,12 @@ class SessionCache:
         return True
 
     async def _prepare(self, session: Session, event: NextEvent) -> None:
-        """Have long texts that the event brings or takes away cut into terms off the loop."""
+        """Tokenise long texts that the event adds or removes, off the event loop."""
         if texts := long(indexed(session, event)):
             await self._off_loop.run(prepare, texts)
 
     async def _replay(self, session: Session, events: Sequence[tuple[int, bytes]]) -> bool:
-        """`replay` of events that another process committed."""
+        """Replay events that another process committed."""
         for event in events:
             await self._prepare_stored(session, event)
             if not replay(session, (event,)):
@@ -428,7 +437,8 @@ class SessionCache:
         return True
 
     async def _prepare_stored(self, session: Session, event: tuple[int, bytes]) -> None:
-        """The same of an event that another process committed, if it follows and may be long."""
+        """Prepare an event that another process committed, if it is the next one and may be
+        long."""
         seq, payload = event
         if seq == session.seq + 1 and len(payload) > TEXT_PIECE:
             found = decode_event(payload)
@@ -436,8 +446,8 @@ class SessionCache:
             await self._prepare(session, found)
 
     async def _archived(self, hot: CachedSession, plan: Plan) -> list[MemoryRecord]:
-        """Archived memories that say the same as what is about to be learnt. Those whose digest is
-        by the former rule are found where the text is the same to the letter."""
+        """Return archived memories with the same normalised text as the drafts. A memory whose
+        digest was made by the former rule is found only if its text is identical."""
         if not hot.session.archived or not plan.drafts:
             return []
         digests = [draft.digests for draft in plan.drafts]
@@ -448,18 +458,21 @@ class SessionCache:
         return [each for each in records if fold_of(each.fold, each.text) in folds]
 
     async def _snapshot_or_drop(self, hot: CachedSession) -> None:
-        """Save the session; where the database refuses, it is not the one that the copy shows, or
-        has not got the rows that the copy counts on."""
+        """Save a snapshot. If the database refuses it, evict the session: its events or its rows
+        are not those that the database has."""
         if await self._snapshot(hot):
             return
         async with hot.lock:
             self.copies.evict(hot)
 
     async def _snapshot(self, hot: CachedSession) -> bool:
-        """Save the session as it is now; a failure leaves the journal as it was. False where the
-        snapshot comes too late, or does not follow from what the database has."""
+        """Save a snapshot of the session as it is now; a failure leaves the journal as it was.
+
+        Return False if the database refuses it: a newer snapshot is there, or the session does not
+        follow from the stored events.
+        """
         if hot.is_uncommitted:
-            return True  # nobody knows yet whether it will be so; the unit's end asks again
+            return True  # not committed yet; upkeep at the end of the unit of work asks again
         hot.is_saving, saved, done, refused = True, persisted_state(hot.session), False, False
         try:
             encoded = snapshot_of(hot.key, hot.session, hot.line, hot.saved)
@@ -500,7 +513,7 @@ class SessionCache:
 
 
 def shows(hot: CachedSession, head: Head) -> bool:
-    """Whether the copy is the session as of this head."""
+    """Whether the cached session is as of this head."""
     return (hot.session.seq, hot.line) == (head.seq, head.line)
 
 
@@ -509,5 +522,5 @@ def session_not_found(session_id: str) -> NotFound:
 
 
 def detached_task(work: Coroutine[None, None, T]) -> asyncio.Task[T]:
-    """A task that is at work for no request in particular."""
+    """Start a task in an empty context, so that it does not belong to the current request."""
     return asyncio.create_task(work, context=Context())

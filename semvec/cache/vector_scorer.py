@@ -1,8 +1,7 @@
-"""The one door to the vectors of hot sessions: here at once, or with others in one launch.
+"""Score the vectors of cached sessions, on the CPU or in batches on a device.
 
-On the CPU a comparison runs where it is asked for, as long as it takes less than what is won by
-doing it elsewhere; the larger ones take turns on a thread. With a device all but the smallest go
-there together.
+On the CPU, small comparisons run at once on the event loop; large ones are queued for a thread.
+With a device, all but the smallest are batched into one launch.
 """
 
 from collections.abc import Sequence
@@ -17,9 +16,10 @@ from semvec.telemetry.protocol import SILENT, Batches
 from semvec.vectors import Vector
 
 MIN_NUMBERS_FOR_THREAD = 4_000_000
-"""Numbers whose comparison takes a millisecond or more: on a thread, so that the loop goes on."""
+"""Numbers whose comparison takes a millisecond or more; more than this run on a thread, so that the
+event loop is not blocked."""
 MIN_NUMBERS_FOR_DEVICE = 100_000
-"""Numbers whose comparison takes the CPU about as long as to ask a device."""
+"""Numbers whose comparison takes the CPU about as long as a call to the device."""
 
 
 class VectorScorer:
@@ -28,14 +28,15 @@ class VectorScorer:
         self._device: DeviceBatch | None = None
 
     def use_device(self, opened: OpenedDevice | None) -> None:
-        """Compare on this device, or on the CPU."""
+        """Compare on this device, or on the CPU if None."""
         self._device = None if opened is None else DeviceBatch(opened.kernels)
 
     async def close(self) -> None:
         await self._batcher.close()
 
     async def cosines(self, memories: Memories, queries: Vector) -> Vector:
-        """`Memories.cosines`, exact if nobody changes the session meanwhile. Raises Unavailable."""
+        """Return `Memories.cosines`; exact if the session does not change meanwhile. Raise
+        Unavailable."""
         numbers = len(queries) * memories.numbers
         if numbers <= (MIN_NUMBERS_FOR_THREAD if self._device is None else MIN_NUMBERS_FOR_DEVICE):
             return memories.cosines(queries)
@@ -44,7 +45,8 @@ class VectorScorer:
         return await self._batcher.answer(launch, compare)
 
     async def best(self, search: Search, k: int) -> list[Found]:
-        """On a device the token vectors of all memories are compared, not those of a short list."""
+        """Return the `k` best results. A device compares the token vectors of all memories, not
+        only those of a short list."""
         numbers = search.session.memories.tokens.lease.numbers
         if (
             self._device is None

@@ -1,1 +1,1 @@
-"""What stands over sessions, pure: no I/O, no clock, no randomness."""
+"""Rules for groups of sessions: pure functions without I/O, clock or randomness."""

@@ -1,4 +1,4 @@
-"""What the members of a cluster have in common."""
+"""The aggregate vector of a cluster's members."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -19,9 +19,9 @@ TEMPERATURE = 0.1
 class ClusterStates:
     """g clusters of one dimension, and the states of all their members.
 
-    `states`, shape (t, d), float32, are s of each member, and `updates`, shape (t,), how many made
-    it. `groups` says which rows are whose. `queries`, shape (g, d), are the states of the backing
-    sessions; `attends`, shape (g,), holds where the mode is attention.
+    `states`, shape (t, d), float32, are s of each member, `updates`, shape (t,), their numbers of
+    updates. `groups` maps clusters to rows. `queries`, shape (g, d), are the states of the backing
+    sessions; `attends`, shape (g,), is true for the mode attention.
     """
 
     states: Vector
@@ -32,7 +32,8 @@ class ClusterStates:
 
 
 def aggregates(gathered: ClusterStates) -> Vector:
-    """What each cluster points at, shape (g, d): unit length, or zeros where that is nowhere."""
+    """Return the aggregate of each cluster, shape (g, d): a unit vector, or zeros if there is no
+    direction."""
     found = np.zeros((len(gathered.groups), gathered.states.shape[1]), np.float32)
     rows = QuantisedRows(gathered.states, unit_lengths(gathered.states))
     weighed, attending = np.nonzero(~gathered.attends)[0], np.nonzero(gathered.attends)[0]
@@ -48,7 +49,8 @@ def aggregates(gathered: ClusterStates) -> Vector:
 
 
 def unit_lengths(states: Vector) -> Vector:
-    """What makes each row, shape (t, d), one of unit length, shape (t,); 0 for zero rows."""
+    """Return the factors that scale each row, shape (t, d), to unit length, shape (t,); 0 for zero
+    rows."""
     lengths = np.sqrt(np.einsum("ij,ij->i", states, states))
     found: Vector = np.divide(
         np.float32(1.0), lengths, out=np.zeros_like(lengths), where=lengths > 1e-12
@@ -57,7 +59,7 @@ def unit_lengths(states: Vector) -> Vector:
 
 
 def chosen(groups: Groups, which: Counts) -> Groups:
-    """Some of the groups, in this order."""
+    """Select some of the groups, in this order."""
     if len(which) == len(groups):
         return groups
     parts = [groups.members[groups.offsets[g] : groups.offsets[g + 1]] for g in which]
@@ -66,7 +68,7 @@ def chosen(groups: Groups, which: Counts) -> Groups:
 
 
 def directions(sums: Vector) -> Vector:
-    """Rows, shape (n, d), at unit length; zeros where nothing is left but rounding."""
+    """Scale rows, shape (n, d), to unit length; zeros if only rounding is left."""
     lengths = np.linalg.norm(sums, axis=1, keepdims=True)
     found: Vector = np.where(lengths > 1e-6, normalised(sums), np.float32(0.0))
     return found

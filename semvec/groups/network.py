@@ -1,4 +1,4 @@
-"""What sessions pass on to each other, what they agree on, and how far each is trusted."""
+"""Rules of transfer, consensus and trust between sessions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,20 +10,20 @@ import numpy.typing as npt
 from semvec.vectors import UNIT_ROUNDING, Vector
 
 AGREEING = 0.5
-"""Cosine to a proposal from which a voter is for it."""
+"""Least cosine to a proposal at which a voter agrees."""
 MOST_VOTERS = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Reputation:
-    """How often a session was on the side of the outcome, and how often on the other."""
+    """How often a session's vote matched the outcome, and how often it did not."""
 
     won: int = 0
     lost: int = 0
 
     @property
     def trust(self) -> float:
-        """The mean of a Beta distribution that starts uniform."""
+        """The mean of a Beta distribution with a uniform prior."""
         return (self.won + 1) / (self.won + self.lost + 2)
 
     def after(self, *, right: bool) -> "Reputation":
@@ -32,22 +32,22 @@ class Reputation:
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """`agreed` says of each voter, in order, whether it was for the proposal."""
+    """The outcome of a vote; `agreed` says for each voter, in order, whether it agreed."""
 
     accepted: bool
     agreed: tuple[bool, ...]
 
     @property
     def right(self) -> tuple[bool, ...]:
-        """Of each voter, whether the outcome is what it was for."""
+        """For each voter, whether its vote matched the outcome."""
         return tuple(each is self.accepted for each in self.agreed)
 
 
 def poll(directions: Vector, target: Vector, voters: Sequence[Reputation]) -> Poll:
-    """A vote on the unit vector `target`, shape (d,), accepted by two thirds of the trust.
+    """Vote on the unit vector `target`, shape (d,); two thirds of the trust accept it.
 
-    `directions`, shape (n, d), are those of the voters, unit length or zero. Without voters
-    nothing is accepted.
+    `directions`, shape (n, d), are those of the voters, unit length or zero. Without voters nothing
+    is accepted.
     """
     cosines = directions @ target
     agreed = tuple((cosines >= AGREEING - UNIT_ROUNDING).tolist())
@@ -57,11 +57,11 @@ def poll(directions: Vector, target: Vector, voters: Sequence[Reputation]) -> Po
 
 
 def transfer_delta(max_weight: float, source: Reputation) -> float:
-    """The share of a transfer: no more than the caller allows, nor than the source is trusted."""
+    """Return the share of a transfer: the smaller of the caller's limit and the source's trust."""
     return min(max_weight, source.trust)
 
 
 def delta_norm(source: Vector, target: npt.NDArray[np.float64], share: float) -> float:
-    """How far a transfer moves the target's mean; both of shape (d,)."""
+    """Return the distance that a transfer moves the target's mean; both of shape (d,)."""
     delta = share * (source.astype(np.float64) - target)
     return float(np.sqrt(delta @ delta))

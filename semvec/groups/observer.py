@@ -1,4 +1,4 @@
-"""What is out of the ordinary among the clusters of a subject's regions, reported once."""
+"""Anomalies among the clusters of a subject's regions; each is reported once."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,14 +14,14 @@ Detail = str | int | float | list[str]
 CONVERGING_CLUSTERS = 3
 CONVERGING_REGIONS = 2
 DIVERGING = 3.0
-"""Times the average of its region's interactions past which a cluster diverges."""
+"""Factor over its region's average interactions above which a cluster diverges."""
 MAX_NAMED_CLUSTERS = 100
-"""Most ids of one kind that an anomaly names; it counts all."""
+"""Most ids of one kind that an anomaly lists; its counts are complete."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterSighting:
-    """One cluster as it stands in one of the regions that hold it."""
+    """One cluster in one of the regions that contain it."""
 
     region: int
     region_id: str
@@ -34,7 +34,7 @@ class ClusterSighting:
 
 @dataclass(frozen=True, slots=True)
 class AnomalyCondition:
-    """Something out of the ordinary; while it stands its `name` stays the same."""
+    """An anomaly that holds now; it keeps its `name` as long as it holds."""
 
     name: str
     type: AnomalyType
@@ -42,14 +42,14 @@ class AnomalyCondition:
 
 
 def conditions(sights: Sequence[ClusterSighting]) -> list[AnomalyCondition]:
-    """All that stand, as the clusters are seen now."""
+    """Return all conditions that hold for the clusters."""
     return [*_converging(sights), *_drifting(sights), *_diverging(sights)]
 
 
 def new_conditions(
     found: Iterable[AnomalyCondition], standing: Iterable[str]
 ) -> list[AnomalyCondition]:
-    """The conditions that did not stand before."""
+    """Return the conditions that did not hold before."""
     known = set(standing)
     return [each for each in found if each.name not in known]
 
@@ -112,7 +112,7 @@ def _diverging(sights: Sequence[ClusterSighting]) -> Iterator[AnomalyCondition]:
 
 
 def _distinct(sights: Sequence[ClusterSighting]) -> list[ClusterSighting]:
-    """The first sight of each cluster."""
+    """Return the first sighting of each cluster."""
     first: dict[int, ClusterSighting] = {}
     for sight in sights:
         first.setdefault(sight.cluster, sight)

@@ -1,4 +1,4 @@
-"""When the clusters of a region have drifted together, and where it goes then."""
+"""Consensus of a region: whether enough clusters have drifted, and their common direction."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -20,7 +20,8 @@ class Vote:
 def voters(
     votes: Iterable[Vote], attached: Collection[int], window_s: float, now: float
 ) -> set[int]:
-    """The attached clusters whose votes still count: a vote does for `window_s` seconds."""
+    """Return the attached clusters whose votes still count; a vote counts for `window_s`
+    seconds."""
     return {vote.cluster for vote in votes if now - vote.at < window_s} & {*attached}
 
 
@@ -39,8 +40,8 @@ def agreed(
 
 
 def consensus(aggregates: Vector) -> Vector | None:
-    """Where clusters point together, shape (d,), unit length; rows of zeros have no say. None
-    where none points anywhere, or they cancel out."""
+    """Return the common direction of the clusters, shape (d,), unit length. Rows of zeros do not
+    count. None if there is no direction, or they cancel out."""
     pointing = aggregates[np.any(aggregates, axis=1)]
     if not len(pointing):
         return None

@@ -42,8 +42,9 @@ def open_device(device: str) -> OpenedDevice | None:
     try:
         opened = _card(number)
     except ImportError as error:
+        absent = isinstance(error, ModuleNotFoundError) and error.name == "cupy"
         reason, remedy = (
-            f"CuPy does not load ({error})",
+            "CuPy is not installed" if absent else f"CuPy does not load ({error})",
             f"; {missing('a CUDA device', 'CuPy', 'gpu')} (gpu-cuda13 for CUDA 13)",
         )
     except Exception as error:  # whatever CUDA, a driver or a compiler have to say

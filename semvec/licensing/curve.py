@@ -1,4 +1,4 @@
-"""Ed25519 points: which encodings are points that may stand as a public key (RFC 8032, 5.1)."""
+"""Ed25519 points: check that an encoding is a safe public key (RFC 8032, section 5.1)."""
 
 FIELD_PRIME = 2**255 - 19
 D = -121665 * pow(121666, -1, FIELD_PRIME) % FIELD_PRIME
@@ -11,7 +11,8 @@ IDENTITY: Point = (0, 1)
 
 
 def decode(encoding: bytes) -> Point:
-    """Raises ValueError for an encoding that is not canonical, and where there is no such point."""
+    """Decode a point. Raise ValueError if the encoding is not canonical or not a point of the
+    curve."""
     number = int.from_bytes(encoding, "little")
     y, is_odd = number % SIGN, number >= SIGN
     if len(encoding) != 32 or y >= FIELD_PRIME:
@@ -23,7 +24,7 @@ def decode(encoding: bytes) -> Point:
 
 
 def has_small_order(point: Point) -> bool:
-    """Whether eight times the point is the identity; there are eight such points."""
+    """Return whether eight times the point is the identity; there are eight such points."""
     for _ in range(COFACTOR.bit_length() - 1):
         point = _doubled(point)
     return point == IDENTITY

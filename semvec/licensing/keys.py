@@ -1,4 +1,4 @@
-"""Ed25519 keys as operators keep them: PEM and JWKS files."""
+"""Ed25519 keys in PEM and JWKS files."""
 
 import json
 import os
@@ -24,23 +24,23 @@ PEM_BLOCK = re.compile(r"-----BEGIN [^-]+-----.+?-----END [^-]+-----", re.DOTALL
 
 
 class UnsafeKey(ValueError):
-    """A key that signatures prove nothing with."""
+    """A key whose signatures prove nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """A key that tokens are checked with; `kid` None where it came without a name."""
+    """A key that verifies tokens; `kid` is None for a key without a name."""
 
     kid: str | None
     key: Ed25519PublicKey
 
 
 def public_keys(source: str) -> list[PublicKey]:
-    """Keys out of PEM text, a PEM file (several blocks make several keys) or a JWKS file.
+    """Read keys from PEM text, a PEM file (with one or more keys) or a JWKS file.
 
-    Raises ValueError, or OSError where `source` is a path that cannot be read.
+    Raise ValueError, or OSError if `source` is a path that cannot be read.
     """
-    # Variables that had to fit on one line carry their newlines as \n.
+    # An environment variable on one line has its line breaks as \n.
     text = source.replace("\\n", "\n") if "-----BEGIN" in source else Path(source).read_text()
     if text.lstrip().startswith("{"):
         return _from_jwks(text)
@@ -51,7 +51,7 @@ def public_keys(source: str) -> list[PublicKey]:
 
 
 def private_key(path: Path) -> Ed25519PrivateKey:
-    """Raises ValueError, or OSError where the file cannot be read."""
+    """Read an Ed25519 private key. Raise ValueError, or OSError if the file cannot be read."""
     try:
         key = load_pem_private_key(path.read_bytes(), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
@@ -62,14 +62,14 @@ def private_key(path: Path) -> Ed25519PrivateKey:
 
 
 def write_key_pair(folder: Path) -> tuple[Path, Path]:
-    """A new private.pem, which its owner alone may read, and public.pem.
+    """Write a new private.pem, readable only by its owner, and public.pem.
 
-    Raises FileExistsError over old ones.
+    Raise FileExistsError if one exists.
     """
     folder.mkdir(parents=True, exist_ok=True)
     private, public = folder / "private.pem", folder / "public.pem"
     if public.exists():
-        raise FileExistsError(f"{public} exists")
+        raise _in_the_way(public)
     key = Ed25519PrivateKey.generate()
     secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     _write_new(private, secret, 0o600)
@@ -85,9 +85,13 @@ def _write_new(path: Path, content: bytes, mode: int) -> None:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     except FileExistsError:
-        raise FileExistsError(f"{path} exists") from None
+        raise _in_the_way(path) from None
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
+
+
+def _in_the_way(path: Path) -> FileExistsError:
+    return FileExistsError(f"{path} exists, and no key is overwritten: name another folder")
 
 
 def _from_pem(block: str) -> Ed25519PublicKey:

@@ -1,11 +1,11 @@
-"""Tokens that are refused although they are signed and in time."""
+"""Revoked tokens: refused although their signature and times are valid."""
 
 from collections.abc import Collection
 
 
 class Revocations:
-    """The `ids` (`jti`) of revoked tokens, as far as this process knows by now; a token without an
-    id cannot be revoked."""
+    """The `ids` (`jti`) of the revoked tokens that this process knows of. A token without an id
+    cannot be revoked."""
 
     def __init__(self) -> None:
         self.ids: Collection[str | None] = frozenset()

@@ -1,4 +1,4 @@
-"""Licence tokens: what they say and how they are written. Who may trust one: verifier.py."""
+"""Licence tokens: claims, header and signing. verifier.py verifies them."""
 
 import json
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ LicenseTier = Literal["community", "pro", "enterprise"]
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: `subject` owns what it makes, `tier` says how much it may ask."""
+    """The authenticated caller: `subject` owns the resources, `tier` selects the rate limit."""
 
     subject: str
     tier: LicenseTier
@@ -41,9 +41,9 @@ Time = Annotated[int | float, Field(ge=0, le=YEAR_9999)]
 
 
 class TokenClaims(BaseModel):
-    """The claims a token must or may carry; times are seconds since the epoch.
+    """Required and optional claims of a token; times are seconds since the epoch.
 
-    A token for a named audience is not one for this server, which goes by no audience name.
+    A token with an audience is refused, as this server has no audience name.
     """
 
     model_config = ConfigDict(frozen=True, strict=True)
@@ -59,7 +59,8 @@ class TokenClaims(BaseModel):
 
 
 class Header(BaseModel):
-    """All a token's header may say; anything else (jku, jwk, x5u, crit, …) is refused unread."""
+    """The header fields that a token may have; a header with others (jku, jwk, x5u, crit, …) is
+    refused."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
@@ -74,9 +75,9 @@ def sign(claims: TokenClaims, key: Ed25519PrivateKey, kid: str | None = None) ->
 
 
 def segment(token: str, index: int) -> dict[str, object]:
-    """The header (0) or the claims (1) as written, believed by nobody yet.
+    """Return the unverified header (0) or claims (1) of a token.
 
-    Raises ValueError unless it is one JSON object without NaN, infinity or a name given twice.
+    Raise ValueError unless it is one JSON object without NaN, infinity or a duplicate name.
     """
     parts = token.split(".")
     if len(parts) != 3:

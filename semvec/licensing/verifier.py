@@ -1,4 +1,4 @@
-"""Decides which licence tokens to believe."""
+"""Verification of licence tokens."""
 
 import logging
 import re
@@ -19,7 +19,7 @@ from semvec.settings import Settings, SettingsError
 
 MAX_TOKEN_CHARS = 4096
 CLOCK_SKEW_S = 60.0
-"""How far an issuer's clock may run ahead of this server's; `exp` gets no such grace."""
+"""Seconds by which an issuer's clock may be ahead of this server's; not applied to `exp`."""
 
 JWS = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 
@@ -33,8 +33,11 @@ class Checked(NamedTuple):
 
 
 class Verifier:
-    """Checks a token's signature and claims, once until it expires for the most recent tokens;
-    whether it is revoked, every time."""
+    """Verify the signature and claims of tokens.
+
+    The result is cached for the most recent tokens until they expire; revocation is checked every
+    time.
+    """
 
     def __init__(
         self,
@@ -54,9 +57,9 @@ class Verifier:
         self._checked: OrderedDict[str, Checked] = OrderedDict()
 
     def verify(self, token: str) -> Caller:
-        """The caller a token names.
+        """Return the caller that a token names.
 
-        Raises Unauthorized, or LicenseExpired where nothing is wrong but that its time is over.
+        Raise Unauthorized, or LicenseExpired if the token is valid except for its expiry.
         """
         if len(token) > MAX_TOKEN_CHARS or not token.isascii():
             raise _invalid("not a signed token")
@@ -72,7 +75,8 @@ class Verifier:
         return caller
 
     def known(self, token: str) -> Caller | None:
-        """The caller of a token that was good before and still is; costs next to nothing."""
+        """Return the caller of a token that was verified before and is still valid; a cheap
+        lookup."""
         found = self._checked.get(token)
         if found is None:
             return None
@@ -104,7 +108,8 @@ class Verifier:
         raise _invalid("signed by no key known here")
 
     def _candidates(self, kid: str | None) -> list[PublicKey]:
-        """Keys a token may be signed with: those its kid names, and those that have no name."""
+        """Return the keys that may have signed a token: those with its kid, and those without
+        one."""
         return [key for key in self._keys if kid is None or key.kid in (kid, None)]
 
     def _check_times(self, claims: TokenClaims) -> None:
@@ -130,9 +135,10 @@ class Verifier:
 def open_verifier(
     settings: Settings, clock: Clock = time.time, revoked: Revocations | None = None
 ) -> Verifier | None:
-    """The verifier the settings ask for; None where every caller is anonymous.
+    """Create the configured verifier; None if every caller is anonymous.
 
-    Raises SettingsError where nothing is configured or a key or the server's own licence is bad.
+    Raise SettingsError if neither a key nor anonymous mode is configured, or if a key or the
+    server's own licence is invalid.
     """
     verifier = build_verifier(settings, clock, revoked)
     if verifier is None:
@@ -152,12 +158,15 @@ def open_verifier(
 def build_verifier(
     settings: Settings, clock: Clock = time.time, revoked: Revocations | None = None
 ) -> Verifier | None:
-    """None without a public key; raises SettingsError for one that cannot be used."""
+    """Create a verifier; None without a public key. Raise SettingsError for an unusable key."""
     if settings.license_public_key is None:
         return None
     try:
         keys = public_keys(settings.license_public_key)
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        reason = f"cannot read {error.filename}: {error.strerror}"
+        raise SettingsError(f"SEMVEC_LICENSE_PUBLIC_KEY: {reason}") from None
+    except ValueError as error:
         raise SettingsError(f"SEMVEC_LICENSE_PUBLIC_KEY: {error}") from None
     return Verifier(keys, renewal_url=settings.renewal_url, revoked=revoked, clock=clock)
 
@@ -173,7 +182,7 @@ def _say_tier(verifier: Verifier, license_key: str) -> None:
 def _reason(error: ValidationError) -> str:
     fault = error.errors(include_url=False, include_input=False)[0]
     name = fault["loc"][0] if fault["loc"] else None
-    # A name that is not ours was chosen by the caller: it is not repeated.
+    # An unknown name comes from the caller and is not quoted.
     if name not in Header.model_fields | TokenClaims.model_fields:
         return "header says more than alg, typ and kid"
     return f"{name}: {fault['msg']}"

@@ -1,8 +1,8 @@
-"""Token buckets in whole microseconds, so that what is counted is exact.
+"""Token buckets in whole microseconds, so that counting is exact.
 
-A bucket is one number: what it owes, the time until it is full again. A request adds the time that
-one token takes to come back, and is refused where the bucket would owe more than its depth. (This
-is the generic cell rate algorithm of ITU-T I.371, which is a token bucket without a token count.)
+A bucket is stored as one number: the time it owes, that is, until it is full again. A request adds
+the time in which one token is refilled, and is refused if the bucket would owe more than its depth.
+(This is the generic cell rate algorithm of ITU-T I.371, a token bucket without a token count.)
 """
 
 from dataclasses import dataclass
@@ -16,8 +16,12 @@ SECOND = 1_000_000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RateLimit:
-    """`interval` is what one token owes, `depth` what a bucket may owe, `window_s` the seconds in
-    which an empty bucket fills; `of` is what it counts. `policy` and `burst` are for headers."""
+    """A rate limit.
+
+    `interval` is the time that one token owes and `depth` the most that a bucket may owe, in
+    microseconds; `window_s` is the seconds in which an empty bucket fills; `of` describes what is
+    counted; `policy` and `burst` are header values.
+    """
 
     name: str
     of: str
@@ -38,12 +42,15 @@ class RateLimit:
 
 
 Charge = tuple[RateLimit, str]
-"""One token of the bucket that a limit holds for a key."""
+"""One token of a limit's bucket for a key."""
 
 
 class LimitDecision(Struct, frozen=True, gc=False):
-    """A bucket after a charge, which was taken if `allowed`: `remaining` tokens are there; `wait_s`
-    seconds, rounded up, until there is one more than now, `reset_s` until it is full."""
+    """A bucket after a charge, which was taken if `allowed`.
+
+    `remaining` is the number of tokens left; `wait_s` the seconds, rounded up, until there is one
+    more; `reset_s` those until the bucket is full.
+    """
 
     limit: RateLimit
     owed: int
@@ -54,7 +61,7 @@ class LimitDecision(Struct, frozen=True, gc=False):
 
     @classmethod
     def make(cls, limit: RateLimit, owed: int, allowed: bool) -> "LimitDecision":
-        """Where the bucket owes so many microseconds."""
+        """Create a decision from what the bucket owes, in microseconds."""
         remaining = (limit.depth - owed) // limit.interval
         wait = owed + (remaining + 1) * limit.interval - limit.depth
         return cls(limit, owed, allowed, remaining, -(-wait // SECOND), -(-owed // SECOND))

@@ -1,4 +1,4 @@
-"""How much a client may ask: by its address, by its refused logins and by its licence."""
+"""Rate limits by client address, by refused logins and by licence."""
 
 import time
 from collections import Counter
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What is limited; None is not."""
+    """The configured limits; None means unlimited."""
 
     address: RateLimit | None
     logins: RateLimit | None
@@ -27,7 +27,7 @@ class Limits:
 
 
 class Limiter:
-    """Counts in buckets shared with other processes where they answer, else in its own.
+    """Count requests in shared buckets if they are reachable, else in this process's own.
 
     `refused` counts refusals by limit.
     """
@@ -42,11 +42,12 @@ class Limiter:
 
     @property
     def unshared(self) -> int:
-        """How many requests this process judged alone because the shared buckets did not answer."""
+        """Number of requests counted locally because the shared buckets did not answer."""
         return 0 if self._shared is None else self._shared.unanswered
 
     async def count_request(self, client: str, caller: Caller | None) -> LimitDecision | None:
-        """One request from the address `client`; the bucket that refused or has the least left."""
+        """Count a request from the address `client`; return the bucket that refused, else the one
+        with the least left."""
         charges = []
         if (address := self._limits.address) is not None:
             charges.append((address, client))
@@ -57,13 +58,13 @@ class Limiter:
         return await self._take(charges)
 
     async def count_refused_login(self, client: str) -> LimitDecision | None:
-        """As `count_request`, of a request whose token is missing or was refused."""
+        """Count a request whose token is missing or was refused; return as `count_request` does."""
         limits = (self._limits.address, self._limits.logins)
         charges = [(limit, client) for limit in limits if limit is not None]
         return await self._take(charges)
 
     def may_log_in(self, client: str) -> bool:
-        """Whether a refused login of the address would not be one too many; counts nothing."""
+        """Return whether the address may have another refused login; counts nothing."""
         logins = self._limits.logins
         return logins is None or self._local.has_room(logins, client)
 
@@ -87,7 +88,8 @@ class Limiter:
 
 
 def nearest(charges: Sequence[Charge], owed: Sequence[int]) -> LimitDecision:
-    """The bucket that refused, else the one with the least left, as `SharedBuckets.take` tells."""
+    """Return the bucket that refused, else the one with the least left. `owed` is as returned by
+    `SharedBuckets.take`."""
     standings = [
         LimitDecision.make(limit, debt if debt >= 0 else ~debt, debt >= 0)
         for (limit, _), debt in zip(charges, owed, strict=False)
@@ -96,7 +98,7 @@ def nearest(charges: Sequence[Charge], owed: Sequence[int]) -> LimitDecision:
 
 
 def open_limiter(settings: Settings, clock: Clock = time.monotonic) -> Limiter | None:
-    """The limiter the settings ask for; None where nothing is to be limited."""
+    """Create the configured limiter; None if nothing is limited."""
     if not settings.rate_limit:
         return None
     return Limiter(_limits(settings), LocalBuckets(clock), _shared(settings.rate_limit_url, clock))

@@ -7,11 +7,11 @@ from semvec.clock import Clock
 from semvec.limits.bucket import SECOND, Charge, LimitDecision, RateLimit
 
 CAPACITY = 65_536
-"""Buckets of one limit; past it the longest unused one is dropped, which fills it."""
+"""Buckets kept per limit. The least recently used one is dropped, which refills it."""
 
 
 class LocalBuckets:
-    """Keeps for each bucket when it will be full; one that is missing is full."""
+    """Buckets stored as the time at which each is full; a missing bucket is full."""
 
     def __init__(self, clock: Clock, capacity: int = CAPACITY) -> None:
         self._clock = clock
@@ -19,8 +19,8 @@ class LocalBuckets:
         self._full_at: defaultdict[str, OrderedDict[str, int]] = defaultdict(OrderedDict)
 
     def take(self, charges: Iterable[Charge]) -> LimitDecision | None:
-        """Charges one after the other, up to the first that is refused. The bucket that refused,
-        else the one with the least left; None where nothing was to be charged."""
+        """Charge the buckets in order, up to the first that refuses. Return that one, else the one
+        with the least left; None without charges."""
         now = self._now()
         nearest, least, debt = None, 0, 0
         for limit, key in charges:
@@ -41,7 +41,7 @@ class LocalBuckets:
         return full_at is None or full_at - self._now() <= limit.depth - limit.interval
 
     def copy(self, charges: Iterable[Charge], owed: Iterable[int]) -> None:
-        """Takes over how buckets stand elsewhere, as `SharedBuckets.take` has told."""
+        """Copy the state of shared buckets, as returned by `SharedBuckets.take`."""
         now = self._now()
         for (limit, key), debt in zip(charges, owed, strict=False):
             self._put(self._full_at[limit.name], key, now + (debt if debt >= 0 else ~debt))

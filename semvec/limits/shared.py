@@ -1,4 +1,4 @@
-"""Buckets in Redis or Valkey, the same for all servers that are given the same address."""
+"""Buckets in Redis or Valkey, shared by all servers with the same URL."""
 
 import asyncio
 import logging
@@ -17,10 +17,10 @@ PREFIX = "semvec:limit"
 CONNECTIONS = 1024
 
 TIMEOUT_S = 0.25
-"""The longest a request waits for an answer."""
+"""Seconds that a request waits for an answer at most."""
 
 REDIS_PROBE_S = 1.0
-"""While there is no answer, one request in this time asks again; the others do not wait."""
+"""Seconds between attempts to reach Redis again; one request tries, the others do not wait."""
 
 TAKE = """
 local time = redis.call('TIME')
@@ -40,29 +40,29 @@ for i, key in ipairs(KEYS) do
 end
 return answers
 """
-"""LocalBuckets.take by the clock of Redis."""
+"""`LocalBuckets.take` as a script, by the clock of Redis."""
 
 log = logging.getLogger(__name__)
 
 
 class SharedBuckets:
-    """Never raises and never waits long; `unanswered` counts charges that Redis did not judge."""
+    """Buckets in Redis. Errors and timeouts are not raised; `unanswered` counts them."""
 
     def __init__(self, url: str, clock: Clock) -> None:
         self.unanswered = 0
         self._redis = Redis.from_url(
             re.sub("^valkey", "redis", url),
             max_connections=CONNECTIONS,
-            driver_info=None,  # else each connection looks up its library's version on the disk
-            retry=Retry(NoBackoff(), 1),  # for a kept connection that Redis has closed meanwhile
+            driver_info=None,  # else each connection reads its library's version from disk
+            retry=Retry(NoBackoff(), 1),  # for an idle connection that Redis has closed
         )
         self._script = self._redis.register_script(TAKE)
         self._clock = clock
         self._ask_again_at: float | None = None
 
     async def take(self, charges: Sequence[Charge]) -> list[int] | None:
-        """As LocalBuckets.take, in one round trip; None where no answer came in time. What each
-        bucket owes, in microseconds; the one that refused `-1 - owed`."""
+        """Charge the buckets in one round trip; None if no answer arrived in time. Return what each
+        bucket owes, in microseconds; `-1 - owed` for the one that refused."""
         if not self._may_ask():
             self.unanswered += 1
             return None

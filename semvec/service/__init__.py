@@ -1,4 +1,4 @@
-"""What the server can do, over hot sessions, intake, storage and the embedder."""
+"""The operations of the server, over cached sessions, intake, storage and the embedder."""
 
 from semvec.service.idempotency import IdempotentRequest, StoredResponse
 from semvec.service.service import Service, open_service

@@ -1,4 +1,4 @@
-"""What goes on record beside the effects of requests."""
+"""Audit rows that no change of a session writes: refused logins, interrupted requests, pruning."""
 
 import asyncio
 import logging
@@ -13,9 +13,9 @@ from semvec.store import AuditEntry, Store
 log = logging.getLogger(__name__)
 
 AUDIT_FLUSH_S = 0.5
-"""What a stop may spend on it."""
+"""Time for the last flush when the server stops."""
 CUT_SHORT_S = 0.25
-"""What a request that was cancelled may spend on it."""
+"""Time for the row of a cancelled request."""
 DAY_S = 24 * 3600.0
 
 
@@ -25,12 +25,12 @@ class AuditTrail:
         self._refusals = RefusedLoginLog(clock)
 
     def refused(self, address: str) -> None:
-        """A login that was refused."""
+        """Record a refused login."""
         self._refusals.record(address)
 
     async def broke_off(self, recorded: AuditEntry, error: BaseException) -> None:
-        """A request ended in an error although something of it is committed and on record; one
-        that was cancelled has no time to wait for long."""
+        """Record that a request failed after it had committed some of its changes. The row of a
+        cancelled request has a short timeout."""
         is_cut_short = isinstance(error, asyncio.CancelledError)
         status = error.status if isinstance(error, SemvecError) else 500
         if is_cut_short:
@@ -40,7 +40,7 @@ class AuditTrail:
                 await self._store.record(replace(recorded, at=self._clock(), status=status))
 
     async def sweep(self, *, closing: bool = False) -> None:
-        """Put refused logins on record, and drop what is older than it is to be kept."""
+        """Write refused logins to the audit log, and remove rows past the retention time."""
         if entries := self._refusals.due(closing=closing):
             try:
                 async with asyncio.timeout(AUDIT_FLUSH_S if closing else None):

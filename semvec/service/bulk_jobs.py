@@ -1,4 +1,5 @@
-"""Work on whole sessions, which takes long and must not be in anybody's way."""
+"""Work on full sessions (export, import, verification), limited so that it does not delay other
+requests."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -16,9 +17,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 BULK_THREADS = 2
-"""Steps that run at once; those of all others wait, in turn."""
+"""Steps that run at once; others wait in order."""
 MAX_FULL_READERS = 4
-"""Sessions that are read as a whole at once: each keeps a connection of the pool."""
+"""Sessions that are read in full at once; each holds a connection of the pool."""
 READER_TIMEOUT_S = 30.0
 
 
@@ -31,7 +32,7 @@ class BulkJobs:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[None]:
-        """For who will read a session as a whole. Raises Unavailable."""
+        """Limit concurrent full-session reads. Raises Unavailable."""
         try:
             async with asyncio.timeout(READER_TIMEOUT_S):
                 await self._readers.acquire()
@@ -43,19 +44,20 @@ class BulkJobs:
             self._readers.release()
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """On a thread, which is for a few hundredths of a second at most."""
+        """Run a function on a thread; it should take a few hundredths of a second at most."""
         async with self._threads:
             return await on_thread(function, *args, **kwargs)
 
     async def run_through(self, steps: Steps[T]) -> T:
-        """The outcome of a generator that runs on threads, and can be cancelled where it yields."""
+        """Run a generator on threads to its end and return its result. It can be cancelled at each
+        yield."""
         while not (ended := await self.run(_step, steps)):
             pass
         return ended[0]
 
     @asynccontextmanager
     async def reader(self, name: SessionName) -> AsyncIterator[SessionSnapshotReader]:
-        """A session as of one moment, for who is `reading`. Raises NotFound."""
+        """Open a session as of one moment, inside `reading`. Raises NotFound."""
         async with self._store.open_reader(*name) as whole:
             if whole is None:
                 raise session_not_found(name[1])

@@ -1,4 +1,4 @@
-"""What many clusters point at, from what heads tell of their members."""
+"""Aggregate vectors of clusters, from the states in their members' heads."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -16,9 +16,9 @@ from semvec.store.cluster_queries import ClusterRow, MemberRow, members_of
 from semvec.vectors import Vector
 
 AGGREGATION_BATCH = 65_536
-"""Members that are gathered at once: 100 MB of vectors of 384 numbers."""
+"""Members of one query: 100 MB of vectors of 384 numbers."""
 INLINE_AGGREGATION_NUMBERS = 256
-"""Members up to which their vectors are not worth a thread."""
+"""Members up to which the computation runs without a thread."""
 
 
 class ClusterAggregator:
@@ -26,7 +26,8 @@ class ClusterAggregator:
         self._store, self._hot = store, hot
 
     async def aggregates(self, clusters: Sequence[ClusterRow]) -> dict[int, Vector]:
-        """By the key of each cluster, shape (d,): unit length, or zeros where it points nowhere."""
+        """Return the aggregate of each cluster by its key, shape (d,): a unit vector, or zeros if
+        there is no direction."""
         found: dict[int, Vector] = {}
         for some in batches(clusters):
             members = await self._members(some)
@@ -44,14 +45,14 @@ class ClusterAggregator:
         ]
 
     async def _rebuilt(self, owner: str, member: MemberRow) -> MemberRow:
-        """A member that an earlier release wrote, whose head does not tell of its state."""
+        """Load the state of a member whose head, written by an earlier release, has none."""
         state = (await self._hot.get((owner, member.session_id))).session.state
         return replace(member, mean=mean_bytes(state.mean))
 
 
 def batches(clusters: Sequence[ClusterRow]) -> Iterator[list[ClusterRow]]:
-    """Clusters of one owner and dimension, by ascending key, with no more members than are gathered
-    at once, or one alone."""
+    """Yield clusters of one owner and dimension, by ascending key, with at most AGGREGATION_BATCH
+    members together, or one larger cluster alone."""
 
     def kind(cluster: ClusterRow) -> tuple[str, int]:
         return cluster.owner, cluster.dimension
@@ -69,7 +70,7 @@ def batches(clusters: Sequence[ClusterRow]) -> Iterator[list[ClusterRow]]:
 
 
 def aggregated(clusters: Sequence[ClusterRow], members: Sequence[MemberRow]) -> dict[int, Vector]:
-    """Both by ascending keys of the clusters."""
+    """Return the aggregate by cluster key. Clusters and members are sorted by cluster key."""
     keys = np.array([each.key for each in clusters], np.int64)
     whose = np.array([each.cluster for each in members], np.int64)
     offsets = np.append(np.searchsorted(whose, keys), len(whose))

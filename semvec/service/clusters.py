@@ -1,4 +1,4 @@
-"""Clusters: sessions that are looked at, spoken to and moved as one."""
+"""Clusters: sessions that are read, written and moved together."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -31,7 +31,7 @@ from semvec.store.cluster_queries import (
 from semvec.store.cluster_writes import MAX_MEMBERS, AddCluster, Disband, Join, Leave, regions_of
 
 MAX_CLUSTER_ATTEMPTS = 100
-"""Conflicts that one change survives; each means that somebody else's succeeded."""
+"""Conflicts with other changes before one fails."""
 
 
 class Clusters:
@@ -74,7 +74,7 @@ class Clusters:
     async def page(
         self, owner: str, *, limit: int, cursor: str | None
     ) -> Page[answers.ClusterItem]:
-        """The owner's clusters, newest first."""
+        """Return the owner's clusters, newest first."""
         opaque = self._store.opaque
         before = opaque.position(cursor, "clusters", owner) if cursor is not None else None
         rows = await self._store.query(page_of_clusters, owner, limit + 1, before)
@@ -101,7 +101,8 @@ class Clusters:
         )
 
     async def delete(self, owner: str, cluster_id: str) -> answers.Deleted:
-        """Erase the session behind it; its members stay, and its regions vote without it."""
+        """Erase the cluster and its backing session; its members stay. Its regions are reviewed
+        without it."""
         for _ in range(MAX_CLUSTER_ATTEMPTS):
             found = await self._cluster(owner, cluster_id)
             regions = await self._store.query(regions_of, found.key)
@@ -124,7 +125,7 @@ class Clusters:
         raise cluster_busy("cluster")
 
     async def remove(self, owner: str, cluster_id: str, session_id: str) -> answers.MemberRemoved:
-        """Raises NotFound also for a session that is no member."""
+        """Remove a member. Raises NotFound also for a session that is no member."""
         for _ in range(MAX_CLUSTER_ATTEMPTS):
             found = await self._cluster(owner, cluster_id)
             session = await self._store.head(owner, session_id)
@@ -137,8 +138,8 @@ class Clusters:
         raise cluster_busy("cluster")
 
     async def feedback(self, owner: str, cluster_id: str) -> answers.ClusterFeedback:
-        """Move each member's state toward what they have in common by the coupling factor, all in
-        one transaction."""
+        """Move each member's state towards the aggregate by the coupling factor, all in one
+        transaction."""
         for _ in range(MAX_CLUSTER_ATTEMPTS):
             found = await self._cluster(owner, cluster_id)
             direction = (await self._gathering.aggregates([found]))[found.key]
@@ -154,8 +155,8 @@ class Clusters:
         raise cluster_busy("cluster")
 
     async def check(self, owner: str, cluster_id: str, session_id: str | None = None) -> None:
-        """Raises NotFound for what is no cluster of the owner's, and for any session but the one
-        behind it."""
+        """Raise NotFound unless the owner has this cluster, and the session, if given, is its
+        backing session."""
         await self._cluster(owner, cluster_id)
         if session_id not in (None, cluster_id):
             raise NotFound(f"session {session_id!r} is not the one behind cluster {cluster_id!r}")
@@ -167,7 +168,7 @@ class Clusters:
         return found
 
     async def _member(self, owner: str, session_id: str, found: ClusterRow) -> Head:
-        """The head of a session that can be a member."""
+        """Return the head of a session that may join. Raises NotFound or Conflict."""
         head = await self._store.head(owner, session_id)
         if head is None:
             raise session_not_found(session_id)
@@ -193,7 +194,7 @@ def cluster_not_found(cluster_id: str) -> NotFound:
 
 
 def id_taken(explicit: str | None) -> Conflict | Unavailable:
-    """Why a new id cannot be had."""
+    """Return the error for an id that is in use."""
     if explicit is None:
         return Unavailable("a new id was taken already")
     return Conflict(f"{explicit!r} exists: sessions, clusters and regions share their ids")

@@ -86,7 +86,7 @@ class Control:
         return answers.Isolated(session_id, level.value, len(changed.hot.session.quarantine))
 
     async def release(self, owner: str, session_id: str) -> answers.Released:
-        """Learn what is held by now, event by event; what an error leaves is still held."""
+        """Learn all items held now, a few in each event. After an error the rest stays held."""
         hot = await self._hot.get((owner, session_id))
         last, released = hot.session.next_piece - 1, 0
         while hot.session.quarantine.any_until(last):

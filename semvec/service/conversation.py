@@ -1,4 +1,4 @@
-"""Carrying on a conversation: recall for a message, learn what is said."""
+"""Conversation: recall for a message, and learning of messages and responses."""
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -134,7 +134,7 @@ class Conversation:
     async def _said(
         self, owner: str, session_id: str | None, texts: Sequence[FieldText]
     ) -> tuple[CachedSession, list[EncodedText]]:
-        """The session, made where no id is given, and the texts with their unit vectors."""
+        """Return the session, created if no id is given, and the texts with their unit vectors."""
         if session_id is not None:
             hot = await self._hot.get((owner, session_id))
             said = await self._intake.encode_texts(hot.session.profile, texts)
@@ -157,11 +157,12 @@ class Conversation:
         return await self._change(hot, plan)
 
     async def _change(self, hot: CachedSession, plan: Callable[[Session], Plan]) -> ChangeResult:
-        """What a session that backs a cluster tells of its drift commits with the change."""
+        """Change a session. Drift of a backing session commits in the same transaction."""
         return await self._hot.change(hot, plan, self._drifts.operations_for)
 
     async def _tell(self, changed: ChangeResult) -> None:
-        """Have others act on it: the last thing that a request does, as the session may change."""
+        """Notify regions after the commit. This is the last step of a request, as it may change the
+        session."""
         await self._hot.locks.after_commit(partial(self._drifts.notify, changed))
 
     async def _stored(self, session_id: str, changed: ChangeResult) -> answers.Stored:

@@ -1,4 +1,4 @@
-"""From a cluster that drifts to the regions that hold it."""
+"""Propagate drift from a cluster to the regions that contain it."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -17,7 +17,7 @@ class DriftPropagator:
         self._store, self._realigning = store, realigning
 
     async def operations_for(self, hot: CachedSession, turn: Turn) -> Sequence[Operation]:
-        """What a turn tells the regions: it commits with it, or not at all."""
+        """Return the drift votes of a turn, to commit in the turn's own transaction."""
         step = drifted(hot, turn)
         if step is None:
             return ()
@@ -27,14 +27,14 @@ class DriftPropagator:
         return (Drifted(hot.key, hot.name[1], regions, step.score, step.phase, turn.at),)
 
     async def notify(self, changed: ChangeResult) -> None:
-        """Have the regions act on it as soon as it is committed."""
+        """Make the regions count the votes, after the commit."""
         if drifted(changed.hot, changed.turn) is not None:
-            with suppress(SemvecError):  # it is committed, and the sweep finds the votes
+            with suppress(SemvecError):  # the votes are committed: the sweep counts them
                 await self._realigning.review(await self._store.query(regions_of, changed.hot.key))
 
 
 def drifted(hot: CachedSession, turn: Turn) -> Step | None:
-    """The surest switch of a turn, if the session backs a cluster."""
+    """Return the highest-scored drift of a turn, if the session backs a cluster."""
     steps = [each.step for each in turn.heard if each.step.detected]
     if hot.kind is not SessionKind.BACKING or not steps:
         return None

@@ -1,4 +1,5 @@
-"""Recognises the encoder by its vectors, so that a session's vectors stay those of one encoder."""
+"""Identification of the encoder by its vectors, so that all vectors of a session come from one
+encoder."""
 
 import asyncio
 import hashlib
@@ -23,25 +24,26 @@ from semvec.vectors import Vector
 log = logging.getLogger(__name__)
 
 SAMPLED_SESSIONS = 16
-"""So many of the last used sessions, and of the oldest, tell which encoders made their vectors."""
+"""Number of the last used sessions, and of the oldest, that are sampled for their encoders."""
 SAMPLED_MEMORIES = 8
-"""Memories that are encoded again to learn which encoder made their vectors, for each name."""
+"""Memories for each encoder name that are encoded again to compare their vectors."""
 LONGEST_SAMPLE = 1000
-"""Characters of such a memory: what fits any window gives the same vector again."""
+"""Characters of such a memory. A text that fits any window gives the same vector again."""
 SAME_STORED_VECTOR = 0.95
-"""Cosine from which a memory's vector, which is kept in 8 bits, was made by this encoder."""
+"""Least cosine to a stored 8-bit vector that means the same encoder."""
 
 Samples = Mapping[str, Sequence[tuple[str, bytes]]]
 
 
 class EncoderRecords:
-    """The encoders that a database has met, by their vectors of fixed sentences."""
+    """The encoders known to a database, each by its vectors of fixed sentences."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store, self._clock = store, clock
 
     async def recognise(self, embedder: Embedder) -> EncoderNames:
-        """The names under which sessions hold vectors of this encoder; records it if it is new.
+        """Return the names under which sessions hold vectors of this encoder. A new encoder is
+        recorded.
 
         Raises ConnectionError if the encoder does not answer.
         """
@@ -63,7 +65,7 @@ class EncoderRecords:
     async def _new_names(
         self, embedder: Embedder, probes: ProbeVectors, rows: Sequence[EncoderRow]
     ) -> list[str]:
-        """Names for an encoder that is not recorded, its own one first."""
+        """Choose names for an encoder that is not recorded, its own name first."""
         name, recorded = embedder.model_name, {row.name for row in rows}
         same, other = await self._judged(embedder, recorded)
         if strangers := recorded | other:
@@ -79,8 +81,9 @@ class EncoderRecords:
     async def _judged(
         self, embedder: Embedder, recorded: Container[str]
     ) -> tuple[set[str], set[str]]:
-        """Names that no record tells of, in sessions of a release that kept none: those whose
-        vectors this encoder gives again, and those whose vectors it does not."""
+        """Compare this encoder with unrecorded names, in sessions of a release that kept no
+        records. Return the names whose vectors it reproduces, and those whose vectors it does
+        not."""
         same: set[str] = set()
         other: set[str] = set()
         for name, samples in (await self._samples(embedder.dimension)).items():
@@ -95,13 +98,13 @@ class EncoderRecords:
                 _cosine(each.vector, codes)
                 for each, (_, codes) in zip(encodings, samples, strict=True)
             ]
-            # One is enough: vectors of others may have come from clients.
+            # One match is enough: clients may have sent the other vectors.
             (same if max(cosines) >= SAME_STORED_VECTOR else other).add(name)
             log.info("sessions made with %s: cosine to this encoder %.3f", name, max(cosines))
         return same, other
 
     async def _samples(self, dimension: int) -> Samples:
-        """Texts with the vectors that sessions hold of them, by the name of their encoder."""
+        """Return texts and their stored vectors, by the name of their encoder."""
         found: defaultdict[str, list[tuple[str, bytes]]] = defaultdict(list)
         for owner, session_id in await self._store.query(sampled_sessions, SAMPLED_SESSIONS):
             stored = await self._store.load(owner, session_id)
@@ -109,7 +112,7 @@ class EncoderRecords:
                 continue
             try:
                 session, _ = await asyncio.to_thread(rebuilt, stored)
-            except Exception as error:  # whatever damaged rows make of themselves
+            except Exception as error:  # damaged rows can raise anything
                 log.warning("session %r cannot be read: %s", session_id, error)
                 continue
             if session.profile.model is not None and session.profile.dimension == dimension:
@@ -119,7 +122,7 @@ class EncoderRecords:
 
 
 def _samples_of(session: Session) -> Iterator[tuple[str, bytes]]:
-    """Texts of its own words alone; a pair has a vector of its own for its question."""
+    """Yield texts whose vector is of that text alone. In a pair, that is the question."""
     for record in session.memories.records_after(0):
         text, vector = _half(record)
         if text is not None and text.strip() and len(text) <= LONGEST_SAMPLE:
@@ -138,7 +141,7 @@ def _cosine(vector: Vector, codes: bytes) -> float:
 
 
 def _names_of(rows: Sequence[EncoderRow], probes: ProbeVectors) -> list[str]:
-    """The names of the encoder that these probe vectors are of."""
+    """Return the names recorded for the encoder of these probe vectors."""
     return [
         row.name
         for row in rows
@@ -147,10 +150,11 @@ def _names_of(rows: Sequence[EncoderRow], probes: ProbeVectors) -> list[str]:
 
 
 def _chosen(own: str, names: Sequence[str]) -> EncoderNames:
-    """New sessions get the encoder's own name where it is one, else that which it had first."""
+    """Choose the name for new sessions: the encoder's own if it is listed, else the first."""
     return EncoderNames(own if own in names else names[0], frozenset(names))
 
 
 def _another(name: str, probes: ProbeVectors) -> str:
-    """A name for an encoder whose own one means another encoder in this database."""
+    """Return a distinct name for an encoder whose own name belongs to another one in this
+    database."""
     return f"{name}@{hashlib.sha256(probes.packed()).hexdigest()[:8]}"

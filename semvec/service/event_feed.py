@@ -1,4 +1,4 @@
-"""Lists that grow, and those who wait for what comes next."""
+"""Growing lists, and streams that wait for their next items."""
 
 import asyncio
 from collections import defaultdict
@@ -11,14 +11,15 @@ from semvec.errors import Unavailable
 
 Item = TypeVar("Item")
 Read = Callable[[int], Awaitable[Sequence[tuple[int, Item]]]]
-"""What comes after a number, in order, each with its own number; maybe not all of it at once."""
+"""Read items after a number, in order, each with its number; one call may return only some of
+them."""
 
 FEED_POLL_S = 1.0
-"""How soon is seen what another process adds."""
+"""Interval at which additions by other processes are looked for."""
 
 
 class Notifier:
-    """Wakes those who follow a list, by its topic, when it may have grown."""
+    """Wakes the subscribers of a topic when its list may have grown."""
 
     def __init__(self, *, shared: bool) -> None:
         self.poll_s = FEED_POLL_S if shared else None
@@ -30,7 +31,7 @@ class Notifier:
 
     @contextmanager
     def subscribed(self, topic: Hashable, wake: asyncio.Event) -> Iterator[None]:
-        """Sets `wake` whenever the topic is rung for."""
+        """Set `wake` at each notification of the topic."""
         self._waiting[topic].add(wake)
         try:
             yield
@@ -41,15 +42,15 @@ class Notifier:
 
 
 def check_reaches(newest: int, last: int) -> None:
-    """Raises Unavailable where a list ends before a number that it has had: its database is an
-    older one now. Whoever follows it has to come back, and goes on from where the list ends."""
+    """Raise Unavailable if a list ends before a number that it once had, as its database was
+    restored from an older state. The client reconnects and continues from the new end."""
     if newest < last:
         raise Unavailable("the list has become shorter")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EventFeed(Generic[Item]):
-    """One list from a number on: what it has by now is read, what comes later is rung for."""
+    """A list from a number on: present items are read, later ones are announced by the notifier."""
 
     topic: Hashable
     after: int

@@ -1,4 +1,4 @@
-"""Temporary files, one for each import or export under way: so many, and not one more."""
+"""Temporary files, one for each running import or export, limited in number."""
 
 import asyncio
 from collections import Counter
@@ -13,13 +13,13 @@ from semvec.errors import Unavailable
 
 MAX_FILES = 64
 MAX_FILES_PER_OWNER = 8
-"""Of one owner, so that nobody takes all the room there is."""
+"""Limit for one owner, so that no owner uses up all files."""
 FILES_RETRY_S = 5
 
 
 @contextmanager
 def room_needed() -> Iterator[None]:
-    """What the disk refuses a temporary file, as the Unavailable that the caller hears."""
+    """Raise OSError of a temporary file as Unavailable."""
     try:
         yield
     except OSError as error:
@@ -29,14 +29,14 @@ def room_needed() -> Iterator[None]:
 
 
 class Files:
-    """Who gets a file closes it, when the last byte has passed."""
+    """Counts open temporary files. The caller of `open` closes the file."""
 
     def __init__(self) -> None:
         self._open: Counter[str] = Counter()
         self._counting = Lock()
 
     async def open(self, owner: str) -> BinaryIO:
-        """Raises Unavailable."""
+        """Open a temporary file. Raises Unavailable at a limit."""
         with self._counting:
             if self._open.total() >= MAX_FILES or self._open[owner] >= MAX_FILES_PER_OWNER:
                 raise Unavailable("too many imports and exports are under way", FILES_RETRY_S)
@@ -45,7 +45,7 @@ class Files:
         try:
             return await asyncio.shield(opening)
         except asyncio.CancelledError:
-            opening.add_done_callback(_close)  # the thread goes on
+            opening.add_done_callback(_close)  # the thread still opens it
             raise
 
     def leave(self, owner: str) -> None:
@@ -64,7 +64,7 @@ class CountedFile(BufferedRandom):
         self._files, self._owner = files, owner
 
     def close(self) -> None:
-        """On any thread; a file is closed again when it is forgotten."""
+        """Close the file and release its count. Any thread may call it, more than once."""
         if not self.closed:
             super().close()
             self._files.leave(self._owner)

@@ -1,4 +1,4 @@
-"""Requests with a key: carried out once, and answered alike however often they come."""
+"""Requests with an idempotency key: executed once, and answered the same each time."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -22,9 +22,9 @@ log = logging.getLogger(__name__)
 
 ANSWER_TTL_S = 24 * 3600.0
 MAX_REQUEST_ATTEMPTS = 100
-"""Conflicts with other processes that one request survives."""
+"""Conflicts with other processes before a request fails."""
 FIRST_ERROR_STATUS = 400
-"""Statuses from here on are those of answers that are not kept."""
+"""Answers from this status on are not stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,8 @@ class StoredResponse:
 
 @dataclass(frozen=True, slots=True)
 class IdempotentRequest:
-    """A request with a key. `scope` is what makes it this one, `digest` tells its body from others,
-    `act` carries it out, as a `once` that cannot be done anew."""
+    """A request with a key. `scope` identifies it, `digest` hashes its body, `handle` executes it.
+    With `single_attempt` it cannot be executed again after a conflict."""
 
     receipt: AuditInfo
     scope: bytes
@@ -47,7 +47,7 @@ class IdempotentRequest:
 
 
 class IdempotencyService:
-    """Answers are kept for a day, and for each subject no more than the newest `bound`."""
+    """Stores answers for a day, at most the newest `bound` of each subject."""
 
     def __init__(self, store: Store, clock: Clock, bound: int) -> None:
         self._store, self._clock, self._bound = store, clock, bound
@@ -55,8 +55,11 @@ class IdempotencyService:
         self._grown: set[str] = set()
 
     async def answer(self, asked: IdempotentRequest) -> StoredResponse:
-        """Raises StillRunning while the same request is being carried out here, Invalid where its
-        key came with another body before."""
+        """Return the answer, stored or new.
+
+        Raises StillRunning while this process executes the same request, and Invalid if its key
+        came with another body before.
+        """
         if asked.scope in self._running:
             raise StillRunning("a request with this Idempotency-Key is still being carried out")
         self._running.add(asked.scope)
@@ -69,7 +72,7 @@ class IdempotencyService:
             self._running.discard(asked.scope)
 
     async def sweep(self) -> None:
-        """Forget what is too old or too much."""
+        """Delete answers that are too old or too many."""
         grown, self._grown = self._grown, set()
         try:
             for subject in grown:
@@ -100,7 +103,7 @@ class IdempotencyService:
     async def _attempt(
         self, asked: IdempotentRequest, unit: UnitOfWork
     ) -> StoredResponse | Operation:
-        """The answer; or what another process has been faster with, and nothing is done."""
+        """Return the answer, or the operation that conflicted; then nothing was written."""
         try:
             return await self._done(asked, unit)
         except Unavailable as error:

@@ -1,4 +1,4 @@
-"""The literal cache: what is stored is given back to the byte."""
+"""The literal cache: values are returned byte for byte."""
 
 from semvec import answers
 from semvec.cache import SessionCache
@@ -26,7 +26,7 @@ class LiteralCache:
         context: str,
         importance: float,
     ) -> answers.EntityStored:
-        """Raises Malformed for a kind that is none."""
+        """Store an entity under its key. Raises Malformed for an unknown kind."""
         chosen = kind_named(kind)
         hot = await self._hot.get((owner, session_id))
         changed = await self._hot.change(
@@ -37,8 +37,8 @@ class LiteralCache:
     async def find(
         self, owner: str, session_id: str, *, q: str, max_results: int, cursor: str | None = None
     ) -> Excerpt[answers.Entities]:
-        """What is found by words counts as used; a plain list does not. A cursor is the number of
-        entities before the page, as they stand when it is asked for."""
+        """List entities, or search them by words. Only a search counts as use. A cursor is the
+        number of entities before the page, in the order at the time of the request."""
         start = position_of(cursor) if cursor is not None else 0
         hot = await self._hot.get((owner, session_id))
         end = min(start + max_results, MOST_ENTITIES)
@@ -51,7 +51,7 @@ class LiteralCache:
         return Excerpt(answers.Entities(session_id, items, total), following, total)
 
     async def remove(self, owner: str, session_id: str, key: str) -> answers.EntityRemoved:
-        """Raises NotFound for a key that is not there."""
+        """Remove an entity. Raises NotFound for an unknown key."""
 
         def plan(session: Session) -> Plan:
             if session.literals.get(key) is None:
@@ -70,7 +70,7 @@ def kind_named(name: str) -> EntityKind:
 
 
 def _item(entry: LiteralEntry, lately: int) -> answers.EntityItem:
-    """`lately` are its uses that no event has recorded yet."""
+    """Build the answer. `lately` is the number of uses not yet recorded by an event."""
     entity = entry.entity
     return answers.EntityItem(
         key=entity.key,

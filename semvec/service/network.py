@@ -1,4 +1,4 @@
-"""What sessions pass on to each other, and what they agree on."""
+"""State transfer between sessions, and consensus votes."""
 
 import asyncio
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from semvec.store.trust import RecordVotes, VoteOutcome, Voter
 from semvec.vectors import Vector, normalised, unit_vector
 
 MAX_TRANSFER_ATTEMPTS = 100
-"""Other proposals of the same voters that one survives."""
+"""Conflicts with other proposals of the same voters before one fails."""
 
 
 class Network:
@@ -24,7 +24,7 @@ class Network:
     async def transfer(
         self, owner: str, *, source_session_id: str, target_session_id: str, max_weight: float
     ) -> answers.Transferred:
-        """Move the target's state towards the source's, no further than that is trusted."""
+        """Move the target's state towards the source's, limited by the trust in the source."""
         target = await self._hot.get((owner, target_session_id))
         dimension = target.session.profile.dimension
         source = await self._hot.get((owner, source_session_id))
@@ -45,7 +45,7 @@ class Network:
     async def propose(
         self, owner: str, proposer_session_id: str, target_embedding: Sequence[float]
     ) -> answers.Consensus:
-        """Put a direction to the vote, and note who was on the side of the outcome."""
+        """Let sessions vote on a direction, and update the trust of each by the outcome."""
         proposer = await self._hot.get((owner, proposer_session_id))
         dimension = proposer.session.profile.dimension
         target = unit_vector(target_embedding, dimension, "target_embedding")
@@ -69,7 +69,7 @@ class Network:
 
 
 def count(voters: Sequence[Voter], target: Vector) -> tuple[bool, tuple[VoteOutcome, ...]]:
-    """Whether a proposal is accepted, and what that says of each voter."""
+    """Return whether the proposal is accepted, and the outcome for each voter."""
     means = np.frombuffer(b"".join(voter.mean for voter in voters), "<f4").reshape(-1, len(target))
     outcome = poll(normalised(means), target, [reputation(each) for each in voters])
     verdicts = (

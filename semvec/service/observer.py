@@ -1,4 +1,4 @@
-"""The observer of a licence subject: what it looks at, and what it has reported."""
+"""The observer of a licence subject: the regions it samples, and its anomaly log."""
 
 from collections.abc import Callable, Sequence
 from operator import attrgetter
@@ -34,12 +34,12 @@ from semvec.store.observer_writes import (
 )
 
 MAX_OBSERVER_ATTEMPTS = 100
-"""Changes by others that one change survives."""
+"""Conflicts with other changes before one fails."""
 META_SESSION = "observer:meta"
-"""No client can choose this id: so there is one observer of a subject, and no other session in its
-way."""
+"""Clients cannot choose this id, so a subject has one observer and its meta-session never
+collides."""
 DIMENSION = 384
-"""Length of the vectors of its meta-session where there is no embedder."""
+"""Vector length of its meta-session if there is no embedder."""
 RECENT_ANOMALIES = 10
 """Anomalies in a summary."""
 STREAMED = 100
@@ -62,8 +62,8 @@ class Observer:
     async def create(
         self, owner: str, *, interval_s: float, region_ids: Sequence[str]
     ) -> tuple[answers.ObserverInfo, bool]:
-        """The observer, and whether it is new; one that is there stays as it is. Raises NotFound
-        for a region that this owner does not have."""
+        """Return the observer, and whether it is new. An existing one stays unchanged. Raises
+        NotFound for a region that the owner does not have."""
         for _ in range(MAX_OBSERVER_ATTEMPTS):
             keys = await self._regions(owner, region_ids)
             found = await self._store.query(observer, owner)
@@ -93,14 +93,14 @@ class Observer:
         )
 
     async def page(self, owner: str, *, limit: int, cursor: str | None) -> Page[answers.Anomaly]:
-        """The log, newest first."""
+        """Return the log, newest first."""
         found = await self._observer(owner)
         before = position_of(cursor) if cursor is not None else LARGEST_POSITION
         rows = await self._store.query(anomalies_before, found.key, limit + 1, before)
         return page_of(rows, limit, anomaly, attrgetter("number"), found.anomalies)
 
     async def clear(self, owner: str) -> answers.Cleared:
-        """Empty the log; what stands is not reported again."""
+        """Empty the log. Anomalies that persist are not reported again."""
         for _ in range(MAX_OBSERVER_ATTEMPTS):
             found = await self._observer(owner)
             if await self._store.try_transact(
@@ -121,7 +121,7 @@ class Observer:
         raise observer_busy()
 
     async def unregister(self, owner: str, region_id: str) -> answers.Unregistered:
-        """Raises NotFound also for a region that is not registered."""
+        """Unregister a region. Raises NotFound also for one that is not registered."""
         for _ in range(MAX_OBSERVER_ATTEMPTS):
             found, region = await self._observer(owner), await self._region(owner, region_id)
             if not await self._store.query(is_registered, found.key, region):
@@ -131,7 +131,7 @@ class Observer:
         raise observer_busy()
 
     async def follow(self, owner: str, after: int | None) -> EventFeed[answers.Anomaly]:
-        """The anomalies after one by its number, or from now on."""
+        """Follow the anomalies after a number, or from now on."""
         found = await self._observer(owner)
 
         async def read(last: int) -> list[tuple[int, answers.Anomaly]]:

@@ -1,4 +1,4 @@
-"""Samples of what observers see: on request, and in the background for all that are due."""
+"""Samples of observed regions: on request, and in the background when due."""
 
 import asyncio
 import logging
@@ -22,11 +22,11 @@ from semvec.store.observer_writes import MAX_ANOMALIES, ClaimSample, NewAnomaly,
 log = logging.getLogger(__name__)
 
 MAX_SAMPLE_ATTEMPTS = 100
-"""Samples by others that one sample survives."""
+"""Conflicts with other samples before one fails."""
 LOOKS_S = 0.5
-"""How often samples that are due are looked for."""
+"""Interval at which due samples are looked for."""
 SAMPLE_BATCH = 16
-"""Samples that one process takes at once."""
+"""Samples that one process takes concurrently."""
 
 
 class ObserverSampler:
@@ -43,7 +43,7 @@ class ObserverSampler:
             await asyncio.wait([self._task])
 
     async def sample(self, owner: str) -> answers.ObserverSample:
-        """Look at an observer's regions now. Raises NotFound."""
+        """Sample an observer's regions now. Raises NotFound."""
         for _ in range(MAX_SAMPLE_ATTEMPTS):
             begun, now = time.perf_counter(), self._clock()
             found = await self._store.query(observer, owner)
@@ -70,8 +70,8 @@ class ObserverSampler:
         raise Unavailable("too many samples of one observer at once")
 
     async def take_due(self) -> int:
-        """Take all samples that are due and that no other process has taken, until one fails; how
-        many."""
+        """Take all due samples that no other process has claimed, until one fails. Return their
+        number."""
         taken = 0
         while True:
             waiting = await self._store.query(due, self._clock(), SAMPLE_BATCH)
@@ -84,7 +84,7 @@ class ObserverSampler:
                 return taken
 
     async def _run(self) -> None:
-        """One after the other, whatever they take: a sample that is late is not made up for."""
+        """Take due samples in a loop. A late sample is not repeated for the intervals it missed."""
         while True:
             await asyncio.sleep(LOOKS_S)
             try:
@@ -110,7 +110,7 @@ class ObserverSampler:
 
 
 def seen_in(rows: Sequence[SightRow]) -> tuple[list[AnomalyCondition], int]:
-    """What stands, and the number of clusters."""
+    """Return the anomaly conditions that hold, and the number of clusters."""
     sights = [
         ClusterSighting(
             region=region,

@@ -1,4 +1,4 @@
-"""What sessions recall: for a question, for their state, one memory by its hash."""
+"""Recall from sessions: for a question, for the state, or one memory by its hash."""
 
 import logging
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ from semvec.words import terms
 log = logging.getLogger(__name__)
 
 MAX_RECALL_TRIES = 3
-"""Times that a session may change while it is searched elsewhere; then it is searched at once."""
+"""Searches off the event loop that a change may invalidate; the next one runs on the event loop."""
 
 
 class Recall:
@@ -103,10 +103,11 @@ class Recall:
         *,
         learnt: bool = False,
     ) -> tuple[CachedSession, Search, list[Found]]:
-        """The best k for a query. `cosines`, shape (count,), are its vector's to the rows as they
-        are, if they are known. The copy is a newer one where this one has gone meanwhile.
+        """Return the best k for a query, and the cached session, reloaded if it was evicted
+        meanwhile. `cosines`, shape (count,), are those of the query to the current rows, if known.
 
-        Raises Unavailable, but not where the request has `learnt` something: it is done here then.
+        Raises Unavailable if the device has too many waiting recalls. A request that has `learnt`
+        is searched here instead.
         """
         try:
             for _ in range(MAX_RECALL_TRIES):
@@ -135,7 +136,7 @@ class Recall:
         now: float,
         cosines: Vector | None,
     ) -> tuple[Search, list[Found]] | None:
-        """None where the session has changed meanwhile."""
+        """Search once. Return None if the session changed meanwhile."""
         seq = session.seq
         if cosines is None:
             cosines = await self._cosines(session, query)
@@ -149,14 +150,14 @@ class Recall:
         return (await self._scans.cosines(session.memories, query.vector[None])).reshape(-1)
 
     async def query(self, said: EncodedText) -> EncodedQuery:
-        """What a text asks; a long one is cut into words on a thread."""
+        """Build a query from a text. A long text is split into words on a thread."""
         wording = None
         if len(said.text) > TEXT_PIECE:
             wording = await self._off_loop.run(wording_of, said.text, said.tokens)
         return EncodedQuery(said.text, said.vector, said.tokens, wording)
 
     async def archived(self, hot: CachedSession, text: str | None) -> Candidates:
-        """Archived memories that share words with the text."""
+        """Return archived memories that share words with the text."""
         if text is None or not hot.session.archived:
             return Candidates()
         weights = hot.session.memories.lexical.archive_weights(terms(text))
@@ -170,7 +171,8 @@ class Recall:
     async def _query(
         self, session: Session, q: str | None, embedding: list[float] | None
     ) -> EncodedQuery | None:
-        """The question given, else the pending one, else the state's direction."""
+        """Build the query: from the question given, else the pending one, else the state's
+        direction."""
         if q is not None:
             (said,) = await self._intake.encode_texts(
                 session.profile, [FieldText("q", q, embedding)]
@@ -181,7 +183,8 @@ class Recall:
                 None, unit_vector(embedding, session.profile.dimension, "q_embedding")
             )
         if (pending := session.open_question) is not None:
-            # Its tokens are a memory's few: the question has more to ask with.
+            # The stored tokens are pooled to a memory's few; encoding again gives the query all of
+            # them.
             if pending.tokens is not None and self._intake.encodes(session.profile):
                 return await self._query(session, pending.text, None)
             return await self.query(EncodedText(pending.text, unpacked(pending.vector)))
@@ -197,7 +200,7 @@ class Recall:
         if payload is not None:
             with reading_rows(hot.name[1], hot.key):
                 return decode_memory(payload)
-        current = await self._hot.get(hot.name)  # it may have come back meanwhile
+        current = await self._hot.get(hot.name)  # it may have been restored meanwhile
         if (record := self._hot_memory(current, memory_hash)) is not None:
             return record
         raise NotFound(f"memory {memory_hash!r} not found in session {hot.name[1]!r}")
@@ -211,7 +214,7 @@ class Recall:
 
 
 def note_access(hot: CachedSession, found: Sequence[Found], now: float) -> None:
-    """What was recalled counts as used; what came from the archive returns from it."""
+    """Record the use of recalled memories, and restore those found in the archive."""
     for each in found:
         if not isinstance(each.memory, MemoryRecord) or hot.restore_memory(each.memory):
             hot.record_access(each.memory.id, now)

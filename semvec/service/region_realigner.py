@@ -1,4 +1,5 @@
-"""Regions that have agreed go where their clusters point together."""
+"""Realignment of regions: after enough drift votes, clusters move towards their common
+direction."""
 
 import asyncio
 import logging
@@ -49,8 +50,8 @@ class RegionRealigner:
         self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
     async def review(self, regions: Iterable[int]) -> None:
-        """Once what has just been written is committed, wake those who follow these regions, and
-        realign those that have agreed. What fails is left to the sweep: the votes are there."""
+        """After the commit, notify the followers of these regions and realign those that agree. A
+        failure is left to the sweep, as the votes are stored."""
         await self._hot.locks.after_commit(partial(self._act, tuple(regions)))
 
     async def _act(self, regions: Sequence[int]) -> None:
@@ -65,8 +66,7 @@ class RegionRealigner:
                 log.exception("region %d is not reviewed", key)
 
     async def sweep(self) -> None:
-        """Review what a failure or the end of a process has left; forget votes whose time is
-        over."""
+        """Review regions after failures or the end of a process, and expire old votes."""
         try:
             keys = await self._store.query(voted)
         except SemvecError as error:
@@ -92,13 +92,13 @@ class RegionRealigner:
             try:
                 if await self._realign(region, clusters, at):
                     return
-            except NotFound:  # a session was deleted since
+            except NotFound:  # a session was deleted meanwhile
                 continue
         log.warning("region %d is not realigned: it changes all the time", key)
 
     async def _realign(self, region: RegionRow, clusters: Sequence[ClusterRow], at: float) -> bool:
-        """One transaction over the region, its meta-session and the sessions behind its clusters;
-        False where any of them has changed since."""
+        """Write one transaction over the region, its meta-session and the backing sessions. Return
+        False if any of them has changed meanwhile."""
         pointing = await self._gathering.aggregates(clusters)
         direction = consensus(np.array([*pointing.values()]))
         steered: list[StateMove] = []

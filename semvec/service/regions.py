@@ -41,7 +41,7 @@ from semvec.store.cluster_writes import (
 )
 
 RECENT_DRIFT_EVENTS = 10
-"""Drift events that the state of a region tells."""
+"""Drift events in the state of a region."""
 REGIONS_PER_QUERY = 256
 """Drift events that a stream reads at once."""
 
@@ -106,7 +106,7 @@ class Regions:
         )
 
     async def delete(self, owner: str, region_id: str) -> answers.Deleted:
-        """Erase its meta-session; its clusters stay."""
+        """Erase the meta-session; clusters stay."""
         found = await self._region(owner, region_id)
         if not await self._hot.erase((owner, region_id), found.key):
             raise region_not_found(region_id)
@@ -134,8 +134,8 @@ class Regions:
         raise cluster_busy("region")
 
     async def detach(self, owner: str, region_id: str, cluster_id: str) -> answers.Removed:
-        """Without the cluster, those that have voted may be enough. Raises NotFound also for a
-        cluster that the region does not hold."""
+        """Detach a cluster; the remaining votes may now be enough to realign. Raises NotFound also
+        for a cluster that is not in the region."""
         for _ in range(MAX_CLUSTER_ATTEMPTS):
             found, held = await self._both(owner, region_id, cluster_id)
             if not await self._store.query(is_attached, found.key, held.key):
@@ -148,7 +148,7 @@ class Regions:
     async def events(
         self, owner: str, region_id: str, *, limit: int, cursor: str | None
     ) -> Page[answers.DriftEvent]:
-        """Newest first."""
+        """Return drift events, newest first."""
         found = await self._region(owner, region_id)
         before = position_of(cursor) if cursor is not None else None
         rows = await self._store.query(events_before, found.key, limit + 1, before)
@@ -159,7 +159,8 @@ class Regions:
     async def follow(
         self, owner: str, region_id: str, after: int | None
     ) -> EventFeed[answers.DriftEvent]:
-        """The events after one by its number, or from now on; they end with the region."""
+        """Follow the events after a number, or from now on. The feed ends when the region is
+        deleted."""
         found = await self._region(owner, region_id)
 
         async def read(last: int) -> list[tuple[int, answers.DriftEvent]]:

@@ -1,4 +1,4 @@
-"""Keeps the list of revoked tokens as the database has it."""
+"""Keeps the list of revoked tokens in step with the database."""
 
 import asyncio
 import contextlib
@@ -10,16 +10,17 @@ from semvec.store import Listed, Store
 
 REVOCATION_POLL_S = 1.0
 MAX_NAMED_TOKENS = 100
-"""Lost tokens that the log names."""
+"""Lost tokens that a log line names."""
 
 log = logging.getLogger(__name__)
 
 
 class RevocationWatch:
-    """Reads the list at the start and every second from then on, beside all requests.
+    """Reads the list at the start and then every second, independent of requests.
 
-    While storage does not answer, what was revoked before still is. So it is where the list has
-    lost it, which only grows as long as the database is the same: until this process ends.
+    While storage does not answer, earlier revocations stay in effect. Tokens missing from a later
+    list stay revoked until the process ends: the list of one database only grows, so a loss means
+    an older database.
     """
 
     def __init__(self, store: Store) -> None:

@@ -1,4 +1,4 @@
-"""All that the server can do, put together; how it starts, ends and looks after itself."""
+"""The service: construction of all its parts, start, stop and periodic sweeps."""
 
 import asyncio
 import contextlib
@@ -54,13 +54,13 @@ from semvec.telemetry.protocol import SILENT, Span
 log = logging.getLogger(__name__)
 
 LAGGING_S = 5.0
-"""Age of the oldest waiting write past which the server is not ready."""
+"""Age of the oldest waiting write from which the server is not ready."""
 
 
 class Service:
-    """What it can do: `sessions`, `conversation`, `recall`, `control`, `literals`, `transfers`,
-    `verification`, `clusters`, `regions`, `network`, `users`, `observer`, `sampling`; who did what:
-    `audit`, `trail`; `repeats`."""
+    """The operations, by part: `sessions`, `conversation`, `recall`, `control`, `literals`,
+    `transfers`, `verification`, `clusters`, `regions`, `network`, `users`, `observer`, `sampling`;
+    the audit log: `audit`, `trail`; idempotency: `repeats`."""
 
     def __init__(
         self,
@@ -130,7 +130,7 @@ class Service:
 
     @property
     def revoked(self) -> Revocations:
-        """The tokens that are revoked, up to date while the service runs."""
+        """The revoked tokens, up to date while the service runs."""
         return self._revocations.revoked
 
     async def start(self) -> None:
@@ -146,7 +146,7 @@ class Service:
         self._sweeper = asyncio.create_task(self._sweep())
 
     async def _start_embedder(self, opened: OpenedDevice | None) -> None:
-        """On the device too, if it is one that knows how."""
+        """Start the embedder, on the device if it runs there."""
         again = None if opened is None else opened.new_stream
         if again is not None and isinstance(self._embedder, LocalEmbedder):
             await self._embedder.start(Target(again))
@@ -156,7 +156,7 @@ class Service:
             self._intake.recognise(await self._encoders.recognise(self._embedder))
 
     async def close(self) -> None:
-        """Commit, snapshot, close embedder and storage."""
+        """Commit waiting writes, take snapshots, close embedder and storage."""
         if self._sweeper is not None:
             self._sweeper.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -172,7 +172,7 @@ class Service:
         await self.database.close()
 
     def sweep(self) -> None:
-        """Start the eviction of idle sessions, and of those beyond what may be hot."""
+        """Start the eviction of idle sessions, and of those beyond the cache limits."""
         self._hot.sweep()
 
     async def ready(self) -> answers.Ready:
@@ -215,7 +215,7 @@ class Service:
 def open_service(
     settings: Settings, metrics: ServerMetrics, span: Span = nullcontext, clock: Clock = time.time
 ) -> Service:
-    """A service as the settings say; nothing is opened before `start`."""
+    """Build a service from the settings. Nothing is opened before `start`."""
     shared = {"auto": None, "on": True, "off": False}[settings.database_shared]
     store = Store(settings.database_url, shared=shared, telemetry=metrics.journal)
     embedder = open_embedder(

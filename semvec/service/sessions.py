@@ -1,4 +1,4 @@
-"""Sessions as such: made, listed, looked at, erased."""
+"""Sessions: create, list, inspect, delete."""
 
 import contextlib
 from collections.abc import Callable
@@ -35,7 +35,7 @@ class Sessions:
             return answers.Created((await self.made(owner, profile)).name[1], created=True)
         name = owner, session_id
         while not await self._hot.add(name, SessionCreated(self._clock(), profile)):
-            with contextlib.suppress(NotFound):  # deleted since
+            with contextlib.suppress(NotFound):  # deleted meanwhile
                 hot = await self._hot.get(name)
                 if not self._intake.same_vectors(hot.session.profile, profile):
                     raise another_kind(hot, profile)
@@ -43,7 +43,7 @@ class Sessions:
         return answers.Created(session_id, created=True)
 
     async def made(self, owner: str, profile: Profile) -> CachedSession:
-        """A new session under an id of its own."""
+        """Create a session under a new id."""
         name = owner, self._new_id()
         if not await self._hot.add(name, SessionCreated(self._clock(), profile)):
             raise Unavailable("a new session id was taken already")

@@ -1,4 +1,4 @@
-"""The states of many sessions on their way to one vector."""
+"""Moves of many sessions' states towards one vector."""
 
 import asyncio
 from collections.abc import Sequence
@@ -13,9 +13,9 @@ from semvec.store import HeadSummary
 from semvec.vectors import Vector
 
 MAX_MOVED_SESSIONS = 2 * SNAPSHOT_EVERY
-"""Events without a snapshot past which a session is loaded, so that one is taken."""
+"""Events since the snapshot above which a session is loaded, so that a new snapshot is taken."""
 MOVE_BATCH = 64
-"""Sessions after which others have a turn on the event loop."""
+"""Sessions between two yields to the event loop."""
 
 
 class StateMover:
@@ -25,9 +25,8 @@ class StateMover:
     async def move_toward(
         self, direction: Vector, shares: Sequence[tuple[HeadSummary, float]], at: float
     ) -> list[StateMove]:
-        """What moves each session by its share of the way. Sessions are not loaded for that, but
-        for those whose heads do not tell of their states, or whose journals have grown long. Raises
-        NotFound."""
+        """Plan the move of each session by its share of the way. Sessions are not loaded, except
+        where a head has no state or the journal has grown long. Raises NotFound."""
         steered: list[StateMove] = []
         for place, share in shares:
             steered.append(await self._moved(place, direction, share, at))

@@ -1,4 +1,4 @@
-"""Whole sessions, out to a file and in from one."""
+"""Export of full sessions to a file, and import from one."""
 
 import asyncio
 import logging
@@ -25,13 +25,14 @@ from semvec.store import MemoryRow, PieceRow, Replace, StagedRows, Store, Stored
 log = logging.getLogger(__name__)
 
 IMPORT_PAGE = 64
-"""Memories, or controls, that are staged in one transaction."""
+"""Memories, or components, that are staged in one transaction."""
 STALE_IMPORT_S = 3600.0
-"""Time without a sign of life past which an import is taken for dead."""
+"""Time without progress after which an import is considered dead."""
 TEXTS_PER_PAGE = 16
-"""Largest part of a document, in bodies of requests, beside the vectors of one control."""
+"""Size limit of one part of a document, in request bodies; the vectors of one component are
+extra."""
 VECTORS = 12_000
-"""Characters that these vectors take for each dimension: 2,048 of 4 bytes, in base64."""
+"""Characters of these vectors for each dimension: 2,048 vectors, 4 bytes each, in base64."""
 
 
 class Transfers:
@@ -49,7 +50,7 @@ class Transfers:
         self._max_body_bytes = max_body_bytes
 
     async def export(self, owner: str, session_id: str) -> BinaryIO:
-        """A file with the session as it is by now; whoever asks for it closes it."""
+        """Write the current session to a file. The caller closes it."""
         async with self._aside.reading(), self._aside.reader((owner, session_id)) as whole:
             with room_needed():
                 file = await self._aside.files.open(owner)
@@ -66,16 +67,16 @@ class Transfers:
             return file
 
     async def find_export(self, owner: str, session_id: str) -> None:
-        """Raises NotFound where there is nothing to export."""
+        """Raise NotFound if there is nothing to export."""
         if await self._store.head(owner, session_id) is None:
             raise session_not_found(session_id)
 
     async def load(
         self, owner: str, session_id: str, receive: Callable[[BinaryIO], Awaitable[None]]
     ) -> answers.Imported:
-        """Replace all that a session holds by what `receive` writes into a file.
+        """Replace the content of a session by the document that `receive` writes into a file.
 
-        All of it is checked before anything is written, and appears at once.
+        The document is checked in full before anything is written, and takes effect at once.
         """
         hot = await self._hot.get((owner, session_id))
         have = hot.session.profile
@@ -97,7 +98,7 @@ class Transfers:
         return answers.Imported(session_id, imported=True)
 
     async def sweep(self) -> None:
-        """Erase what imports have left that never came to their end."""
+        """Erase the staged rows of unfinished imports."""
         try:
             await self._store.clean_up(self._clock() - STALE_IMPORT_S)
         except SemvecError as error:
@@ -152,7 +153,7 @@ def add(writer: DocumentWriter, page: list[MemoryRow]) -> None:
 
 
 def pages_of(reader: DocumentReader, image: Image) -> Iterator[StagedRows]:
-    """The rows of a document."""
+    """Yield the rows of a document, in pages."""
     memories = reader.memories()
     while page := list(islice(memories, IMPORT_PAGE)):
         hot = tuple(memory_row(each) for each in page if each.id in image.memories)

@@ -1,4 +1,4 @@
-"""For which user an owner's sessions are made."""
+"""Users: groups of an owner's sessions. New sessions belong to the active user."""
 
 from semvec import answers
 from semvec.clock import Clock
@@ -8,9 +8,9 @@ from semvec.segments import REWRITTEN, is_rewritten
 from semvec.store import Conflicted, Store, users
 
 MOST_SESSIONS = 10_000
-"""Of one user that one answer holds."""
+"""Sessions of one user in an answer."""
 MAX_SWITCH_ATTEMPTS = 100
-"""Other switches of the same owner that one switch survives."""
+"""Conflicts with other switches of the same owner before one fails."""
 
 
 class Users:
@@ -21,9 +21,10 @@ class Users:
         return answers.ActiveUser(await self._store.query(users.active, owner))
 
     async def switch(self, owner: str, user_id: str) -> answers.Switched:
-        """All that was acknowledged for the user before is durable already; the leave is noted.
+        """Make a user active. Changes acknowledged for the previous user are durable already, and
+        the time of the switch is recorded for that user.
 
-        Raises Invalid for a new user whose id would not survive in a path.
+        Raises Invalid for a new user whose id would be rewritten in a path.
         """
         if is_rewritten(user_id) and await self._store.query(users.user, owner, user_id, 0) is None:
             raise Invalid.field("user_id", REWRITTEN)
@@ -35,7 +36,7 @@ class Users:
         raise Unavailable("too many switches of users at once")
 
     async def serialize(self, owner: str, user_id: str) -> answers.SerializedUser:
-        """Raises NotFound for a user that nobody has switched to."""
+        """Return a user and its sessions. Raises NotFound for a user that was never active."""
         found = await self._store.query(users.user, owner, user_id, MOST_SESSIONS)
         if found is None:
             raise NotFound(f"user {user_id!r} not found")

@@ -1,4 +1,4 @@
-"""Whether a session is as it has to be, and storage has all of it."""
+"""Verification of a session's invariants, and of its stored copy."""
 
 import logging
 from collections.abc import Sequence
@@ -29,12 +29,12 @@ from semvec.vectors import Vector, unit_vectors
 log = logging.getLogger(__name__)
 
 MAX_VERIFY_ATTEMPTS = 100
-"""Times that other processes may advance the session while it is looked at."""
+"""Attempts to read a session that other processes keep changing."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LiveView:
-    """What a copy of a session is, and what it recalls for each probe."""
+    """The content of a session, and its recall for each probe."""
 
     image: Image
     recalled: list[Recalled]
@@ -47,7 +47,7 @@ class Verification:
     async def verify(
         self, owner: str, session_id: str, test_embeddings: Sequence[Sequence[float]]
     ) -> answers.Verified:
-        """Compare the session with a copy out of storage, both as of one event."""
+        """Compare the cached session with a copy from storage, both as of the same event."""
         checks: list[Check] = []
         async with self._aside.reading(), AsyncExitStack() as reading:
             try:
@@ -68,7 +68,7 @@ class Verification:
     async def _look(
         self, name: SessionName, test_embeddings: Sequence[Sequence[float]], reading: AsyncExitStack
     ) -> tuple[list[Vector], LiveView, SessionSnapshotReader]:
-        """The live session and what storage has, both as of the same event."""
+        """Return the probes, the live session and the stored one, both as of the same event."""
         for _ in range(MAX_VERIFY_ATTEMPTS):
             hot = await self._hot.get(name)
             dimension = hot.session.profile.dimension

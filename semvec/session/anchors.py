@@ -1,17 +1,19 @@
-"""Directions that a session is held to: what pulls its recall and, when it strays, its state."""
+"""Anchors: vectors that a session is meant to stay near. They boost retrieval and realign the
+state."""
 
 import numpy as np
 
 from semvec.vectors import Vector
 
 DRIFT_THRESHOLD = 0.5
-"""Cosine to the nearest anchor below which the state has strayed."""
+"""Cosine to the nearest anchor below which the state counts as astray."""
 ANCHOR_BYTES = 110
-"""Bytes that an anchor costs beside its vector, about."""
+"""Approximate bytes of an anchor without its vector."""
 
 
 class AnchorSet:
-    """Policy vectors by their weights, then anchors of weight 1 as they were set; none ever goes.
+    """Policy vectors with their weights, then anchors of weight 1 in the order they were set. None
+    is ever removed.
 
     `vectors` has shape (n, d), float32, unit length, `weights` (n,).
     """
@@ -25,7 +27,7 @@ class AnchorSet:
 
     @property
     def nbytes(self) -> int:
-        """With the pieces that set them."""
+        """Bytes of the set and of the components that made it."""
         return 2 * self.vectors.nbytes + ANCHOR_BYTES * len(self)
 
     def add(self, vector: Vector, weight: float = 1.0) -> None:
@@ -33,7 +35,7 @@ class AnchorSet:
         self.weights = np.append(self.weights, np.float32(weight))
 
     def nearest(self, direction: Vector | None) -> tuple[float, int]:
-        """The highest cosine to the unit vector, shape (d,), and where that anchor is.
+        """Return the highest cosine to the unit vector, shape (d,), and the index of that anchor.
 
         Without anchors the cosine is 1, without a direction it is 0.
         """

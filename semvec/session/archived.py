@@ -1,4 +1,4 @@
-"""Candidates out of the archive, in arrays like those of the hot rows."""
+"""Candidates from the archive, in arrays like those of the cached rows."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -15,12 +15,12 @@ from semvec.vectors import Vector
 from semvec.words import terms
 
 SHORT_CANDIDATE = 8_000
-"""Characters of all candidates together whose words are counted in some milliseconds."""
+"""Characters of all candidates together whose words are counted within milliseconds."""
 
 
 class Candidates(Sequence[MemoryRecord]):
-    """Memories that a search of the archive found. Their words are counted once, when they are
-    first asked for: those of long ones on a thread before that."""
+    """Memories found in the archive. Their words are counted once, on first use; those of long
+    texts should be counted on a thread before that."""
 
     def __init__(self, records: Sequence[MemoryRecord] = ()) -> None:
         self._records = records
@@ -37,12 +37,12 @@ class Candidates(Sequence[MemoryRecord]):
 
     @property
     def short(self) -> bool:
-        """Whether their words are counted in some milliseconds."""
+        """Whether the words are counted within milliseconds."""
         return sum(map(_length, self._records)) <= SHORT_CANDIDATE
 
     @cached_property
     def documents(self) -> Mapping[int, "Counter[str]"]:
-        """How often each term occurs, by memory id."""
+        """Counts of each term, by memory id."""
         return {record.id: Counter(terms(record.text)) for record in self._records}
 
     def count_words(self) -> None:
@@ -53,7 +53,7 @@ class Archived:
     """Memories that are in no row; arrays of shape (n,) in the order of `records`."""
 
     def __init__(self, candidates: Candidates, records: Sequence[MemoryRecord]) -> None:
-        """`records` are those of the candidates that are in no row."""
+        """`records` are the candidates that are in no row."""
         self._candidates, self.records = candidates, records
         self.ids = np.array([record.id for record in records], np.int64)
         self.created = np.array([record.created for record in records])
@@ -66,14 +66,16 @@ class Archived:
         return len(self.records)
 
     def cosines(self, queries: Vector) -> Vector:
-        """The higher of the cosines of each text and question to unit vectors (m, d), (m, n)."""
+        """Return the higher of the text's and the question's cosine to unit vectors (m, d), shape
+        (m, n)."""
         return np.maximum(self.text_cosines(queries), _cosines(queries, self._questions))
 
     def text_cosines(self, queries: Vector) -> Vector:
         return _cosines(queries, self._vectors)
 
     def maxima(self, queries: Vector) -> Vector:
-        """Of token vectors (q, p) to each memory that has some, in order, shape (q, memories)."""
+        """Return the maximum cosines of token vectors (q, p) to each memory that has token vectors,
+        in order, shape (q, memories)."""
         kept = [record.tokens for record in self.records if record.tokens]
         if not kept:
             return np.zeros((len(queries), 0), np.float32)
@@ -84,7 +86,7 @@ class Archived:
         return token_maxima(queries, codes, unit_scales(codes), starts, lengths)
 
     def occurrences(self, stems: Sequence[Sequence[str]], index: LexicalIndex) -> Scores:
-        """How far each unit's word occurs in each memory, shape (q, n), in [0, 1]."""
+        """Return how strongly each unit's word occurs in each memory, shape (q, n), in [0, 1]."""
         found = np.zeros((len(stems), len(self)), np.float32)
         if not self.records:
             return found

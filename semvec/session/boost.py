@@ -1,4 +1,4 @@
-"""What anchors and triggers add to the relevance of memories: for each the largest single boost."""
+"""Boosts of relevance by anchors and triggers; each memory gets its largest single boost."""
 
 from collections.abc import Callable, Collection, Iterable
 
@@ -13,15 +13,15 @@ from semvec.vectors import Vector
 from semvec.words import INDEXED, terms
 
 ANCHOR_SHARE = 0.1
-"""What an anchor of weight 1 adds at most."""
+"""Largest boost by an anchor of weight 1."""
 TRIGGER_SHARE = 0.3
-"""What a trigger adds."""
+"""Boost by a trigger."""
 TESTED = 65_536
-"""Characters of memories that one query's keywords are looked for in, newest memories first."""
+"""Characters of memories searched for one query's keywords, newest memories first."""
 
 
 def boosts(anchors: AnchorSet, fired: Fired, cosines: Vector) -> Scores:
-    """The boost of each of n memories, shape (n,), in [0, 1], keywords left out.
+    """Return the boost of each of n memories, shape (n,), in [0, 1], without keywords.
 
     `cosines`, shape (m, n), are those of the anchors, then of the fired triggers' vectors.
     """
@@ -34,8 +34,8 @@ def boosts(anchors: AnchorSet, fired: Fired, cosines: Vector) -> Scores:
 
 
 def candidates(index: LexicalIndex, keywords: Iterable[Words]) -> set[int] | None:
-    """Slots of the index that may hold a keyword, None where that can be any: one of nothing but
-    stop words is not indexed."""
+    """Return the slots of the index that may hold a keyword, or None if any slot may: stop words
+    are not indexed, so a keyword of stop words alone cannot be looked up."""
     found: set[int] = set()
     for keyword in keywords:
         if not (telling := terms(" ".join(keyword))):
@@ -47,7 +47,7 @@ def candidates(index: LexicalIndex, keywords: Iterable[Words]) -> set[int] | Non
 def named(
     keywords: Collection[Words], slots: npt.NDArray[np.intp], text_of: Callable[[int], str]
 ) -> npt.NDArray[np.intp]:
-    """Those of the slots whose text holds a keyword, as far as TESTED goes."""
+    """Return the slots whose text holds a keyword, within TESTED characters."""
     single = {keyword[0] for keyword in keywords if len(keyword) == 1}
     longer = [keyword for keyword in keywords if len(keyword) > 1]
     found, left = [], TESTED

@@ -1,4 +1,4 @@
-"""What some numbers of a session can be; msgspec refuses others wherever it decodes them."""
+"""Ranges of numbers in a session; msgspec checks them on decoding."""
 
 from typing import Annotated
 

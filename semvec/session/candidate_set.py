@@ -1,4 +1,4 @@
-"""The memories that a query may find, hot and archived, as one sequence in order of learning."""
+"""The memories that a query may find, cached and archived, as one sequence in order of learning."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -15,11 +15,11 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 class CandidateSet:
-    """n memories; `ids`, shape (n,), rise. `archived` are those of them that are in no row.
+    """n memories; `ids`, shape (n,), ascend. `archived` are those that are in no row.
 
-    Often nothing is archived and the rows are in order: then they are the pool as they are.
+    Often nothing is archived and the rows are in order; then the rows are used as they are.
 
-    Good until the session changes.
+    Valid until the session changes.
     """
 
     def __init__(self, memories: Memories, candidates: Sequence[MemoryRecord]) -> None:
@@ -42,7 +42,8 @@ class CandidateSet:
     def merged(
         self, hot: npt.NDArray[Scalar], archived: npt.NDArray[Scalar]
     ) -> npt.NDArray[Scalar]:
-        """What is known of rows, (..., count or more), and of the archived, as (..., n)."""
+        """Merge values of rows, (..., count or more), and of archived memories, into shape (...,
+        n)."""
         if self._in_order:
             return hot[..., : len(self)]
         return np.append(hot[..., self._rows], archived, axis=-1)[..., self._slots]
@@ -54,14 +55,14 @@ class CandidateSet:
         return self.archived.records[slot - len(self._rows)]
 
     def hot_among(self, places: Slots) -> tuple[Slots, Slots]:
-        """Those of `places` that are in rows, and the rows."""
+        """Return those of `places` that are in rows, and the rows."""
         slots = self._slots[places]
         hot = slots < len(self._rows)
         return places[hot], self._rows[slots[hot]]
 
     @property
     def archived_places(self) -> Slots:
-        """Where the archived ones stand, in their own order."""
+        """The places of the archived memories, in their own order."""
         found = np.empty(len(self), np.intp)
         found[self._slots] = np.arange(len(self))
         return found[len(self._rows) :]

@@ -1,10 +1,9 @@
-"""Which long-term memories stand for others that say nearly the same.
+"""Consolidation marks the long-term memories that cover a group of near ones.
 
-Leader clustering (Hartigan, Clustering Algorithms, 1975, chapter 3): in order of learning, a
-memory that is near enough to one that covers is covered by it; any other covers from now on. Each
-is compared once, so that it costs one scan of long_term. Texts are never merged: a memory that
-covers gains importance, once, and so the covered leave for the archive first. Figures:
-docs/memory.md.
+Leader clustering (Hartigan, Clustering Algorithms, 1975, chapter 3): in order of learning, a memory
+near enough to a covering one is covered by it; otherwise it covers from now on. Each memory is
+compared once, at the cost of one scan of long_term. Texts are never merged. A covering memory gains
+importance, once, so that covered ones go to the archive first. Figures: docs/memory.md.
 """
 
 from collections.abc import Sequence
@@ -19,21 +18,21 @@ from semvec.session.memory import Memories
 from semvec.session.scoring import MemoryIds
 
 COVERING = 0.75
-"""Cosine from which on a memory covers another."""
+"""Least cosine at which a memory covers another."""
 COVER_IMPORTANCE = 0.8
-"""Importance that a memory has at least which covers."""
+"""Least importance of a covering memory."""
 FULL = 0.5
-"""Share of long_term that has to be taken before anything needs an order of leaving."""
+"""Fill level of long_term from which consolidation starts."""
 FEWEST, MOST = 64, 256
-"""New memories of a batch."""
+"""Least and most new memories of a batch."""
 FEWEST_OF_FEW = 8
-"""Enough where long_term has room for few; up to FEWEST an eighth of it is."""
+"""Lowest minimum for a small long_term; below FEWEST the minimum is an eighth of its room."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ConsolidationBatch:
-    """Copies of n rows of long_term: the first `covers` of them cover, the others are new, in order
-    of learning. `ids` and `scales` have shape (n,), `codes` (n, d)."""
+    """Copies of n rows of long_term: the first `covers` rows cover, the others are new, in order of
+    learning. `ids` and `scales` have shape (n,), `codes` (n, d)."""
 
     ids: MemoryIds
     codes: Codes
@@ -43,7 +42,7 @@ class ConsolidationBatch:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A new memory, the nearest one that covers, 0 where there is none, and their cosine."""
+    """A new memory, the nearest covering memory (0 if there is none) and their cosine."""
 
     memory_id: int
     nearest_id: int
@@ -55,7 +54,7 @@ class Finding:
 
 
 def due(memories: Memories) -> bool:
-    """Whether long_term is filling and enough in it is new."""
+    """Whether long_term is filling and has enough new memories."""
     if len(memories.tier_ids[MemoryTier.LONG_TERM]) < FULL * memories.long_term:
         return False
     enough = min(FEWEST, max(FEWEST_OF_FEW, memories.long_term // 8))
@@ -63,7 +62,7 @@ def due(memories: Memories) -> bool:
 
 
 def batch_of(memories: Memories) -> ConsolidationBatch:
-    """What `findings` needs of the memories as they are."""
+    """Copy the rows that `findings` needs."""
     covers = np.flatnonzero(_status(memories, ConsolidationStatus.COVERS))
     new = np.flatnonzero(_status(memories, ConsolidationStatus.NEW))
     rows = np.append(covers, new[np.argsort(memories.ids[new])[:MOST]])
@@ -71,7 +70,7 @@ def batch_of(memories: Memories) -> ConsolidationBatch:
 
 
 def findings(batch: ConsolidationBatch) -> list[Finding]:
-    """What each new memory is like; some milliseconds of products."""
+    """Compare each new memory with the covering ones; takes some milliseconds."""
     old, new = slice(0, batch.covers), slice(batch.covers, None)
     ids, unit = batch.ids[new], batch.codes[new] * batch.scales[new, None]
     places, highest = nearest(unit, batch.codes[old], batch.scales[old])
@@ -87,7 +86,7 @@ def findings(batch: ConsolidationBatch) -> list[Finding]:
 
 
 def consolidated(memories: Memories, found: Sequence[Finding], now: float) -> Consolidated | None:
-    """The event of these findings, as far as they hold for the memories as they are by now."""
+    """Return the event of the findings that still hold, or None."""
     verdicts = tuple(_verdict(memories, each) for each in found if _holds(memories, each))
     return Consolidated(now, verdicts) if verdicts else None
 
@@ -102,7 +101,7 @@ def _verdict(memories: Memories, finding: Finding) -> Consolidation:
 
 
 def _holds(memories: Memories, finding: Finding) -> bool:
-    """Whether the memory is still there and new, and what covers it still there."""
+    """Whether the memory is still present and new, and its covering memory still present."""
     if finding.memory_id not in memories:
         return False
     row = memories.row(finding.memory_id)
@@ -114,7 +113,7 @@ def _holds(memories: Memories, finding: Finding) -> bool:
 
 
 def _status(memories: Memories, standing: ConsolidationStatus) -> npt.NDArray[np.bool_]:
-    """Which rows hold long-term memories of this standing."""
+    """Return the mask of rows that hold long-term memories of this status."""
     tiers, held = memories.tiers[: memories.count], memories.standing[: memories.count]
     chosen: npt.NDArray[np.bool_] = (tiers == MemoryTier.LONG_TERM) & (held == standing)
     return chosen

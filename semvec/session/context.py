@@ -1,31 +1,31 @@
-"""The text block that goes into a system prompt: the same size however long the talk."""
+"""The context block for a system prompt, of limited size however long the conversation."""
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 BYTES_PER_TOKEN = 4
-"""UTF-8 bytes that a language model's tokenizer turns into one token, about."""
+"""Approximate UTF-8 bytes in one token of a language model."""
 CUT_MARK = " […]"
 SMALLEST = 160
-"""Bytes below which the rest of the budget is left empty rather than filled with a scrap."""
+"""Bytes below which the rest of the budget stays empty instead of holding a fragment."""
 
 _SENTENCE_END = re.compile(r"[.!?…。！？](?=[\s\"'”’)\]]|$)[\"'”’)\]]*|\n")
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """`shown` are the places of the texts that found room."""
+    """A block of text; `shown` are the indices of the texts in it."""
 
     text: str
     shown: list[int]
 
 
 def context_block(turns: int, memories: int, texts: Iterable[str], budget: int) -> Block:
-    """A header line, then `texts` best first, in at most about `budget` tokens.
+    """Build a header line, then `texts` best first, in about `budget` tokens at most.
 
-    What does not fit whole is cut at the end of a sentence and marked; no text takes more than half
-    of the budget, so that one long memory does not push out all others.
+    A text that does not fit is cut at the end of a sentence and marked. No text takes more than
+    half of the budget, so that one long memory does not displace all others.
     """
     header = f"Memory of this conversation: {_count(turns, 'turn', 'turns')}, "
     header += f"{_count(memories, 'memory', 'memories')}."
@@ -35,7 +35,7 @@ def context_block(turns: int, memories: int, texts: Iterable[str], budget: int) 
     lines: list[str] = []
     shown: list[int] = []
     for place, text in enumerate(texts):
-        indented = text[:largest].replace("\n", "\n  ")  # of what is longer no more can stay
+        indented = text[:largest].replace("\n", "\n  ")  # no more than that can be shown
         line = "- " + shortened(indented, min(room, largest) - 3)
         size = len(line.encode()) + 1
         if size > room or (room < SMALLEST and line.endswith(CUT_MARK)):
@@ -51,7 +51,8 @@ def _count(number: int, one: str, many: str) -> str:
 
 
 def shortened(text: str, limit: int) -> str:
-    """`text` in at most `limit` UTF-8 bytes: whole, or cut where a sentence or else a word ends."""
+    """Return `text` in at most `limit` UTF-8 bytes, cut at the end of a sentence or else of a
+    word."""
     data = text.encode()
     if len(data) <= limit:
         return text

@@ -1,7 +1,8 @@
-"""Words that make another question of the same words: negations, contraries, numbers, units, times.
+"""Words that distinguish questions of otherwise equal words: negations, opposites, numbers, units,
+times.
 
-English first; of other languages the negations, and the prepositions and question words that are no
-word of English.
+English is complete. Other languages have negations, and prepositions and question words that are
+not English words.
 """
 
 from collections.abc import Mapping
@@ -46,9 +47,9 @@ QUESTIONS = MappingProxyType(
         for word in found.split()
     }
 )
-"""Of two questions that both have some of these words, the kinds must be the same."""
+"""Two questions that both have such words must have the same kinds."""
 MEASURES = listed("many much long old far often tall big large high deep wide fast soon heavy")
-"""What makes another question of "how"."""
+"""Words that make "how" a question of its own: how many, how far."""
 PERSONS = MappingProxyType(
     {
         **dict.fromkeys(listed("i me my mine myself"), "I"),
@@ -111,4 +112,4 @@ MEASURE_UNITS = MappingProxyType(
         for spelling in spellings.split()
     }
 )
-"""Spellings of one unit; what is not here stands for itself, in its own case."""
+"""Spellings of each unit. An unknown unit stands for itself, in its own case."""

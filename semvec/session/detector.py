@@ -1,10 +1,10 @@
 """Causal detection of topic switches in a stream of unit vectors and their texts.
 
-An input is a switch when the evidence for it outweighs ALARM: it is less similar to what was just
-said than its closeness to the whole session lets expect, its words are new, and nothing in them
-points back. It also has to be unusual for the session, the more so the more even that is. A
-cumulative test on the distance from the segment's opening finds a slide that no single input
-shows. Figures and alternatives: docs/drift.md.
+An input is a switch if the evidence outweighs ALARM: it is less similar to the last inputs than its
+closeness to the whole session predicts, its words are new, and none of them refers back. It must
+also be unusual for the session; the more even the session, the stricter. A cumulative test on the
+distance from the segment's opening finds a gradual slide that no single input shows. Figures and
+alternatives: docs/drift.md.
 """
 
 import math
@@ -40,12 +40,12 @@ HYSTERESIS = 0.1
 
 
 class DriftEvidence(NamedTuple):
-    """What speaks for a switch, and where a weight is negative, against it.
+    """Evidence for a switch; a negative weight counts against it.
 
     `novelty` is how much less similar the input is than expected, `fresh` the share of its stems
-    that the session has not heard, `fresh_question` the same where the input asks, else 0.
-    `referring` is the share of words that point back, `answering` 1 after a question, `closing` 1
-    where the input closes a subject.
+    that are new to the session, `fresh_question` the same if the input asks, else 0. `referring` is
+    the share of words that refer back, `answering` is 1 after a question, `closing` 1 if the input
+    closes a subject.
     """
 
     novelty: float
@@ -57,16 +57,16 @@ class DriftEvidence(NamedTuple):
 
 
 WEIGHTS = DriftEvidence(10.0, 2.0, 0.5, -5.0, -1.0, -2.0)
-"""Log-odds: rounded from logistic regressions that `python -m bench.drift` repeats."""
+"""Log-odds, rounded from logistic regressions; `python -m bench.drift` repeats them."""
 ALARM = 1.2
 
 
 @dataclass(frozen=True, slots=True)
 class Nearness:
-    """An input's products with the rows, and what they say.
+    """An input's products with the rows, and the measures derived from them.
 
-    `similarity` to the last inputs, `closeness` to the whole session, `distance` from the
-    segment's opening; `context` and `opening` are the products with those rows.
+    `similarity` to the last inputs, `closeness` to the whole session, `distance` from the segment's
+    opening; `context` and `opening` are the products with those rows.
     """
 
     similarity: float
@@ -103,7 +103,7 @@ def evidence(state: DriftState, near: Nearness, said: Cues) -> DriftEvidence:
 
 
 def observe(state: DriftState, x: Vector, said: Cues) -> Step:
-    """Judge the unit vector `x`, shape (d,), and its text's cues; nothing is stored."""
+    """Score the unit vector `x`, shape (d,), with its text's cues; the state stays unchanged."""
     last = state.levels
     stems = said.stems.astype("<u4", copy=False).tobytes()
     near = Nearness.of(state, x)
@@ -137,7 +137,7 @@ def observe(state: DriftState, x: Vector, said: Cues) -> Step:
 
 
 def _first(last: Levels, said: Cues) -> Levels:
-    """After an input that nothing came before in its segment."""
+    """Return the levels after the first input of a segment."""
     return replace(
         last,
         segment=1,
@@ -150,7 +150,7 @@ def _first(last: Levels, said: Cues) -> Levels:
 
 
 def _freshness(said: Cues, heard: Stems) -> float:
-    """Share of stems not heard before; without stems it is one that says nothing."""
+    """Return the share of new stems; without stems, a neutral value."""
     if said.wordless:
         return USUAL_FRESHNESS
     known = (said.stems[:, None] == heard).any(axis=1).sum()
@@ -158,12 +158,12 @@ def _freshness(said: Cues, heard: Stems) -> float:
 
 
 def _cosine(product: float, square: float) -> float:
-    """Cosine to a vector of this squared length; rounding cannot push it out of [-1, 1]."""
+    """Return the cosine to a vector of this squared length, clipped to [-1, 1] against rounding."""
     return min(1.0, max(-1.0, product / math.sqrt(square))) if square > 1e-6 else 0.0
 
 
 def _phase(last: DriftPhase, score: float) -> DriftPhase:
-    """A phase is entered at its threshold and left below it."""
+    """Return the phase: it is entered at its threshold and left HYSTERESIS below it."""
     if score >= DRIFTED_SCORE or (last == "drifted" and score >= DRIFTED_SCORE - HYSTERESIS):
         return "drifted"
     if score >= SHIFTING_SCORE or (last != "stable" and score >= SHIFTING_SCORE - HYSTERESIS):

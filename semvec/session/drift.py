@@ -1,6 +1,6 @@
-"""What the drift detector remembers of a stream of inputs, and how an input enters it.
+"""The drift detector's state of a stream of inputs, and its update.
 
-Levels and verdicts are decisions of `semvec.session.detector`; storing them is elementwise.
+Levels and scores are decided in `semvec.session.detector`; applying them is elementwise.
 """
 
 from dataclasses import dataclass
@@ -25,13 +25,14 @@ MEAN_DISTANCE = 0.4
 
 
 class Levels(msgspec.Struct, frozen=True, gc=False):
-    """What the detector goes by, after an input; fields of another release are ignored, or default.
+    """The detector's measures after an input. Unknown fields are ignored, missing ones get
+    defaults, so that releases can read each other.
 
     Running means: `similarity` and its mean `deviation`, `distance`, `lately`. Squared lengths of
-    rows: `context_square`,
-    `opening_square`. `segment` and `inputs` count inputs, `weight` sums the weights of the
-    session's fading row, `slide` is the cumulative test, `questioned` says that the input left a
-    question open. `fading`, `forgetting` and `opens` are how the input enters the rows.
+    rows: `context_square`, `opening_square`. `segment` and `inputs` count inputs, `weight` sums the
+    weights of the session's fading row, `slide` is the cumulative test, `questioned` is true if the
+    input left a question open. `fading`, `forgetting` and `opens` say how the input enters the
+    rows.
     """
 
     segment: int = 0
@@ -51,9 +52,9 @@ class Levels(msgspec.Struct, frozen=True, gc=False):
 
 
 class Step(msgspec.Struct, frozen=True, gc=False):
-    """The verdict on one input, and the levels that judge the next one.
+    """The result for one input, and the levels for the next one.
 
-    `detected` holds on every input that opens a segment by switching, also on two in a row.
+    `detected` is true for every input that opens a segment by a switch, also for two in a row.
     `stems` are the input's own, uint32, little-endian.
     """
 
@@ -65,7 +66,7 @@ class Step(msgspec.Struct, frozen=True, gc=False):
 
 
 class PackedDrift(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """A state as bytes; earlier releases kept no `heard`."""
+    """A state as bytes. Earlier releases stored no `heard`."""
 
     phase: DriftPhase
     levels: Levels
@@ -75,9 +76,9 @@ class PackedDrift(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DriftState:
-    """`rows`, shape (5, d): the last two inputs, their fading sum, the sum over the session that
-    forgets slowly, the sum that opened the segment. `heard`, at most HEARD: the session's last
-    stems, each once.
+    """The detector's state. `rows`, shape (5, d): the last two inputs, their fading sum, the slowly
+    fading sum over the session, the sum that opened the segment. `heard`: the session's last
+    distinct stems, at most HEARD.
 
     `phase` and `levels` are those of the last input.
     """
@@ -98,7 +99,7 @@ class DriftState:
 
 
 def advance(state: DriftState, step: Step, x: Vector) -> DriftState:
-    """The state after `x` was observed as `step`; elementwise, so a replay is exact."""
+    """Return the state after `x` was observed as `step`. Elementwise, so a replay is exact."""
     rows = np.empty_like(state.rows)
     rows[PREVIOUS] = x
     rows[BEFORE] = state.rows[PREVIOUS]
@@ -112,7 +113,7 @@ def advance(state: DriftState, step: Step, x: Vector) -> DriftState:
 
 
 def restart(state: DriftState) -> DriftState:
-    """Forget the segment, keep what is usual in this session."""
+    """Forget the segment; keep the session's running means."""
     last = state.levels
     rows = np.zeros_like(state.rows)
     rows[SESSION] = state.rows[SESSION]
@@ -133,7 +134,7 @@ def pack(state: DriftState) -> bytes:
 
 
 def unpack(data: bytes) -> DriftState:
-    """What was packed, exact to the bit."""
+    """Decode a packed state, exact to the bit."""
     found = msgspec.msgpack.decode(data, type=PackedDrift)
     rows = unpacked(found.rows).reshape(5, -1)
     return DriftState(rows, _stems(found.heard), found.phase, found.levels)
@@ -144,7 +145,7 @@ def _stems(data: bytes) -> Stems:
 
 
 def _heard(before: Stems, said: bytes) -> Stems:
-    """The stems said last, each once, the newest at the end."""
+    """Return the last distinct stems, the newest at the end."""
     fresh = _stems(said)
     again = (before[:, None] == fresh).any(axis=1)
     return np.concatenate([before[~again], fresh])[-HEARD:]

@@ -1,4 +1,4 @@
-"""What control operations bring to a session. Each raises Conflict past what a session may hold."""
+"""Plans of control operations. Each raises Conflict beyond a limit of the session."""
 
 from itertools import islice, takewhile
 
@@ -27,15 +27,15 @@ MOST_ANCHORS = 256
 """Anchors and policy vectors together."""
 MOST_ENTITIES = 10_000
 MOST_ENTITY_BYTES = 64 << 20
-"""Bytes of keys, values and contexts that a session's literal cache holds."""
+"""Bytes of keys, values and contexts in a session's literal cache."""
 RELEASED = 8
-"""Held items that one event learns, so that other requests are served in between."""
+"""Held items that one event learns; the limit lets other requests run in between."""
 
 
 def plan_trigger(
     session: Session, keyword: str | None, vector: Vector | None, threshold: float
 ) -> Plan:
-    """Raises Invalid for a trigger that nothing can fire."""
+    """Add a trigger. Raises Invalid if nothing can fire it."""
     keyword = keyword and keyword.strip()
     if not keyword and vector is None:
         raise Invalid.field("keyword", "a trigger needs a keyword or an embedding", "missing")
@@ -62,7 +62,7 @@ def plan_anchor(session: Session, vector: Vector) -> Plan:
 def plan_isolation(
     session: Session, level: IsolationLevel, exclusions: Vector, allowed: Vector, threshold: float
 ) -> Plan:
-    """In the place of the level and the lists before; the lists have shape (n, d)."""
+    """Replace the level and both lists; the lists have shape (n, d)."""
     last = session.guard.setting.id
     setting = Isolation(session.next_piece, level, packed(exclusions), packed(allowed), threshold)
     return _edit(session, setting, removed=(last,) if last else ())
@@ -71,7 +71,7 @@ def plan_isolation(
 def plan_injection(
     session: Session, said: EncodedText, tier: MemoryTier, importance: float, access_count: int
 ) -> Plan:
-    """A memory from outside, learnt without an update, or withheld."""
+    """Learn a memory from outside without an update of the state, or withhold it."""
     item = QuarantinedItem(
         id=session.next_piece,
         question=None,
@@ -93,7 +93,7 @@ def plan_injection(
 
 
 def plan_release(session: Session, last: int) -> Plan:
-    """Learns the next of the held items up to the id `last`, no more than long_term takes."""
+    """Learn the next held items up to the id `last`, at most as many as long_term has room for."""
     items = islice(session.quarantine.items.values(), min(RELEASED, session.profile.long_term))
     drafts = tuple(map(held_draft, takewhile(lambda item: item.id <= last, items)))
     return _edit(session, drafts=drafts)
@@ -102,7 +102,7 @@ def plan_release(session: Session, last: int) -> Plan:
 def plan_entity(
     session: Session, key: str, kind: EntityKind, value: str, context: str, importance: float
 ) -> Plan:
-    """Under this key, in the place of what was there."""
+    """Store an entity under its key, replacing an older one."""
     literals, older = session.literals, session.literals.get(key)
     entity = Entity(session.next_piece, key, kind, value, context, importance)
     if older is None and len(literals) >= MOST_ENTITIES:

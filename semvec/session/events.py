@@ -1,9 +1,9 @@
-"""What can happen to a session: the journal's records.
+"""The events of a session: the records of its journal.
 
-An event holds decisions, not commands. Applying one only stores and does elementwise arithmetic, so
-that a replay is exact to the bit and later rules never change what an old event means.
-Vectors of inputs are bytes as `semvec.vectors.packed` makes them; those that memories keep, pooled
-and token vectors, are int8 codes of unit vectors (`semvec.kernels.numpy_.quantise`), row after row.
+An event holds decisions, not commands. Applying it only stores values and does elementwise
+arithmetic, so that a replay is exact to the bit and later rules never change the meaning of an old
+event. Vectors of inputs are bytes made by `semvec.vectors.packed`. Vectors of memories, pooled and
+token vectors, are int8 codes of unit vectors (`semvec.kernels.numpy_.quantise`), row after row.
 """
 
 from enum import IntEnum, StrEnum
@@ -17,7 +17,7 @@ from semvec.session.state import Update
 
 
 def join_pair(question: str | None, response: str | None) -> str:
-    """A memory's text: the question, the response, or both on lines of their own."""
+    """Join a memory's text: the question, the response, or both on separate lines."""
     return "\n".join(part for part in (question, response) if part is not None)
 
 
@@ -29,8 +29,8 @@ class MemoryTier(IntEnum):
 
 
 class ConsolidationStatus(IntEnum):
-    """What consolidation has made of a memory: nothing yet; it covers itself at least; another
-    that says nearly the same covers it."""
+    """The result of consolidation for a memory: not yet compared, covers at least itself, or
+    covered by a near memory."""
 
     NEW = 0
     COVERS = 1
@@ -47,7 +47,7 @@ class IsolationLevel(StrEnum):
 
 
 class EntityKind(StrEnum):
-    """What an entity of the literal cache can be."""
+    """Kinds of entities in the literal cache."""
 
     VARIABLE = "variable"
     FUNCTION = "function"
@@ -60,7 +60,7 @@ class EntityKind(StrEnum):
 
 
 class StoredPolicyVector(msgspec.Struct, frozen=True, gc=False):
-    """A standing anchor of a session: unit vector, weight, what it stands for."""
+    """A permanent anchor of a session: unit vector, weight and label."""
 
     vector: bytes
     weight: Weight = 1.0
@@ -68,10 +68,10 @@ class StoredPolicyVector(msgspec.Struct, frozen=True, gc=False):
 
 
 class Profile(msgspec.Struct, frozen=True, gc=False):
-    """What a session is made with and keeps for life.
+    """The settings that a session is created with and keeps.
 
-    `model` names the embedder whose vectors it holds; None where the client brings all vectors.
-    `token_dimension` is the length of its token vectors; 0 where it has none.
+    `model` names the embedder of its vectors; None if the client provides all vectors.
+    `token_dimension` is the length of its token vectors; 0 if it has none.
     """
 
     dimension: int
@@ -84,7 +84,8 @@ class Profile(msgspec.Struct, frozen=True, gc=False):
 
 
 class Trigger(msgspec.Struct, frozen=True, gc=False, tag="trigger"):
-    """Memories that match it are boosted where the query does; one of keyword and vector is there.
+    """A trigger: if the query matches it, memories that match it are boosted. At least one of
+    keyword and vector is set.
 
     A vector matches from a cosine of `threshold` on.
     """
@@ -101,7 +102,8 @@ class Anchor(msgspec.Struct, frozen=True, gc=False, tag="anchor"):
 
 
 class Isolation(msgspec.Struct, frozen=True, gc=False, tag="isolation"):
-    """The level and the lists that inputs are checked against: the vectors of each, end to end."""
+    """The isolation level and the lists that inputs are checked against, the vectors of each
+    concatenated."""
 
     id: int
     level: IsolationLevel
@@ -111,10 +113,10 @@ class Isolation(msgspec.Struct, frozen=True, gc=False, tag="isolation"):
 
 
 class QuarantinedItem(msgspec.Struct, frozen=True, gc=False, tag="held"):
-    """A memory to be: set aside by isolation, or on its way in by injection.
+    """A future memory: quarantined by isolation, or added by injection.
 
-    `vector` is what the memory will have, `at` when it was said. Where it `updates`, learning it
-    moves the session's state.
+    `vector` is the vector of the memory, `at` the time of the input. With `updates`, learning it
+    updates the session's state.
     """
 
     id: int
@@ -146,22 +148,22 @@ class Entity(msgspec.Struct, frozen=True, gc=False, tag="entity"):
 
 
 Component: TypeAlias = Trigger | Anchor | Isolation | QuarantinedItem | Entity
-"""What comes into a session whole and never changes, with an id; storage writes it once."""
+"""A part of a session that has an id and never changes; storage writes it once."""
 
 
 class Use(msgspec.Struct, frozen=True, gc=False):
-    """So many times an entity was found."""
+    """The number of times an entity was found."""
 
     id: int
     count: int
 
 
 class Input(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """One input on arrival: its words, its embedding, what the drift detector made of it.
+    """One input: its text, its embedding and its drift step.
 
-    One that `asks` waits for its answer from now on; `held` is the piece that it lies in meanwhile
-    where isolation has set it aside. What isolation drops leaves no words. `tokens` are its token
-    vectors, if it has any.
+    An input that `asks` waits for its answer; `held` is the id of its quarantined item, if
+    isolation holds it. An input that isolation drops has no text. `tokens` are its token vectors,
+    if any.
     """
 
     text: str
@@ -173,13 +175,13 @@ class Input(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class MemoryWrite(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """A memory made of what was pending and what was heard, or an older one reinforced.
+    """A new memory, made of the pending question and inputs, or the reinforcement of an older one.
 
-    `asked` says whether the pending question is part of it, `question` and `answer` which inputs
-    are, by their places; else it is what was `held` under this id. Without `update` the state stays
-    as it is. `scale` normalises the sum of a pair's two embeddings; `nearest` is the highest cosine
-    to any memory at the time; `importance` is what the memory has from now on. `tokens` are the
-    memory's token vectors where they are not simply those of its parts.
+    `asked` says whether the pending question is part of it; `question` and `answer` are indices of
+    inputs. Otherwise it is the quarantined item with the id `held`. Without `update` the state is
+    unchanged. `scale` normalises the sum of a pair's two embeddings, `nearest` is the highest
+    cosine to any memory at that time, `importance` the memory's new importance. `tokens` are the
+    memory's token vectors if they differ from those of its parts.
     """
 
     asked: bool
@@ -209,7 +211,7 @@ class Access(msgspec.Struct, frozen=True, gc=False):
 
 
 class MemoryRecord(msgspec.Struct, frozen=True, gc=False):
-    """A memory, whole, as it lies in storage. `fold` identifies its words without form."""
+    """A complete memory as stored. `fold` is the digest of its normalised text."""
 
     id: int
     hash: str
@@ -237,10 +239,10 @@ class SessionCreated(msgspec.Struct, frozen=True, tag="created"):
 
 
 class Turn(msgspec.Struct, frozen=True, gc=False, tag="turn", omit_defaults=True):
-    """One request's changes. Its parts apply in this order: uses of entities, pieces that go,
-    pieces that come, returns from the archive, accesses, what is learnt, moves, what is heard.
+    """One request's changes. Its parts apply in this order: uses of entities, removed components,
+    added components, returns from the archive, accesses, memories learnt, moves, inputs.
 
-    `boost` is the number of further updates that weigh more because the subject changed.
+    `boost` is the number of following updates with a larger gain, after a change of subject.
     """
 
     at: float
@@ -257,14 +259,14 @@ class Turn(msgspec.Struct, frozen=True, gc=False, tag="turn", omit_defaults=True
 
     @property
     def arrivals(self) -> list[int]:
-        """Ids of the memories that were not hot before."""
+        """Ids of the memories that were not in a tier before."""
         fresh = [each.memory_id for each in self.learnt if not each.reinforces]
         return [record.id for record in self.returned] + fresh
 
 
 class Consolidation(msgspec.Struct, frozen=True, gc=False):
-    """What a memory has from now on. `nearest` is the cosine to the one that covers it, or else the
-    highest to any other that covers."""
+    """A memory's values after consolidation. `nearest` is the cosine to the memory that covers it,
+    else the highest cosine to any other covering memory."""
 
     memory_id: int
     standing: ConsolidationStatus
@@ -273,15 +275,15 @@ class Consolidation(msgspec.Struct, frozen=True, gc=False):
 
 
 class Consolidated(msgspec.Struct, frozen=True, gc=False, tag="consolidated"):
-    """A batch of long-term memories has been compared with the others."""
+    """A batch of long-term memories was compared with the covering ones."""
 
     at: float
     verdicts: tuple[Consolidation, ...]
 
 
 class StateMoved(msgspec.Struct, frozen=True, gc=False, tag="moved", omit_defaults=True):
-    """The state went by this share of the way to another vector, of at most unit length: no update,
-    and nothing learnt. With `prior` it counts as what the state begins with."""
+    """The state moved this share of the way to another vector of at most unit length, without an
+    update or a memory. With `prior` the vector becomes the state's initial value."""
 
     at: float
     toward: bytes
@@ -290,7 +292,7 @@ class StateMoved(msgspec.Struct, frozen=True, gc=False, tag="moved", omit_defaul
 
 
 class StateUpdated(msgspec.Struct, frozen=True, gc=False, tag="advised"):
-    """One update by a unit vector that no memory stands for."""
+    """One update by a unit vector that belongs to no memory."""
 
     at: float
     vector: bytes

@@ -1,4 +1,4 @@
-"""The state of a session as others steer it, and as it will be."""
+"""The state that a session's head shows, now or after an event, and plans to change it."""
 
 from dataclasses import dataclass
 from typing import assert_never
@@ -25,18 +25,19 @@ Mean = npt.NDArray[np.float64]
 
 
 def plan_move(interaction_count: int, toward: Vector, share: float, at: float) -> StateMoved:
-    """What brings a state after so many updates nearer to a vector of at most unit length."""
+    """Plan a move of the state towards a vector of at most unit length. Before the first update it
+    sets the initial value."""
     return StateMoved(at, packed(toward), share, prior=interaction_count == 0)
 
 
 def plan_update(session: Session, x: Vector, at: float) -> StateUpdated:
-    """One update of the session by the unit vector `x`, shape (d,)."""
+    """Plan one update of the session by the unit vector `x`, shape (d,)."""
     return StateUpdated(at, packed(x), session.state.decide(x, session.anchors))
 
 
 @dataclass(frozen=True, slots=True)
 class HeadState:
-    """What is seen of a session from outside: its state, shape (d,), and where its talk stands."""
+    """The part of a session that its head shows: its mean, shape (d,), and both phases."""
 
     mean: Mean
     phase: SessionPhase
@@ -48,7 +49,7 @@ def head_state(session: Session) -> HeadState:
 
 
 def head_state_after(session: Session, event: SessionEvent) -> HeadState:
-    """That of the session once the event is applied."""
+    """Return the head state after the event."""
     phase, drift_phase = session.state.phase, session.drift.phase
     if isinstance(event, StateUpdated):
         phase = event.update.phase
@@ -63,7 +64,7 @@ def head_state_after(session: Session, event: SessionEvent) -> HeadState:
 
 
 def mean_after(session: Session, event: SessionEvent) -> Mean:
-    """The state, shape (d,), as it will be once the event is applied."""
+    """Return the mean, shape (d,), after the event."""
     mean, anchors = session.state.mean, session.anchors
     match event:
         case Turn():
@@ -88,7 +89,7 @@ def _learnt(session: Session, turn: Turn, learnt: MemoryWrite) -> Vector:
 
 
 def _held(session: Session, turn: Turn, held: int) -> QuarantinedItem:
-    """What is set aside, by now or with the same turn."""
+    """Return a quarantined item, from the session or from the same turn."""
     if held in session.quarantine.items:
         return session.quarantine.items[held]
     return next(

@@ -1,11 +1,11 @@
-"""What a session keeps out, and what it has set aside."""
+"""Isolation: the check of inputs, and the quarantine."""
 
 from semvec.session.events import Isolation, IsolationLevel, QuarantinedItem
 from semvec.session.memory_accounting import text_bytes
 from semvec.vectors import UNIT_ROUNDING, Vector, unpacked
 
 HELD_BYTES = 250
-"""Bytes that a held item costs beside its texts and vectors, about."""
+"""Approximate bytes of a held item without its texts and vectors."""
 
 
 class IsolationPolicy:
@@ -22,7 +22,7 @@ class IsolationPolicy:
         return self._exclusions.nbytes + self._allowed.nbytes
 
     def withholds(self, x: Vector) -> bool:
-        """Whether an input with the unit vector `x`, shape (d,), may not be learnt as it comes."""
+        """Whether an input with the unit vector `x`, shape (d,), must not be learnt."""
         if self.level is IsolationLevel.OPEN:
             return False
         excluded, allowed = highest(self._exclusions, x), highest(self._allowed, x)
@@ -43,7 +43,7 @@ class Quarantine:
         return len(self.items)
 
     def any_until(self, item_id: int) -> bool:
-        """Whether items up to this id are held; they come in order of their ids."""
+        """Whether any held item has an id up to this one; items are in order of their ids."""
         return next(iter(self.items), item_id + 1) <= item_id
 
     def add(self, item: QuarantinedItem) -> None:
@@ -51,7 +51,7 @@ class Quarantine:
         self._count(item, 1)
 
     def pop(self, item_id: int) -> QuarantinedItem:
-        """Raises KeyError."""
+        """Remove and return an item. Raises KeyError."""
         item = self.items.pop(item_id)
         self._count(item, -1)
         return item
@@ -64,5 +64,5 @@ class Quarantine:
 
 
 def highest(rows: Vector, x: Vector) -> float:
-    """The highest cosine of `x`, shape (d,), to any row, shape (n, d); -2 without rows."""
+    """Return the highest cosine of `x`, shape (d,), to any row, shape (n, d); -2 without rows."""
     return float((rows @ x).max()) if len(rows) else -2.0

@@ -1,4 +1,4 @@
-"""Parts what a turn brings into what is learnt, what is held and what is dropped."""
+"""Divides the inputs of a turn into learnt, held and dropped ones."""
 
 from collections.abc import Sequence
 
@@ -14,14 +14,14 @@ from semvec.vectors import blend_scale, packed, unpacked
 
 MAX_QUARANTINED = 10_000
 MAX_QUARANTINED_BYTES = 64 << 20
-"""Bytes of text that a session holds aside."""
+"""Bytes of text in a session's quarantine."""
 
 
 class IsolationFilter:
-    """One turn's inputs against the guard.
+    """Checks one turn's inputs against the isolation policy.
 
-    Each half of a pair is checked alone. Where the level holds, a pair is held as a whole if either
-    half is withheld; where it drops, only that half goes, and the other one is learnt alone.
+    Each half of a pair is checked alone. A level that quarantines holds the whole pair if either
+    half is withheld. A level that drops removes only that half, and the other is learnt alone.
     """
 
     def __init__(self, session: Session, heard: Sequence[Input]) -> None:
@@ -35,11 +35,11 @@ class IsolationFilter:
 
     @property
     def withheld_by(self) -> IsolationLevel | None:
-        """The level, if any of the inputs is not learnt."""
+        """The level, if any input is not learnt."""
         return self._session.guard.level if any(self._is_suspect) or self._pair_held else None
 
     def draft(self, question: Pending | None, answer: int | None) -> Draft | None:
-        """The memory of a pending question, an input, or both; None where nothing is learnt."""
+        """Return the draft of a pending question, an input, or both; None if nothing is learnt."""
         question_out = question is not None and self._keeps_out(question)
         answer_out = answer is not None and self._is_suspect[answer]
         if (question_out or answer_out) and self._quarantines:
@@ -48,7 +48,7 @@ class IsolationFilter:
         return self._drafted(None if question_out else question, None if answer_out else answer)
 
     def heard(self) -> tuple[Input, ...]:
-        """The inputs as the session takes them; a message that is held is held now, by itself."""
+        """Return the inputs for the event. A withheld message is quarantined here, alone."""
         return tuple(
             self._withheld(each) if out else each
             for each, out in zip(self._heard, self._is_suspect, strict=True)
@@ -79,7 +79,7 @@ class IsolationFilter:
     def _hold(self, question: Pending | None, answer: int | None) -> None:
         if question is not None and question.held:
             if answer is None:
-                return  # it lies there already
+                return  # it is held already
             self.removed.append(question.held)
         response = None if answer is None else self._heard[answer]
         self._pair_held |= response is not None
@@ -112,7 +112,7 @@ class IsolationFilter:
 
 
 def check_room(session: Session, items: Sequence[QuarantinedItem], leaving: int = 0) -> None:
-    """Raises Conflict where the quarantine cannot hold these as well."""
+    """Raise Conflict if the quarantine has no room for these items."""
     held = session.quarantine
     if len(held) + len(items) - leaving > MAX_QUARANTINED:
         raise Conflict(
@@ -126,7 +126,7 @@ def check_room(session: Session, items: Sequence[QuarantinedItem], leaving: int 
 
 
 def pair_scale(question: Pending | None, response: Input | None) -> float:
-    """What normalises the sum of a pair's vectors; 1 for one vector alone."""
+    """Return the factor that normalises the sum of a pair's vectors; 1 for a single vector."""
     if question is None or response is None:
         return 1.0
     return blend_scale(unpacked(question.vector), unpacked(response.vector))

@@ -1,7 +1,7 @@
-"""Which memories of a session have which words, and how much each word tells.
+"""The lexical index of a session: its memories' words with their weights.
 
-The parts of Okapi BM25: its saturated term frequency, and the idf of Lucene,
-ln(1 + (N - df + 0.5) / (df + 0.5)).
+The parts of Okapi BM25: its saturated term frequency, and the idf of Lucene, ln(1 + (N - df + 0.5)
+/ (df + 0.5)).
 """
 
 import math
@@ -19,16 +19,16 @@ from semvec.session.scoring import Scores
 K1 = 0.9
 B = 0.4
 POSTING = Struct("=ii")
-"""Slot and frequency. Packed, because the garbage collector walks over arrays, and there are
-thousands of postings in a session."""
+"""Slot and frequency. Packed into bytes, as the garbage collector would traverse arrays, and a
+session has thousands of postings."""
 TERM_BYTES = 125
-"""Bytes that a term costs beside its postings and its place in the dictionary, about."""
+"""Approximate bytes of a term without its postings and its dictionary entry."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Occurrences:
-    """Of some terms, in arrays of shape (e,): which term, the slot of a memory that has it, and how
-    much it counts there, in [0, 1]."""
+    """Occurrences of terms, in arrays of shape (e,): the index of the term, the slot of a memory
+    that has it, and its weight there, in [0, 1]."""
 
     terms: npt.NDArray[np.intp]
     slots: npt.NDArray[np.intp]
@@ -36,7 +36,7 @@ class Occurrences:
 
 
 class LexicalIndex:
-    """An inverted index over numbered slots, kept up to date one memory at a time."""
+    """An inverted index over numbered slots, updated one memory at a time."""
 
     __slots__ = ("_entries", "_lengths", "_postings", "_size", "_total")
 
@@ -49,7 +49,7 @@ class LexicalIndex:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of postings and lengths, what is around the postings by estimate."""
+        """Bytes of postings and lengths; the overhead of postings is estimated."""
         postings = POSTING.size * self._entries + TERM_BYTES * len(self._postings)
         return postings + getsizeof(self._postings) + self._lengths.nbytes
 
@@ -67,7 +67,7 @@ class LexicalIndex:
             postings += POSTING.pack(slot, frequency)
 
     def remove(self, slot: int, document: Sequence[str]) -> None:
-        """Empty a slot; `document` is what was added there."""
+        """Empty a slot; `document` must be the terms added there."""
         self._lengths[slot] = 0
         self._size -= 1
         self._total -= len(document)
@@ -92,11 +92,11 @@ class LexicalIndex:
         return math.log(1.0 + (self._size - frequency + 0.5) / (frequency + 0.5))
 
     def slots(self, term: str) -> npt.NDArray[np.int32]:
-        """Those whose memories have the term."""
+        """Return the slots of memories that have the term."""
         return np.frombuffer(bytes(self._postings.get(term, b"")), np.int32)[::2]
 
     def occurrences(self, terms: Sequence[str]) -> Occurrences:
-        """Where these terms are, and how much they count there."""
+        """Return the occurrences of these terms, with their weights."""
         postings = [self._postings.get(term, b"") for term in terms]
         counts = [len(each) // POSTING.size for each in postings]
         entries = np.frombuffer(b"".join(postings), np.int32)
@@ -105,14 +105,15 @@ class LexicalIndex:
         return Occurrences(np.repeat(np.arange(len(terms)), counts), slots, shares)
 
     def archive_weights(self, query: Sequence[str]) -> dict[str, int]:
-        """Hundredths of idf: sums of integers rank alike in every database."""
+        """Return hundredths of idf; sums of integers rank alike in every database."""
         return {term: max(1, round(100 * self.idf(term))) for term in dict.fromkeys(query)}
 
     def shares(self, frequencies: Scores, lengths: Scores) -> Scores:
-        """How much terms count that occur so often in memories of so many terms, in [0, 1].
+        """Return the weights of terms with these frequencies in memories of these lengths, in [0,
+        1].
 
-        BM25's share: 1 from about one occurrence in a memory of average length on, less where it is
-        one word of very many.
+        BM25's saturated frequency, at most 1: about 1 for one occurrence in a memory of average
+        length, less in a longer one.
         """
         average = self._total / self._size if self._total else 1.0
         norms = np.float32(K1) * (np.float32(1.0 - B) + np.float32(B / average) * lengths)

@@ -1,8 +1,8 @@
-"""What the words of an input say about a change of subject, beside its vector.
+"""Cues in the words of an input for a change of subject, beside its vector.
 
-Talk marks its own structure: a pronoun points back, an answer belongs to its question, thanks end
-a subject and do not open one (cue phrases and reference as in Passonneau and Litman 1997). The
-lists are English; in other languages the stems and the question marks remain.
+Language marks its own structure: a pronoun refers back, an answer belongs to its question, thanks
+end a subject and do not open one (cue phrases and reference as in Passonneau and Litman 1997). The
+lists are English; other languages have only stems and question marks.
 """
 
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ from semvec.words import listed, terms, words
 Stems = npt.NDArray[np.uint32]
 
 HEARD = 256
-"""Distinct stems that are kept, of a text and of a session."""
+"""Distinct stems kept of a text and of a session."""
 STEMMED = 4096
-"""Characters of a text's end that stems are taken of: about as many as HEARD stems need."""
+"""Characters at a text's end that stems are taken from: about as many as HEARD stems need."""
 ENDING = 400
-"""Characters of a text's end that the other cues are read off: some 70 words."""
+"""Characters at a text's end that the other cues are taken from: some 70 words."""
 
 QUESTION_MARKS = "?？؟"
 REFERRING = listed(
@@ -31,9 +31,10 @@ CLOSING_WORDS = listed("thank thanks welcome else bye goodbye")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cues:
-    """`stems` are checksums of the text's distinct terms, at most HEARD, in order; `referring` is
-    the share of words that point back. `asks`: there is a question mark; `questions`: it is the
-    last character, and nothing closes. `closes`: thanks, a farewell, an offer of anything else."""
+    """The cues of a text. `stems` are checksums of its distinct terms, at most HEARD, in order;
+    `referring` is the share of words that refer back. `asks`: it has a question mark; `questions`:
+    that is the last character, and nothing closes. `closes`: thanks, a farewell, or an offer of
+    anything else."""
 
     stems: Stems
     wordless: bool = False
@@ -47,7 +48,8 @@ WORDLESS = Cues(np.zeros(0, np.uint32), wordless=True)
 
 
 def cues(text: str) -> Cues:
-    """The cues of a text; a long one counts by its end, and one without words gives WORDLESS."""
+    """Return the cues of a text. Only the end of a long text counts; one without words gives
+    WORDLESS."""
     text = text.rstrip()
     ending = text[-ENDING:]
     said = words(ending)

@@ -18,7 +18,7 @@ from semvec.words import (
 )
 
 ENTRY_BYTES = 300
-"""Bytes that an entity costs beside its texts and as much again for its words, about."""
+"""Approximate bytes of an entity without its texts; its words take as much again as its texts."""
 
 CASED = [chr(code) for code in range(0x2000) if chr(code).isalpha()]
 CAPITAL = "".join(letter for letter in CASED if letter.isupper())
@@ -30,8 +30,8 @@ IDENTIFIER_WORD = re.compile(rf"(?:[^\W_]|[{MARKS}{UNSPACED}])+")
 
 
 class LiteralEntry(msgspec.Struct, gc=False):
-    """An entity, how often it was found, and from the first search on its words, each after a
-    space."""
+    """An entity, the number of times it was found, and, from the first search on, its words, each
+    after a space."""
 
     entity: Entity
     uses: int
@@ -47,8 +47,7 @@ class LiteralEntry(msgspec.Struct, gc=False):
 class Literals:
     """Entities in the order in which they were stored, each key once.
 
-    Words are split off when the first search needs them, so that neither storing nor loading waits
-    for that.
+    Words are split at the first search, so that storing and loading stay fast.
     """
 
     def __init__(self) -> None:
@@ -76,7 +75,7 @@ class Literals:
         return None if entry is None else entry.entity
 
     def put(self, entity: Entity, uses: int = 0) -> None:
-        """Store an entity; in the place of another of its key it keeps that one's uses."""
+        """Store an entity. It replaces one of the same key and keeps its uses."""
         if (older := self._entries.get(entity.key)) is not None:
             uses = older.uses
             self.discard(older.entity.id)
@@ -89,13 +88,13 @@ class Literals:
             self._count(self._entries.pop(key), -1)
 
     def use(self, use: Use) -> None:
-        """Count finds; those of an entity that is gone are dropped."""
+        """Count uses; those of a removed entity are ignored."""
         if (key := self._key_of.get(use.id)) is not None:
             self._entries[key].uses += use.count
 
     def search(self, q: str, limit: int) -> tuple[list[LiteralEntry], int]:
-        """At most `limit` of the entities that have every word of `q` or one that begins so, best
-        first by importance, uses and age, and how many there are."""
+        """Return at most `limit` of the entities that have, for every word of `q`, a word that
+        begins with it, and the number of all of them. The order is by importance, uses and age."""
         asked = chain.from_iterable(map(parts, expanded(q, INDEXED)))
         distinct = dict.fromkeys(asked)
         needles = [word if UNSPACED_RUN.search(word) else f" {word}" for word in distinct]
@@ -116,12 +115,12 @@ def text_size(entity: Entity) -> int:
 
 
 def standing(entry: LiteralEntry) -> tuple[float, int, int]:
-    """What entities are ordered by; the best one has the smallest."""
+    """Return the sort key; the best entity has the smallest."""
     return -entry.entity.importance, -entry.uses, -entry.entity.id
 
 
 def identifiers(text: str) -> list[str]:
-    """The distinct words that a text is found by: each whole and in its parts."""
+    """Return the distinct words of a text for the search: each complete and in its parts."""
     found: dict[str, None] = {}
     for plain in expanded(text[:INDEXED], INDEXED):
         found |= dict.fromkeys(chain(wording(plain), parts(plain)))
@@ -129,11 +128,11 @@ def identifiers(text: str) -> list[str]:
 
 
 def parts(plain: str) -> list[str]:
-    """Words of composed text, cut also where the case changes: `maxRetries` is max and retries,
+    """Split composed text into words, also where the case changes: `maxRetries` is max and retries,
     `HTTPServer` http and server."""
     return wording(CASE_CHANGE.sub(" ", plain))
 
 
 def wording(plain: str) -> list[str]:
-    """Runs of letters and digits of composed text, in order, case-folded."""
+    """Return the runs of letters and digits of composed text, in order, case-folded."""
     return (ASCII_WORD if plain.isascii() else IDENTIFIER_WORD).findall(plain.casefold())

@@ -1,6 +1,6 @@
-"""What has to be known of a long text before the event loop goes on with it.
+"""Preparation of long texts on a thread, before the event loop uses them.
 
-A thread works it out; it is kept by `terms` for a while, and in the digests of a draft.
+The results are cached by `terms` and in the digests of a draft.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,12 +15,12 @@ from semvec.words import terms
 
 
 def long(texts: Iterable[str]) -> list[str]:
-    """Those whose terms take long enough to be worth a thread."""
+    """Return the texts whose terms take long enough for a thread."""
     return [text for text in texts if len(text) > TEXT_PIECE]
 
 
 def prepare(texts: Iterable[str]) -> None:
-    """Find the terms of long texts, and those that the drift detector looks at."""
+    """Compute and cache the terms of long texts, also for the drift detector."""
     for text in texts:
         terms(text)
         cues(text)
@@ -32,12 +32,12 @@ def digest(plan: Plan) -> None:
 
 
 def undigested(plan: Plan) -> bool:
-    """Whether the digests of the plan's texts take long enough to be worth a thread."""
+    """Whether the digests of the plan's texts take long enough for a thread."""
     return not all(draft.digests.short for draft in plan.drafts)
 
 
 def indexed(session: Session, event: SessionEvent) -> Sequence[str]:
-    """The texts that applying the event indexes, or takes out of the index."""
+    """Return the texts that the event adds to the index or removes from it."""
     if not isinstance(event, Turn):
         return []
     returned = [record.text for record in event.returned]

@@ -1,4 +1,4 @@
-"""The hot memories of one session: contents, vectors in rows, tiers."""
+"""The cached memories of one session: contents, vectors in rows, tiers."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
@@ -44,7 +44,7 @@ def text_of(said: Worded | None) -> str | None:
 
 
 class Content(Struct, frozen=True, gc=False):
-    """The words of a memory; what changes about it lies in the columns."""
+    """The text of a memory; its changing values are in the columns."""
 
     id: int
     hash: str
@@ -58,7 +58,7 @@ class Content(Struct, frozen=True, gc=False):
 
     @property
     def today(self) -> bytes:
-        """The digest of the text by today's rule; `fold` may be by the former one."""
+        """The digest of the text by the current rule; `fold` may follow the former one."""
         return fold_of(self.fold, self.text)
 
     @property
@@ -67,12 +67,12 @@ class Content(Struct, frozen=True, gc=False):
 
 
 class Memories:
-    """Memories by row; a row freed by the archive is used again.
+    """Memories by row; a row freed by a move to the archive is used again.
 
-    `vectors` and `questions` are unit vectors; a memory that is no pair has its one vector in both.
-    `tokens` are the token vectors, of `token_dimension` numbers, of memories that have some.
-    `count` rows are in use or were. Rows without a memory have id -1 and no vectors.
-    All vectors lie in `planes`, by default in arrays of the session's own.
+    `vectors` and `questions` are unit vectors; a memory that is no pair has the same vector in
+    both. `tokens` are the token vectors, of `token_dimension` numbers, of memories that have some.
+    `count` rows are or were in use. Rows without a memory have id -1 and no vectors. All vectors
+    are in `planes`, by default in arrays of the session's own.
     """
 
     def __init__(
@@ -116,7 +116,7 @@ class Memories:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of vectors, columns, texts, postings, and what finds a memory by its number."""
+        """Bytes of vectors, columns, texts, postings and lookup tables."""
         questions = 0 if self.questions is None else self.questions.nbytes
         vectors = self.vectors.nbytes + questions + self.tokens.nbytes
         columns: int = sum(getattr(self, name).nbytes for name in MEMORY_COLUMNS)
@@ -127,14 +127,14 @@ class Memories:
 
     @property
     def leases(self) -> tuple[Lease, ...]:
-        """Where the vectors of texts are, and of questions where there are some."""
+        """The leases of the text vectors, and of the question vectors if there are any."""
         if self.questions is None:
             return (self.vectors.lease,)
         return self.vectors.lease, self.questions.lease
 
     @property
     def numbers(self) -> int:
-        """What `cosines` reads."""
+        """Numbers that `cosines` reads."""
         return sum(each.numbers for each in self.leases)
 
     def row(self, memory_id: int) -> int:
@@ -149,11 +149,12 @@ class Memories:
         return MemoryTier(self.tiers[self._row_of[memory_id]])
 
     def find_by_hash(self, digest: str) -> int | None:
-        """The id of the memory with this hash."""
+        """Return the id of the memory with this hash."""
         return self._id_of_hash.get(digest)
 
     def find_by_text(self, fold: bytes) -> tuple[int, float] | None:
-        """Id and importance of the memory with this digest of its text (`folding.fold_digest`)."""
+        """Return id and importance of the memory with this digest
+        (`text_normalise.normalised_digest`)."""
         memory_id = self._id_of_fold.get(fold)
         if memory_id is None:
             return None
@@ -182,7 +183,7 @@ class Memories:
         )
 
     def records_after(self, memory_id: int) -> Iterator[MemoryRecord]:
-        """Those learnt after this one, in order of learning."""
+        """Yield the memories with larger ids than this one, in order of learning."""
         return (self.record(each) for each in sorted(self._row_of) if each > memory_id)
 
     def add(self, record: MemoryRecord, tier: MemoryTier) -> None:
@@ -220,7 +221,7 @@ class Memories:
             self.tier_ids[move.tier][move.memory_id] = None
 
     def touch(self, access: Access) -> None:
-        """Count accesses; those of a memory that has gone to the archive meanwhile are dropped."""
+        """Count accesses; those of a memory that is now archived are ignored."""
         if (row := self._row_of.get(access.memory_id)) is not None:
             self.accesses[row] += access.count
             self.last_access[row] = max(float(self.last_access[row]), access.at)
@@ -235,7 +236,7 @@ class Memories:
         self.importance[row] = verdict.importance
 
     def cosines(self, queries: Vector) -> Vector:
-        """The higher of the cosines of each row's text and question to unit vectors.
+        """Return the higher of the cosines of each row's text and question to unit vectors.
 
         `queries` has shape (m, d), the result (m, count), float32; 0 in rows without a memory.
         """
@@ -245,7 +246,8 @@ class Memories:
         return np.maximum(texts, self.questions.cosines(queries, self.count), out=texts)
 
     def renewed(self, before: Vector, x: Vector, ids: Sequence[int]) -> Vector:
-        """Cosines of `x`, shape (d,), taken before the memories `ids` came, brought up to date."""
+        """Return the cosines of `x`, shape (d,), to all rows, from those computed before the
+        memories `ids` were added."""
         renewed = np.zeros(self.count, np.float32)
         renewed[: len(before)] = before
         renewed[self.ids[: self.count] < 0] = 0.0
@@ -254,18 +256,18 @@ class Memories:
         return renewed
 
     def text_cosines(self, queries: Vector) -> Vector:
-        """Those of each row's text alone, shape (m, count)."""
+        """Return the cosines to each row's text alone, shape (m, count)."""
         return self.vectors.cosines(queries, self.count)
 
     def _nearer(self, x: Vector, rows: RowNumbers) -> Vector:
-        """`cosines` of one vector to these rows, shape (n,)."""
+        """Return the `cosines` of one vector to these rows, shape (n,)."""
         nearer: Vector = self.vectors.cosines_of(x[None], rows)[0]
         if self.questions is not None:
             np.maximum(nearer, self.questions.cosines_of(x[None], rows)[0], out=nearer)
         return nearer
 
     def rows(self, ids: Iterable[int]) -> RowNumbers:
-        """The rows of those of `ids` that are there."""
+        """Return the rows of those `ids` that are present."""
         known = (self._row_of.get(memory_id, -1) for memory_id in ids)
         return np.fromiter((row for row in known if row >= 0), np.intp)
 

@@ -1,17 +1,18 @@
-"""What Python takes for the parts of a session that are no arrays, in bytes."""
+"""Estimated bytes of the parts of a session that are not arrays."""
 
 from sys import getsizeof
 
 MEMORY_BYTES = 290
-"""The content of a memory but for its texts: the object, its digests, its numbers."""
+"""A memory's content without its texts: the object, its digests, its numbers."""
 SESSION_BYTES = 10_000
-"""Histories, levels, locks and the objects around them, whatever was learnt."""
+"""Histories, levels, locks and their objects, independent of the memories."""
 
 
 def text_bytes(text: str | None) -> int:
-    """A string, and where it is not ASCII the UTF-8 that CPython keeps beside it once asked.
+    """Return the bytes of a string; if it is not ASCII, including the UTF-8 copy that CPython
+    caches.
 
-    A new string has none yet, so that the same text always counts alike.
+    A new string has no such copy yet; measuring a copy makes equal texts count alike.
     """
     if text is None:
         return 0

@@ -1,4 +1,4 @@
-"""What a request brings to a session, before its vectors are compared with the memories."""
+"""A request's changes to a session, before its vectors are compared with the memories."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,11 +14,11 @@ NEW_IMPORTANCE = 0.5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Draft:
-    """A memory to be: of the pending question, inputs by their places, both, or an item that
-    was `held`.
+    """A future memory: of the pending question, of inputs by their indices, of both, or of an item
+    that was `held`.
 
-    `x` is its unit vector, shape (d,), and `scale` what normalised it. `tokens` are its token
-    vectors where its parts have too many together.
+    `x` is its unit vector, shape (d,), normalised by `scale`. `tokens` are its token vectors if its
+    parts have too many together.
     """
 
     text: str
@@ -43,8 +43,8 @@ class Draft:
 class Plan:
     """`queries`, shape (m, d), are the drafts' vectors, then the message's if there is one.
 
-    `removed` and `added` are pieces that go and come. `withheld_by` is the level that kept any of
-    the inputs from being learnt.
+    `removed` and `added` are components. `withheld_by` is the level that kept any input from being
+    learnt.
     """
 
     queries: Vector
@@ -57,7 +57,7 @@ class Plan:
 
 
 def rows(vectors: Sequence[Vector], dimension: int) -> Vector:
-    """Vectors of shape (d,) as one of shape (len(vectors), d)."""
+    """Stack vectors of shape (d,) into shape (len(vectors), d)."""
     return np.array(vectors, np.float32).reshape(-1, dimension)
 
 

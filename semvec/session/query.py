@@ -1,4 +1,4 @@
-"""What is asked, cut into the units that memories are compared by."""
+"""A query, split into the units that memories are compared by."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ from semvec.vectors import Tokens, Vector
 from semvec.words import terms, words
 
 MAX_QUERY_UNITS = 64
-"""Units of a longer query that are looked at, the heaviest."""
+"""Units of a longer query that count, the heaviest."""
 WORD_FLOOR = 0.5
-"""What the weight of a word is over its idf."""
+"""Added to the idf in the weight of a word."""
 STOP_SHARE = 0.15
-"""The weight of a stop word whose token vectors are compared, beside a word never heard before."""
+"""Weight of a stop word with token vectors, as a share of the weight of an unknown word."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,8 +32,8 @@ class EncodedQuery:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Wording:
-    """What a thread makes of a long query first: its words to look for keywords in, and the terms
-    of each word that a token is part of."""
+    """The preparation of a long query on a thread: its words for the search of keywords, and the
+    terms of each word that a token is part of."""
 
     spoken: Spoken
     stems: Mapping[str, tuple[str, ...]]
@@ -49,10 +49,10 @@ def stems_of(tokens: Tokens | None) -> dict[str, tuple[str, ...]]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class QueryUnits:
-    """The q units of a query: its tokens, or the words of one without token vectors.
+    """The q units of a query: its tokens, or its words if it has no token vectors.
 
-    `stems` are the index terms of the word that each is part of, none for a stop word. `weights`,
-    shape (q,), sum to 1. `vectors`, shape (q, p), are the token vectors, None where there are none.
+    `stems` are the index terms of the word that each unit is part of, none for a stop word.
+    `weights`, shape (q,), sum to 1. `vectors`, shape (q, p), are the token vectors, or None.
     """
 
     stems: tuple[tuple[str, ...], ...]
@@ -64,7 +64,7 @@ class QueryUnits:
 
 
 def units_of(query: EncodedQuery, index: LexicalIndex) -> QueryUnits:
-    """At least one unit. A rare word weighs more, and its pieces share its weight."""
+    """Return at least one unit. A rare word weighs more; its tokens share its weight."""
     tokens = query.tokens
     if tokens is None or not len(tokens.vectors):
         return _words_as_units(query, index)
@@ -92,14 +92,14 @@ def _weight(word: str, stems: tuple[str, ...], index: LexicalIndex) -> float:
 
 
 def _pieces(words: Iterable[str]) -> Iterator[tuple[str, int]]:
-    """The word of each token with the number of tokens that it has."""
+    """Yield the word of each token with the number of its tokens."""
     for word, run in groupby(words):
         pieces = len(list(run))
         yield from [(word, pieces)] * pieces
 
 
 def _heaviest(weights: Sequence[float]) -> tuple[list[int], Scores]:
-    """Places of the weights that count, in order, and their shares of the sum."""
+    """Return the indices of the weights that count, in order, and their shares of the sum."""
     heavy = sorted(range(len(weights)), key=lambda place: -weights[place])[:MAX_QUERY_UNITS]
     places = sorted(place for place in heavy if weights[place] > 0.0)
     kept = np.array([weights[place] for place in places])

@@ -1,8 +1,8 @@
-"""Whether a question asks for what another one asked for: docs/text.md.
+"""Whether two questions ask for the same: docs/text.md.
 
-A cosine says that two texts are about the same. The answer to one may do for the other only where
-they also name the same things: numbers with their signs and units, symbols, names, identifiers,
-negations and contraries, in the same order.
+A high cosine says that two texts have the same subject. The answer to one is an answer to the other
+only if they also name the same things in the same order: numbers with their signs and units,
+symbols, names, identifiers, negations and opposites.
 """
 
 import re
@@ -26,7 +26,7 @@ from semvec.texts import BLANK, normalised
 from semvec.words import MARKS, STOP_WORDS, UNSPACED, listed, stem
 
 COMPARED = 1_500
-"""Characters of both texts together past which only the same words agree."""
+"""Characters of both texts together beyond which only the same words match."""
 
 CONTRARY_STEMS = frozenset(map(stem, CONTRARIES))
 OPENERS = listed("hello hey hi thank thanks please tell show give explain describe list find")
@@ -43,9 +43,9 @@ ASIDE = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 OPENING = 120
-"""Characters that this is looked for in."""
+"""Characters at the start in which ASIDE is searched."""
 POLITE_CLOSINGS = 40
-"""Characters of the end that thanks are looked for in."""
+"""Characters at the end in which thanks are searched."""
 AFTERWARDS = re.compile(r"[\s,]*\b(?:please|thanks|thank you|thx)[\s.!?]*$", re.IGNORECASE)
 
 PLAIN = str.maketrans(
@@ -57,8 +57,8 @@ PLAIN = str.maketrans(
         "\ufe0e": None,
     }
 )
-"""Full-width forms, apostrophes, minus signs and dashes as ASCII has them, emoji without the choice
-of a style."""
+"""Maps full-width forms, apostrophes, minus signs and dashes to ASCII, and drops the variation
+selectors of emoji."""
 NOT = re.compile(r"(?<=n)'t\b|(?<=\b(?:can))not\b", re.IGNORECASE)
 BARE_NOT = re.compile(
     r"\b(do|does|did|is|are|was|were|could|would|should|has|have|had|wo|ca|must|need|ai)nt\b",
@@ -67,7 +67,7 @@ BARE_NOT = re.compile(
 
 DRESS = r"!\"'(),.:;?\[\]{}`"
 TELLING_MARKS = "#%&*/@\\‰‱§′″‴٪"
-"""Punctuation that is part of what is said."""
+"""Punctuation that has meaning."""
 SIGNED = rf"(?:(?<![\w)\]{MARKS}])[+-])?(?:\d+(?:[.,:/-]\d+)*|(?<!\w)\.\d+)"
 TOKEN = re.compile(
     rf"(?P<number>{SIGNED})"
@@ -75,19 +75,20 @@ TOKEN = re.compile(
     rf"|(?P<symbol>[<>!=~]=+|[-=<]+>|<[-=]+|[^\w\s{DRESS}{BLANK}-]|[\U000e0020-\U000e007e])"
 )
 IDENTIFIER = re.compile(r"[\d_./@#\\:+]|[^\W\d_A-Z][A-Z]|[A-Z]{2,}[a-z](?!\b)")
-"""What a word has that can be written in one way only: digits, signs, capitals inside."""
+"""Marks a word with one spelling only: it has digits, signs, or capitals inside."""
 ORDINALS = ("st", "nd", "rd", "th")
 THOUSANDS = re.compile(r",(?=\d{3}(?!\d))")
 LEADING_ZEROS = re.compile(r"(?<![\d.])0+(?=\d)")
 YEAR = re.compile(r"(?:1[89]|20)\d\d")
 LATIN = "\u024f"
-"""The last letter of the scripts whose capitals tell names from other words."""
+"""The last letter of the scripts in which capitals distinguish names from other words."""
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """`key` is equal for two spellings of one word or number. One that is `telling` has to be in
-    both texts; a `repeated` one as many times. `stop`: a word that says little by itself."""
+    """`key` is equal for two spellings of one word or number. A `telling` token must be in both
+    texts, a `repeated` one the same number of times. `stop` marks a word with little meaning of its
+    own."""
 
     key: str
     telling: bool
@@ -97,7 +98,7 @@ class Token:
 
 @dataclass(frozen=True)
 class Asked:
-    """A question, cut once and compared with several others."""
+    """A question, tokenised once and compared with several others."""
 
     text: str
 
@@ -112,9 +113,9 @@ class Asked:
         return _alike(self.persons, other.persons) and self._names_the_same(other)
 
     def _names_the_same(self, other: "Asked") -> bool:
-        """Where one is written without capitals, names look like any other word, so that all words
-        but stop words have to agree, and these too where there are no others: it errs on the side
-        of a difference."""
+        """Whether the words that count are the same. Without capitals in one text, names cannot be
+        told from other words, so all words but stop words count, or the stop words if there are no
+        others. Errors are on the side of a difference."""
         both = self.tokens + other.tokens
         if all(token.stop for token in both):
             telling = {token.key for token in both}
@@ -130,7 +131,8 @@ class Asked:
 
     @cached_property
     def bare(self) -> str:
-        """Without what asks to be told, and contractions in full."""
+        """The text without polite forms such as "can you tell me", and with contractions in
+        full."""
         plain = " ".join(normalised(self.text).translate(PLAIN).split())
         asked = ASIDE.sub("", plain[:OPENING]) + plain[OPENING:]
         asked = asked[:-POLITE_CLOSINGS] + AFTERWARDS.sub("", asked[-POLITE_CLOSINGS:])
@@ -143,7 +145,7 @@ class Asked:
 
     @cached_property
     def questions(self) -> frozenset[str]:
-        """What it asks for: a time, a place, a person, a reason, a way, a measure."""
+        """What the question asks for: a time, a place, a person, a reason, a way, a measure."""
         found = re.findall(r"\w+", self.bare.casefold())
         kinds = set()
         for word, after in zip(found, [*found, ""][1:], strict=True):
@@ -153,7 +155,7 @@ class Asked:
 
     @cached_property
     def persons(self) -> tuple[str, ...]:
-        """Who is spoken of by a pronoun, in order of mention."""
+        """The persons that pronouns refer to, in order of mention."""
         found = re.findall(r"[A-Za-z]+", self.bare)
         named = (PERSONS.get(word.lower()) for word in found if word != "US")
         return tuple(dict.fromkeys(person for person in named if person is not None))
@@ -164,14 +166,15 @@ def agree(question: str, other: str) -> bool:
 
 
 def _alike(persons: Sequence[str], others: Sequence[str]) -> bool:
-    """Whether the persons of one are among those of the other, and in one order if all are."""
+    """Whether the persons of one are a subset of the other's, and in the same order if they are
+    equal."""
     if {*persons} == {*others}:
         return list(persons) == list(others)
     return {*persons} <= {*others} or {*persons} >= {*others}
 
 
 def _tokens(text: str) -> Iterator[Token]:
-    """The tokens of a text; a unit follows its number, also where it was written before it."""
+    """Yield the tokens of a text. A unit follows its number, also if it was written before it."""
     currency, measured, year, end = "", False, False, 0
     for found in TOKEN.finditer(text):
         close = not text[end : found.start()].strip(" -\u00a0\u202f")
@@ -202,7 +205,8 @@ def _is_currency(symbol: str | None) -> bool:
 
 
 def _others(found: re.Match[str], measured: bool) -> Iterator[Token]:
-    """What is no number, after one that it may be the unit of where it is `measured`."""
+    """Yield the tokens of a word or symbol; `measured` says that it may be the unit of a preceding
+    number."""
     if (symbol := found["symbol"]) is not None:
         if measured and symbol in MEASURE_UNITS:
             yield _unit(symbol)
@@ -237,7 +241,7 @@ def _word(written: str, measured: bool) -> Token:
 
 
 def _unit(written: str) -> Token:
-    """In its own case where it is short and no unit that is known: mW and MW, m and M."""
+    """Return the token of a unit. A short unknown unit keeps its case: mW and MW, m and M."""
     word = written.casefold()
     known = MEASURE_UNITS.get(word)
     return Token(known or (written if len(written) <= 3 else stem(word)), True)
@@ -261,7 +265,7 @@ def _dresses(symbol: str) -> bool:
 
 
 def _sequence(tokens: Sequence[Token], telling: set[str]) -> list[str]:
-    """The keys that tell, in order; words once, whatever else as often as it comes."""
+    """Return the keys that count, in order; `repeated` ones each time, others once."""
     found: dict[str, None] = {}
     sequence = []
     for token in tokens:

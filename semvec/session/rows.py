@@ -1,4 +1,4 @@
-"""Vectors of the memories of a session, by row, as int8 codes that stand for unit vectors."""
+"""Vectors of a session's memories, by row, as int8 codes of unit vectors."""
 
 from typing import TypeVar
 
@@ -20,13 +20,13 @@ from semvec.vectors import Vector
 
 MIN_ROWS = 16
 MAX_TOKENS_PER_MEMORY = PAGE_ROWS
-"""Token vectors of one memory, which lie in one page."""
+"""Token vectors of one memory, which are all in one page."""
 SPARSE = PAGE_ROWS * 3 // 4
-"""Rows of token vectors up to which a page is worth closing its gaps."""
+"""Rows in use up to which a page of token vectors is compacted."""
 
 
 class UnitRows:
-    """One unit vector a row; a row without a vector is zero."""
+    """One unit vector in each row; a row without a vector is zero."""
 
     def __init__(self, plane: VectorPool) -> None:
         self.lease = Lease(plane)
@@ -49,7 +49,7 @@ class UnitRows:
         plane.mark_dirty(place, 1)
 
     def copied(self, other: "UnitRows") -> "UnitRows":
-        """With the rows of another."""
+        """Copy the rows of another instance into this one."""
         size, plane = other.lease.size, self.lease.plane
         self.lease.reserve(size)
         for to, source in zip(self.lease.runs(size), other.lease.runs(size), strict=True):
@@ -59,22 +59,22 @@ class UnitRows:
         return self
 
     def packed(self, row: int) -> bytes:
-        """What was put there."""
+        """Return the codes of a row."""
         codes: Codes = self.lease.plane.codes[self.lease.place(row)]
         return codes.tobytes()
 
     def gathered(self, rows: RowPlaces) -> tuple[Codes, Scales]:
-        """Copies of the codes and scales of some rows, shapes (n, d) and (n,)."""
+        """Copy the codes and scales of some rows, shapes (n, d) and (n,)."""
         plane, places = self.lease.plane, self.lease.places(rows)
         return plane.codes[places], plane.scales[places]
 
     def cosines(self, queries: Vector, count: int) -> Vector:
-        """Of unit vectors (m, d) to the first rows, shape (m, count)."""
+        """Return the cosines of unit vectors (m, d) to the first rows, shape (m, count)."""
         plane = self.lease.plane
         return paged_cosines(queries, plane.codes, plane.scales, self.lease.runs(count), count)
 
     def cosines_of(self, queries: Vector, rows: RowPlaces) -> Vector:
-        """Of unit vectors (m, d) to these rows, shape (m, n)."""
+        """Return the cosines of unit vectors (m, d) to these rows, shape (m, n)."""
         return cosines(queries, *self.gathered(rows))
 
     def _write(self, place: int, codes: Codes) -> None:
@@ -85,11 +85,11 @@ class UnitRows:
 
 
 class TokenRows:
-    """The token vectors of each row's memory lie together, in one page.
+    """The token vectors of each row's memory are contiguous, in one page.
 
-    New ones are appended to the open page. What a memory leaves behind when it goes is used again:
-    before a page is added, the emptiest one closes its gaps if it is a quarter empty, so that at
-    most a third more is held than is needed, and one page.
+    New ones are appended to the open page. Freed rows are used again: before a page is added, the
+    emptiest page is compacted if it is at least a quarter empty. So at most a third more is held
+    than is used, and one page.
     """
 
     def __init__(self, plane: VectorPool) -> None:
@@ -108,7 +108,7 @@ class TokenRows:
         return self.lease.plane.width
 
     def put(self, row: int, packed: bytes | None) -> None:
-        """Token vectors of an empty row: codes (n, p) in a row of bytes."""
+        """Store the token vectors of an empty row: codes (n, p) as bytes."""
         if row >= len(self.starts):
             self.starts, self.lengths = grown(self.starts, row + 1), grown(self.lengths, row + 1)
         if not packed:
@@ -130,26 +130,28 @@ class TokenRows:
             self.lengths[row] = 0
 
     def packed(self, row: int) -> bytes | None:
-        """What was put there; None for a row without token vectors."""
+        """Return the codes of a row; None if it has no token vectors."""
         if not self.lengths[row]:
             return None
         place = self.lease.place(int(self.starts[row]))
         return self.lease.plane.codes[place : place + self.lengths[row]].tobytes()
 
     def places(self, rows: RowPlaces) -> RowPlaces:
-        """Where in the plane the token vectors of these rows begin, 0 for rows without."""
+        """Return the first place of each row's token vectors in the pool, 0 for rows without."""
         held = self.lengths[rows] > 0
         found = np.zeros(len(rows), np.intp)
         found[held] = self.lease.places(self.starts[rows[held]])
         return found
 
     def maxima(self, queries: Vector, rows: RowPlaces) -> Vector:
-        """Of token vectors (q, p) to the memories in `rows`, which have some, shape (q, rows)."""
+        """Return the maximum cosines of token vectors (q, p) to the memories in `rows`, which must
+        have some, shape (q, rows)."""
         plane, starts = self.lease.plane, self.lease.places(self.starts[rows])
         return token_maxima(queries, plane.codes, plane.scales, starts, self.lengths[rows])
 
     def _room(self, number: int) -> int:
-        """The first of so many rows of the open page; another one is opened where it is full."""
+        """Return the first free row of the open page, with room for `number` rows; open another
+        page if it is full."""
         if number > MAX_TOKENS_PER_MEMORY:
             raise ValueError(f"{number} token vectors are more than {MAX_TOKENS_PER_MEMORY}")
         if not self._held or self._used + number > PAGE_ROWS:
@@ -159,7 +161,7 @@ class TokenRows:
         return start
 
     def _turn_over(self, number: int) -> None:
-        """Open the emptiest page, with its gaps closed, or a new one, for so many rows."""
+        """Open a page with room for `number` rows: the emptiest one, compacted, or a new one."""
         page = min(range(len(self._held)), key=self._held.__getitem__, default=None)
         if page is not None and self._held[page] <= min(SPARSE, PAGE_ROWS - number):
             self._close_gaps(page)
@@ -169,7 +171,7 @@ class TokenRows:
             self._open, self._used = len(self._held) - 1, 0
 
     def _close_gaps(self, page: int) -> None:
-        """Move what is held of a page to its front."""
+        """Move the rows in use to the front of the page."""
         rows = np.flatnonzero((self.starts >> SHIFT == page) & (self.lengths > 0))
         sources, firsts = ragged_rows(self.lease.places(self.starts[rows]), self.lengths[rows])
         plane, first = self.lease.plane, self.lease.place(PAGE_ROWS * page)
@@ -183,7 +185,8 @@ Number = TypeVar("Number", bound=np.generic)
 
 
 def grown(array: npt.NDArray[Number], least: int) -> npt.NDArray[Number]:
-    """A copy with room for `least` rows, a quarter or 16 more than before, the new ones zero."""
+    """Return a copy with room for `least` rows, at least a quarter or 16 more than before; new rows
+    are zero."""
     rows = max(least, len(array) + max(MIN_ROWS, len(array) // 4))
     more = np.zeros((rows, *array.shape[1:]), array.dtype)
     more[: len(array)] = array

@@ -1,4 +1,4 @@
-"""The memories that matter for a query, hot and archived in one ranking."""
+"""The memories that matter for a query, cached and archived in one ranking."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -20,28 +20,29 @@ from semvec.session.triggers import Words
 from semvec.vectors import Vector
 
 WORD_SHARE = 0.25
-"""What the word itself counts for a unit, beside the nearest token."""
+"""Weight of the word itself for a unit, beside the nearest token."""
 POOLED_WORD_SHARE = 0.5
-"""The same where the vectors of whole texts stand for tokens."""
+"""The same if the vector of the complete text replaces token vectors."""
 UNRELATED = 0.2
-"""Cosine below which a token and the nearest one of a text have nothing to do with each other."""
+"""Cosine below which a token and its nearest one are unrelated."""
 SHORTLIST = 64
 """Memories whose tokens are compared: the best by cosine and words together."""
 SHORTLIST_AFTER, SHORTLIST_BEFORE = 0.25, 0.125
-"""What is added of that number of the memory learnt just before, and of the one just after."""
+"""Shares of a memory's score added to the memory just after it, and to the one just before."""
 RECENT_S = 3600.0
 """Age in seconds at which a memory's recency is one half."""
 MAX_ANSWERS = 8
-"""Nearest memories that are looked at for an answer."""
+"""Nearest memories that are checked for an answer."""
 LONGEST_QUERY = 10_000
-"""Characters past which a question is the same only to the letter: folding takes milliseconds."""
+"""Characters beyond which a question must be the same text exactly, as normalising takes
+milliseconds."""
 SAME_COSINE = 0.999
-"""What the same words reach at least, rounded to int8."""
+"""Least cosine of the same words, after rounding to int8."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A memory, hot or out of the archive."""
+    """A memory with its relevance, cached or archived."""
 
     memory: Content | MemoryRecord
     relevance: float
@@ -66,7 +67,7 @@ class Found:
 class Scan:
     """A comparison of token vectors, (q, p), with those of the memories in `rows`.
 
-    `places` are where these memories stand in the pool. All that a device has to know.
+    `places` are these memories' places in the candidate set. A device needs nothing else.
     """
 
     memories: Memories
@@ -80,9 +81,9 @@ class Scan:
 
 
 class Search:
-    """One query over a session's hot memories and candidates of its archive.
+    """One query over a session's cached memories and its archive candidates.
 
-    Good until the session changes.
+    Valid until the session changes.
     """
 
     def __init__(
@@ -100,7 +101,7 @@ class Search:
         self._cosines = self.pool.merged(cosines, others)
 
     def best(self, k: int) -> list[Found]:
-        """At most k memories by falling relevance."""
+        """Return at most k memories by descending relevance."""
         pool = self.pool
         matched = match(self._answered(), self.units.weights, pool.ids)
         scores = relevance(matched, self.signals())
@@ -108,11 +109,11 @@ class Search:
         return [Found(pool.memory(place), float(scores[place])) for place in places]
 
     def familiar(self, threshold: float) -> tuple[float, bool]:
-        """The highest cosine to anything remembered, and whether a memory answers the query.
+        """Return the highest cosine to any memory, and whether a memory answers the query.
 
-        One does where it is among the nearest, its cosine reaches the threshold, it holds an
-        answer, and its question's numbers, dates and names are the query's. The very same words
-        have a cosine of 1.
+        It does if it is among the nearest, its cosine reaches the threshold, it holds an answer,
+        and its question names the same numbers, dates and names as the query. Identical words have
+        a cosine of 1.
         """
         near, text = [], self._query.text
         for place in rank(self._cosines, self.pool.ids, MAX_ANSWERS).tolist():
@@ -126,7 +127,7 @@ class Search:
 
     @cached_property
     def scan(self) -> Scan | None:
-        """The comparison that `best` needs; None where the query has no token vectors."""
+        """The comparison that `best` needs; None if the query has no token vectors."""
         if self.units.vectors is None:
             return None
         places = self._shortlist()
@@ -139,7 +140,7 @@ class Search:
 
     @cached_property
     def occurrences(self) -> Scores:
-        """How far each unit's word occurs in each memory, shape (q, n), in [0, 1]."""
+        """How strongly each unit's word occurs in each memory, shape (q, n), in [0, 1]."""
         memories, archived = self.session.memories, self.pool.archived
         hot = occurrences(self.units, memories)
         others = archived.occurrences(self.units.stems, memories.lexical)
@@ -147,7 +148,7 @@ class Search:
 
     @cached_property
     def _tokened(self) -> npt.NDArray[np.bool_]:
-        """Which memories are compared by token vectors, shape (n,): none by a query without."""
+        """Which memories are compared by token vectors, shape (n,); none if the query has none."""
         if self.units.vectors is None:
             return np.zeros(len(self.pool), bool)
         hot = self.session.memories.tokens.lengths > 0
@@ -155,11 +156,11 @@ class Search:
 
     @cached_property
     def text_cosine(self) -> Scores:
-        """How near the vector of each memory's text is, shape (n,), in [0, 1]."""
+        """The cosine of each memory's text, shape (n,), clipped to [0, 1]."""
         return self._cosines.clip(0.0, 1.0)
 
     def _shortlist(self) -> Slots:
-        """Places of the memories whose tokens are worth a comparison."""
+        """Return the places of the memories whose tokens are compared."""
         alone = self.text_cosine + self.units.weights @ self.occurrences
         if len(alone) <= SHORTLIST:
             return np.arange(len(alone))
@@ -170,8 +171,8 @@ class Search:
         return np.argpartition(together, -SHORTLIST)[-SHORTLIST:]
 
     def _answered(self) -> Scores:
-        """How far each memory answers each unit, shape (q, n), in [0, 1]: as far as its word
-        occurs, and as far as it is near."""
+        """Return how well each memory answers each unit, shape (q, n), in [0, 1], from the
+        occurrence of its word and from vectors."""
         worded = np.array([[bool(stems)] for stems in self.units.stems])
         by_word = np.where(self._tokened, np.float32(WORD_SHARE), np.float32(POOLED_WORD_SHARE))
         shares: Scores = worded * by_word
@@ -181,8 +182,8 @@ class Search:
         return answered
 
     def _near(self) -> Scores:
-        """How near each memory is to each unit, shape (q, n), in [0, 1]: by its nearest token, as
-        far as it is short-listed or archived, or by the vector of its text where it has none."""
+        """Return how near each memory is to each unit, shape (q, n), in [0, 1]: by its nearest
+        token if it is short-listed or archived, by the vector of its text if it has no tokens."""
         pool, whole = self.pool, np.where(self._tokened, np.float32(0.0), self.text_cosine)
         near: Scores = whole[None].repeat(len(self.units), axis=0)
         if (scan := self.scan) is not None:
@@ -198,7 +199,8 @@ class Search:
         return Signals(recency(self._now - created), importance.astype(np.float32), self._boost())
 
     def _boost(self) -> Scores | None:
-        """The largest boost of any anchor or trigger for each memory; None where there is none."""
+        """Return the largest boost of any anchor or trigger for each memory; None if there is
+        none."""
         session, pool = self.session, self.pool
         anchors, query = session.anchors, self._query
         if not len(session.triggers) and not len(anchors):
@@ -217,7 +219,7 @@ class Search:
         return boost
 
     def _candidates(self, keywords: Collection[Words]) -> Slots:
-        """Places of memories that may hold a keyword, the newest first."""
+        """Return the places of memories that may hold a keyword, newest first."""
         pool, memories = self.pool, self.session.memories
         slots = candidates(memories.lexical, keywords)
         if slots is None:
@@ -231,7 +233,8 @@ class Search:
 
 
 def occurrences(units: QueryUnits, memories: Memories) -> Scores:
-    """How far each unit's word occurs in the memory of each row, shape (q, count), in [0, 1]."""
+    """Return how strongly each unit's word occurs in the memory of each row, shape (q, count), in
+    [0, 1]."""
     found = np.zeros((len(units), memories.count), np.float32)
     parts = [(unit, stem) for unit, stems in enumerate(units.stems) for stem in stems]
     held = memories.lexical.occurrences([stem for _, stem in parts])
@@ -242,20 +245,20 @@ def occurrences(units: QueryUnits, memories: Memories) -> Scores:
 
 
 def related(cosines: Scores) -> Scores:
-    """Cosines of tokens as numbers in [0, 1], 0 for those that say nothing."""
+    """Scale token cosines to [0, 1], with 0 for unrelated ones."""
     shares: Scores = (cosines - UNRELATED) / np.float32(1.0 - UNRELATED)
     return shares.clip(0.0, 1.0)
 
 
 def similarity(memory: Content | MemoryRecord, text: str | None, cosine: float) -> float:
-    """The cosine; 1 for the same words, whose vectors are only nearly equal after rounding."""
+    """Return the cosine, or 1 for the same words, whose vectors differ after rounding."""
     if text is not None and cosine > SAME_COSINE and says(memory, text):
         return 1.0
     return max(-1.0, min(1.0, cosine))
 
 
 def says(memory: Content | MemoryRecord, text: str) -> bool:
-    """Whether the memory or its question says the same, as `folding` has it."""
+    """Whether the memory or its question has the same text after `text_normalise`."""
     question = memory.question
     if len(text) > LONGEST_QUERY or len(question or "") > LONGEST_QUERY:
         return text in (memory.text, question)
@@ -275,5 +278,5 @@ def answers(memory: Content | MemoryRecord, asked: Asked) -> bool:
 
 
 def recency(age: npt.NDArray[np.float64]) -> Scores:
-    """1 for an age of 0 seconds, 1/2 at RECENT_S, towards 0."""
+    """Return 1 for an age of 0 seconds, 1/2 at RECENT_S, towards 0 after that."""
     return (RECENT_S / (RECENT_S + np.maximum(age, 0.0))).astype(np.float32)

@@ -1,4 +1,4 @@
-"""One session: the fold of its events."""
+"""One session: the result of applying its events in order."""
 
 from collections.abc import Iterable, Iterator
 from itertools import takewhile
@@ -38,7 +38,8 @@ from semvec.vectors import Vector, blend, codes, unpacked
 
 
 class Pending(msgspec.Struct, frozen=True, gc=False):
-    """A question that waits for its answer; `held` is the piece of one that isolation holds."""
+    """A question that waits for its answer; `held` is the id of its quarantined item, if it has
+    one."""
 
     text: str
     vector: bytes
@@ -51,13 +52,13 @@ class Pending(msgspec.Struct, frozen=True, gc=False):
 
 
 PendingQuestion: TypeAlias = Pending | Input
-"""One that waited, or one that comes with its answer."""
+"""The question of a memory: pending from an earlier turn, or an input of the same turn."""
 
 
 class Session:
-    """State, drift, memories and pieces after `seq` events; changed only by `apply`.
+    """State, drift, memories and components after `seq` events; changed only by `apply`.
 
-    The vectors of memories lie in `planes`, by default in arrays of its own.
+    The vectors of memories are in `planes`, by default in arrays of the session's own.
     """
 
     def __init__(self, created: SessionCreated, planes: VectorPools | None = None) -> None:
@@ -87,12 +88,12 @@ class Session:
 
     @property
     def total_memories(self) -> int:
-        """Hot and archived."""
+        """Number of memories, cached and archived."""
         return len(self.memories) + self.archived
 
     @property
     def open_question(self) -> Pending | None:
-        """The question that waits for its answer, unless isolation keeps it out."""
+        """The question that waits for its answer, unless isolation withholds it."""
         pending = self.pending
         if pending is None or pending.held or self.guard.withholds(unpacked(pending.vector)):
             return None
@@ -100,7 +101,7 @@ class Session:
 
     @property
     def nbytes(self) -> int:
-        """Bytes that a session takes, with all that was added to it."""
+        """Bytes of the session with all its memories and components."""
         pending = 0 if self.pending is None else self.pending.nbytes
         vectors = self.state.mean.nbytes + self.drift.nbytes
         controls = self.anchors.nbytes + self.guard.nbytes
@@ -125,7 +126,7 @@ class Session:
         self.seq += 1
 
     def pieces_from(self, piece_id: int) -> Iterator[Component]:
-        """Those with this id or a higher one, by kind."""
+        """Yield the components with this id or a higher one, by kind."""
         setting = self.guard.setting
         kinds: tuple[Iterable[Component], ...] = (
             reversed(self.triggers),
@@ -138,7 +139,7 @@ class Session:
             yield from takewhile(lambda piece: piece.id >= piece_id, pieces)
 
     def add(self, piece: Component) -> None:
-        """Take in a piece, as an event or a snapshot has it."""
+        """Add a component from an event or a snapshot."""
         match piece:
             case Trigger():
                 self.triggers.add(piece)
@@ -229,7 +230,7 @@ class Session:
     def halves(
         self, learnt: MemoryWrite, turn: Turn
     ) -> tuple[PendingQuestion | None, Input | None]:
-        """The question and the answer that a memory is made of."""
+        """Return the question and the answer that a memory is made of."""
         asked = None if learnt.question is None else turn.heard[learnt.question]
         answer = None if learnt.answer is None else turn.heard[learnt.answer]
         return (self.pending if learnt.asked else asked), answer
@@ -245,7 +246,7 @@ class Session:
 def held_record(
     item: QuarantinedItem, learnt: MemoryWrite, at: float
 ) -> tuple[Vector, MemoryRecord]:
-    """What was set aside, as the vector and the memory that it becomes."""
+    """Return the vector and the memory of a quarantined item."""
     x, asked = unpacked(item.vector), item.question_vector
     return x, MemoryRecord(
         id=learnt.memory_id,
@@ -265,12 +266,13 @@ def held_record(
 
 
 def learnt_vector(question: PendingQuestion | None, response: Input | None, scale: float) -> Vector:
-    """x_t: the embedding of the one, or the normalised mean of both; shape (d,), unit length."""
+    """Return x_t: the embedding of the single part, or the normalised mean of both; shape (d,),
+    unit length."""
     vectors = [unpacked(part.vector) for part in (question, response) if part is not None]
     return vectors[0] if len(vectors) == 1 else blend(vectors[0], vectors[1], scale)
 
 
 def joined_tokens(question: PendingQuestion | None, response: Input | None) -> bytes | None:
-    """The token vectors of the parts, one after the other; None where they have none."""
+    """Concatenate the token vectors of the parts; None if they have none."""
     parts = [part.tokens for part in (question, response) if part is not None and part.tokens]
     return b"".join(parts) or None

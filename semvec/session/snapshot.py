@@ -1,4 +1,5 @@
-"""A session as bytes: what changes in one small record, memories' contents and pieces beside it."""
+"""Snapshots: the changing values of a session in one small record; contents of memories and
+components are separate rows."""
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
@@ -28,9 +29,10 @@ class StateRecord(msgspec.Struct, frozen=True):
 
 
 class Columns(msgspec.Struct, frozen=True):
-    """What changes about the hot memories: one little-endian column each, in the order of `ids`.
+    """The changing values of the cached memories: one little-endian column each, in the order of
+    `ids`.
 
-    Earlier releases kept neither `nearest`, which never changed, nor `standing`.
+    Earlier releases stored no `standing`, and no `nearest`, which never changed.
     """
 
     ids: bytes
@@ -42,8 +44,7 @@ class Columns(msgspec.Struct, frozen=True):
 
 
 class Pieces(msgspec.Struct, frozen=True):
-    """Which pieces are there, the ids of each kind in a column, and the next id; `uses` are those
-    of `entities`."""
+    """The ids of the components by kind, and the next id; `uses` belong to `entities`."""
 
     next_id: int = 1
     triggers: bytes = b""
@@ -75,7 +76,8 @@ _decode = msgspec.msgpack.Decoder(SnapshotRecord).decode
 
 
 def take(session: Session) -> bytes:
-    """The session but for contents of memories and pieces; equal sessions give equal bytes."""
+    """Encode the session without the contents of memories and components. Equal sessions give equal
+    bytes."""
     memories = session.memories
     ids = [memory_id for tier in memories.tier_ids.values() for memory_id in tier]
     rows = np.fromiter((memories.row(memory_id) for memory_id in ids), np.intp, len(ids))
@@ -115,10 +117,10 @@ def restore(
     pieces: Mapping[int, Component] = MappingProxyType({}),
     planes: VectorPools | None = None,
 ) -> Session:
-    """The session that `take` saw, its vectors in `planes`; `contents` holds at least its hot
-    memories by id, `pieces` at least its pieces.
+    """Rebuild the session that was passed to `take`, its vectors in `planes`. `contents` must hold
+    its cached memories by id, `pieces` its components; both may hold more.
 
-    Raises ValueError for a snapshot of a later version, KeyError where something is missing.
+    Raises ValueError for a snapshot of a later version, KeyError for missing contents.
     """
     record = _decode(payload)
     if record.version > SNAPSHOT_VERSION:
@@ -155,7 +157,7 @@ def _restore_memories(
 
 
 def piece_ids(session: Session) -> npt.NDArray[np.int64]:
-    """The ids of all pieces of a session, kind by kind."""
+    """Return the ids of all components of a session, kind by kind."""
     record = _take_pieces(session)
     columns = record.triggers, record.anchors, record.isolation, record.held, record.entities
     return np.frombuffer(b"".join(columns), np.int64)

@@ -1,4 +1,4 @@
-"""The semantic state: an exponentially weighted mean of directions, and the phase it is in."""
+"""The semantic state: an exponentially weighted mean of learnt vectors, and its phase."""
 
 from collections import deque
 from copy import copy
@@ -22,29 +22,30 @@ BOOSTED_GAIN = 0.2
 BOOST_UPDATES = 5
 
 WARM_UP = 10
-"""Updates before the first phase is left."""
+"""Updates before the first phase can end."""
 PHASE_PATIENCE = 3
-"""Updates in a row that must call for another phase."""
+"""Consecutive updates that must call for another phase before it changes."""
 RISING = 0.25
 STATE_ROUNDING = 1e-6
 """Deviation below which similarities count as equal."""
 SCATTERED, FOCUSED = 0.45, 0.6
-"""Mean resultant lengths below and above which the talk counts as scattered and as focused."""
+"""Mean resultant lengths below and above which the conversation counts as scattered and as
+focused."""
 
 
 REALIGNING_PATIENCE = 3
-"""Updates in a row far from every anchor after which realignment starts."""
+"""Consecutive updates far from every anchor that start a realignment."""
 REALIGNING_UPDATES = 5
 PULL = 0.1
 """Share by which one update of a realignment moves the state to an anchor of weight 1."""
 
 
 class Update(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """What one memory learnt does to the state, decided; applying it only stores.
+    """The decided effect of one learnt memory on the state; applying it only stores.
 
-    `pull` is the share by which the state then moves to the anchor at place `anchor`. `astray`
-    counts updates in a row that ended far from every anchor, `realigning` those still to come that
-    will be pulled.
+    `pull` is the share by which the state then moves to the anchor with the index `anchor`.
+    `astray` counts consecutive updates that ended far from every anchor, `realigning` the remaining
+    updates of a realignment.
     """
 
     beta: Share
@@ -73,7 +74,8 @@ class TopicSwitch:
 
 
 class State:
-    """s_t, its phase and its histories; changed only by `apply`."""
+    """s_t, its phase and its histories; changed only by `apply` and the methods for moves and
+    switches."""
 
     def __init__(self, dimension: int, template: Vector | None = None) -> None:
         self.mean: npt.NDArray[np.float64] = np.zeros(dimension)
@@ -92,15 +94,15 @@ class State:
 
     @property
     def realignment_remaining(self) -> int:
-        """Updates still to come that will pull the state to its nearest anchor."""
+        """Updates that will still pull the state to its nearest anchor."""
         return self.updates[-1].realigning if self.updates else 0
 
     def direction(self) -> Vector | None:
-        """u_t, unit length, shape (d,); None while there is nothing to point at."""
+        """Return u_t, unit length, shape (d,); None while the mean is zero."""
         return direction_of(self.mean)
 
     def decide(self, x: Vector, anchors: AnchorSet | None = None) -> Update:
-        """The update that learning the unit vector `x`, shape (d,), calls for."""
+        """Decide the update for learning the unit vector `x`, shape (d,)."""
         t = self.interaction_count + 1
         beta = max(BASE_GAIN, 1.0 / (t + self.prior_weight))
         if self.boost_remaining:
@@ -144,25 +146,26 @@ class State:
         self.updates.append(update)
 
     def after(self, update: Update, x: Vector, anchors: AnchorSet | None = None) -> "State":
-        """A copy with the update applied."""
+        """Return a copy with the update applied."""
         state = copy(self)
         state.updates = self.updates.copy()
         state.apply(update, x, anchors)
         return state
 
     def switch(self, at: float, score: float, boost: int) -> None:
-        """A change of subject: the next `boost` updates weigh more."""
+        """Record a change of subject; the next `boost` updates get a larger gain."""
         self.boost_remaining = boost
         self.switches.append(TopicSwitch(self.interaction_count, at, score))
 
     def move(self, toward: Vector, share: float, *, prior: bool) -> None:
-        """Go this share of the way to a vector; with `prior`, begin with it."""
+        """Move this share of the way to a vector; with `prior`, it is the state's initial value."""
         self.mean = interpolate(self.mean, toward, share)
         if prior:
             self.prior_weight = 1
 
     def _strayed(self, score: float) -> tuple[int, int]:
-        """`astray` and `realigning` after an update that ends at this cosine to an anchor."""
+        """Return `astray` and `realigning` after an update that ends at this cosine to an
+        anchor."""
         last = self.updates[-1] if self.updates else None
         astray = 1 + (last.astray if last is not None else 0) if score < DRIFT_THRESHOLD else 0
         realigning = max(0, self.realignment_remaining - 1)
@@ -172,7 +175,7 @@ class State:
 
 
 def direction_of(mean: npt.NDArray[np.float64]) -> Vector | None:
-    """The unit vector along `mean`, shape (d,); None where it has no direction."""
+    """Return the unit vector along `mean`, shape (d,); None for a zero mean."""
     norm = float(np.sqrt(mean @ mean))
     return (mean / norm).astype(np.float32) if norm > 1e-12 else None
 
@@ -180,14 +183,14 @@ def direction_of(mean: npt.NDArray[np.float64]) -> Vector | None:
 def interpolate(
     mean: npt.NDArray[np.float64], toward: Vector, share: float
 ) -> npt.NDArray[np.float64]:
-    """`mean` moved by this share of the way to `toward`, elementwise; shapes (d,)."""
+    """Move `mean` this share of the way to `toward`, elementwise; shapes (d,)."""
     return (1.0 - share) * mean + share * toward.astype(np.float64)
 
 
 def updated(
     mean: npt.NDArray[np.float64], update: Update, x: Vector, anchors: AnchorSet | None = None
 ) -> npt.NDArray[np.float64]:
-    """`mean` after an update by the unit vector `x`; shapes (d,)."""
+    """Return `mean` after an update by the unit vector `x`; shapes (d,)."""
     mean = interpolate(mean, x, update.beta)
     if update.pull and anchors:
         mean = interpolate(mean, anchors.vectors[update.anchor], update.pull)
@@ -195,12 +198,12 @@ def updated(
 
 
 def cosine(x: Vector, y: Vector) -> float:
-    """Dot product of two unit vectors, clipped to [-1, 1]."""
+    """Return the dot product of two unit vectors, clipped to [-1, 1]."""
     return max(-1.0, min(1.0, float(x @ y)))
 
 
 def trend(similarities: list[float]) -> float:
-    """Recent against usual similarity, in standard deviations, clipped to [-1, 1].
+    """Compare recent with usual similarity, in standard deviations, clipped to [-1, 1].
 
     Mean of the last 5 minus mean of all, over the deviation of all; 0 before 5 values.
     """
@@ -214,7 +217,7 @@ def trend(similarities: list[float]) -> float:
 
 
 def wanted_phase(t: int, norm: float, signal: float) -> SessionPhase | None:
-    """The phase that update `t` calls for; None where no rule fits."""
+    """Return the phase that update `t` calls for; None if no rule fits."""
     if t <= WARM_UP:
         return "initialization"
     if signal > RISING:

@@ -1,8 +1,9 @@
-"""Which texts reinforce an older memory instead of adding one: docs/text.md.
+"""Normalisation of texts: equal texts reinforce an older memory instead of adding one. See
+docs/text.md.
 
-Texts have one folding where they are equal after NFC, folding of white space and dropping of
-closing marks. Nothing else is folded: a superscript, a sign, a unit, the case inside a word and
-what is drawn as nothing are part of what was said.
+Texts are equal after NFC, folding of white space and removal of closing marks. Nothing else is
+folded: a superscript, a sign, a unit, the case inside a word and invisible characters are part of
+the text.
 """
 
 import re
@@ -13,8 +14,8 @@ from semvec.texts import WHITE_SPACE, normalised, pieces
 
 CLOSING_MARKS = ".!?…"
 RULE = b"\x02"
-"""The first byte of a digest by the rule of this module. Release 1.0 folded case and punctuation
-too; its digests have 16 bytes and no such byte, so that they equal none of these."""
+"""The first byte of a digest by the current rule. Release 1.0 also folded case and punctuation; its
+digests have 16 bytes without that byte, so they never equal a current one."""
 DIGEST_BYTES = 17
 FORMER_BYTES = 16
 SHORT_TEXT = 4_000
@@ -24,30 +25,31 @@ _SPACES = re.compile(f"[{WHITE_SPACE}]+")
 
 
 def normalised_text(text: str) -> str:
-    """NFC, single spaces between words, no closing marks at the end unless all are."""
+    """Return NFC with single spaces, without closing marks at the end unless the text is nothing
+    else."""
     plain = _spaced(text)
     return plain.rstrip(f"{CLOSING_MARKS} ") or plain
 
 
 def normalised_digest(text: str) -> bytes:
-    """DIGEST_BYTES that are equal for texts with one folding, and for no others."""
+    """Return DIGEST_BYTES that are equal exactly for texts with the same normalised form."""
     return RULE + blake2b(normalised_text(text).encode(), digest_size=DIGEST_BYTES - 1).digest()
 
 
 def fold_of(fold: bytes, text: str) -> bytes:
-    """The digest kept for a text, or one by today's rule where it was kept by the former one."""
+    """Return the stored digest, or the current one if the stored one follows the former rule."""
     return fold if len(fold) == DIGEST_BYTES else normalised_digest(text)
 
 
 def content_hash(text: str) -> str:
-    """32 hex digits (128 bits) of SHA-256 over the UTF-8 text."""
+    """Return 32 hex digits (128 bits) of SHA-256 over the UTF-8 text."""
     return sha256(text.encode()).hexdigest()[:32]
 
 
 class Digests:
-    """The digests of a text, each computed once, when it is first asked for.
+    """The digests of a text, each computed once, on first use.
 
-    Those of a text that is not `short` are asked for on a thread first.
+    A text that is not `short` should be digested on a thread first.
     """
 
     def __init__(self, text: str) -> None:
@@ -71,7 +73,8 @@ class Digests:
 
 
 def _spaced(text: str) -> str:
-    """NFC with single spaces; a text of many pieces takes one short call into C for each."""
+    """Return NFC with single spaces. Long texts are processed in pieces, with one short call into C
+    for each."""
     found: list[str] = []
     for piece in pieces(text):
         spaced = _SPACES.sub(" ", normalised(piece))

@@ -1,4 +1,5 @@
-"""Where memories go when others come: down the tiers, the least remembered to the archive."""
+"""Moves of memories between tiers: oldest first, and from long_term those with the lowest
+retention."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import chain
@@ -11,7 +12,7 @@ from semvec.session.memory import Memories, RowNumbers
 
 SHORT_TERM, MEDIUM_TERM = 16, 64
 NEWEST_AGE = 1.0
-"""Seconds below which an age counts as this."""
+"""Lower bound of ages, in seconds."""
 
 
 def plan_moves(
@@ -20,8 +21,8 @@ def plan_moves(
     now: float,
     kept: Collection[int] = (),
 ) -> tuple[Move, ...]:
-    """Where memories go when `arrivals` enter their tiers: each tier's oldest to the next tier,
-    and from long_term to the archive what has the lowest retention and is not in `kept`."""
+    """Plan the moves when `arrivals` enter their tiers: each tier's oldest to the next tier, and
+    from long_term to the archive those with the lowest retention that are not in `kept`."""
 
     def after(tier: MemoryTier, *more: Iterable[int]) -> Iterable[int]:
         return chain(memories.tier_ids[tier], arrivals.get(tier, ()), *more)
@@ -41,13 +42,13 @@ def plan_moves(
 
 
 def overflow(ids: Iterable[int], capacity: int) -> list[int]:
-    """The first of `ids` that a tier of this capacity has no room for."""
+    """Return the first of `ids` that exceed a tier's capacity."""
     held = list(ids)
     return held[: max(0, len(held) - capacity)]
 
 
 def retention(memories: Memories, rows: RowNumbers, now: float) -> npt.NDArray[np.float64]:
-    """What speaks for keeping the memory of each of `rows`, shape (len(rows),).
+    """Return the retention of the memory of each of `rows`, shape (len(rows),).
 
     Base-level activation of ACT-R, ln of the sum over accesses of age^(-1/2), in Petrov's
     approximation with one access kept exactly (Petrov, ICCM 2006), plus importance, plus
@@ -55,8 +56,8 @@ def retention(memories: Memories, rows: RowNumbers, now: float) -> npt.NDArray[n
     """
     oldest = np.maximum(now - memories.created[rows], NEWEST_AGE)
     latest = np.clip(now - memories.last_access[rows], NEWEST_AGE, oldest)
-    # The others lie spread evenly between the first and the latest: the mean of age^(-1/2)
-    # over that span is 2 / (sqrt(oldest) + sqrt(latest)).
+    # The other accesses are assumed evenly spread between the first and the latest: the mean of
+    # age^(-1/2) over that span is 2 / (sqrt(oldest) + sqrt(latest)).
     root = np.sqrt(latest)
     earlier = memories.accesses[rows] * 2.0 / (np.sqrt(oldest) + root)
     activation = np.log(1.0 / root + earlier)
@@ -69,7 +70,8 @@ def retention(memories: Memories, rows: RowNumbers, now: float) -> npt.NDArray[n
 def _weakest(
     memories: Memories, incoming: Sequence[int], number: int, now: float, kept: Collection[int]
 ) -> list[int]:
-    """Those of long_term and `incoming` with the lowest retention, of equals the oldest."""
+    """Return the memories of long_term and `incoming` with the lowest retention, ties by the
+    older."""
     mask = memories.tiers[: memories.count] == MemoryTier.LONG_TERM
     mask[memories.rows(incoming)] = True
     mask[memories.rows(kept)] = False

@@ -1,7 +1,8 @@
-"""A session as the parts of a document that another server reads, and back; pure translation.
+"""Translation of a session into the parts of an export document, and back.
 
-The parts are the structs of a snapshot (the core), of memories and of pieces (the controls) as JSON
-has them: members named like fields, bytes as base64. So a new field is there by itself.
+The parts are the structs of a snapshot (the core), of memories and of components (the controls) as
+JSON: members named like fields, bytes as base64. A new field is therefore exported without further
+code.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,7 +31,8 @@ FORMAT = "semvec-session"
 EXPORT_VERSION = 1
 
 OF_ITS_PLACE = ("version", "seq", "created_at", "used_at")
-"""Fields of a snapshot that say where and when the session is; an import goes on with its own."""
+"""Fields of a snapshot that belong to the place of the session; an import keeps those of its
+target."""
 OF_OTHER_PARTS = ("archived", "columns", "pieces")
 """Fields of a snapshot that follow from the memories and the controls."""
 
@@ -40,7 +42,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """All of a session but its archive; equal where the sessions are, to the bit."""
+    """All of a session but its archive; images are equal if the sessions are, to the bit."""
 
     record: SnapshotRecord
     memories: Mapping[int, MemoryRecord]
@@ -49,7 +51,7 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class CountedComponent:
-    """A piece of a session, and how often it was found where that is counted."""
+    """A component, with its number of uses if it is an entity."""
 
     piece: Component
     uses: int = 0
@@ -64,7 +66,7 @@ def image_of(session: Session) -> Image:
 
 
 def session_of(image: Image) -> Session:
-    """Raises Malformed where the session would not be what the image shows."""
+    """Rebuild a session. Raises Malformed if it does not reproduce the image."""
     record = msgspec.msgpack.encode(image.record)
     session = snapshot.restore(record, image.memories, image.pieces)
     if image_of(session) != image:
@@ -87,7 +89,7 @@ def memory_part(record: MemoryRecord) -> ExportPart:
 
 
 def control_parts(image: Image) -> Iterator[ExportPart]:
-    """By ascending id."""
+    """Yield the controls by ascending id."""
     record = image.record.pieces
     entities = np.frombuffer(record.entities, np.int64).tolist()
     uses = dict(zip(entities, np.frombuffer(record.uses, np.int64).tolist(), strict=True))
@@ -97,7 +99,7 @@ def control_parts(image: Image) -> Iterator[ExportPart]:
 
 
 def read_core(part: Any) -> SnapshotRecord:
-    """The snapshot but for what follows from memories and controls."""
+    """Read the snapshot, without the parts that follow from memories and controls."""
     given = _object(part, "core")
     if strange := given.keys() & {*OF_ITS_PLACE, *OF_OTHER_PARTS}:
         raise Malformed(f"state_dict.core has {', '.join(sorted(strange))}, which is the server's")
@@ -129,7 +131,7 @@ def complete(
     archived: int,
     controls: Sequence[CountedComponent],
 ) -> Image:
-    """The image of a session out of its parts; `hot` holds the memories of its tiers."""
+    """Assemble the image from its parts; `hot` holds the memories of the tiers."""
     tiers = dict(sorted(core.tiers.items()))
     record = replace(
         core,
@@ -142,7 +144,7 @@ def complete(
 
 
 def builtins(value: Any) -> Any:
-    """Structs as dicts, bytes as base64."""
+    """Convert structs to dicts, bytes to base64."""
     return msgspec.to_builtins(value, str_keys=True)
 
 
@@ -161,7 +163,7 @@ def _object(part: Any, where: str) -> ExportPart:
 
 
 def _read(part: Any, kind: type[R], where: str) -> R:
-    """The part as a `kind`. Raises Malformed where it does not fit, or says more."""
+    """Convert the part to a `kind`. Raises Malformed if it does not fit or has unknown members."""
     try:
         value = msgspec.convert(part, kind, str_keys=True)
     except msgspec.ValidationError as error:
@@ -175,7 +177,7 @@ def _read(part: Any, kind: type[R], where: str) -> R:
 
 
 def _strangers(given: Any, known: Any) -> Iterator[str]:
-    """Paths of the members that `given` has and `known` has not."""
+    """Yield the paths of members that `given` has and `known` lacks."""
     if isinstance(given, dict):
         for name, value in given.items():
             if name in known:

@@ -1,4 +1,5 @@
-"""Keywords and embeddings that, where a query matches one, lift the memories that match it too."""
+"""Triggers: keywords and vectors; a query that matches one boosts the memories that match it
+too."""
 
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
@@ -11,18 +12,17 @@ from semvec.vectors import UNIT_ROUNDING, Vector, unpacked
 from semvec.words import READ, words
 
 MEMORY_ROUNDING = 1e-4
-"""What a cosine to a memory, whose vector is kept as int8, may fall short of a threshold by and
-still reach it."""
+"""Tolerance of cosines to memories at a threshold, as their vectors are stored as int8."""
 TRIGGER_BYTES = 600
-"""Bytes that a trigger costs beside its vector, about."""
+"""Approximate bytes of a trigger without its vector."""
 
 Words = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fired:
-    """What memories are tested for: the words of each keyword, vectors, shape (n, d), with the
-    cosine, shape (n,), from which on each matches."""
+    """What memories are tested for: the words of each keyword, and vectors, shape (n, d), with
+    their least cosines, shape (n,)."""
 
     keywords: tuple[Words, ...]
     vectors: Vector
@@ -32,14 +32,15 @@ class Fired:
         return bool(self.keywords) or len(self.vectors) > 0
 
     def near(self, cosines: Vector) -> npt.NDArray[np.bool_]:
-        """Which memories match a vector, shape (m,), by their cosines to each, shape (n, m)."""
+        """Return which memories match any vector, shape (m,), from their cosines to each, shape (n,
+        m)."""
         reached = cosines >= self.thresholds[:, None] - MEMORY_ROUNDING
         near: npt.NDArray[np.bool_] = np.logical_or.reduce(reached, axis=0)
         return near
 
 
 class TriggerSet:
-    """In the order in which they were set, by their ids."""
+    """Triggers by their ids, in the order in which they were set."""
 
     def __init__(self, dimension: int) -> None:
         self._dimension = dimension
@@ -76,8 +77,8 @@ class TriggerSet:
             held.pop(trigger_id, None)
 
     def fired(self, text: str | None, x: Vector, spoken: "Spoken | None" = None) -> Fired:
-        """By a query of this text, if it has one, and the unit vector `x`, shape (d,); its words
-        where they are known."""
+        """Return the triggers that a query fires by its text, if it has one, and its unit vector
+        `x`, shape (d,); `spoken` are its words if they are known."""
         said = spoken or Spoken(text if text and self._keywords else "")
         fired = {key for key, keyword in self._keywords.items() if said.holds(keyword)}
         thresholds = np.array([self._triggers[key].threshold for key in self._vectors], np.float32)
@@ -96,7 +97,7 @@ class TriggerSet:
 
 
 class Spoken:
-    """The words of a text, case-folded, to look for keywords in."""
+    """The words of a text, case-folded, for the search of keywords."""
 
     __slots__ = ("_distinct", "_line")
 
@@ -106,11 +107,11 @@ class Spoken:
         self._line = f" {' '.join(said)} "
 
     def holds_any(self, single: Set[str]) -> bool:
-        """Whether any of these words stands there."""
+        """Whether the text has any of these words."""
         return not self._distinct.isdisjoint(single)
 
     def holds(self, keyword: Words) -> bool:
-        """Whether these words stand there, in this order and side by side."""
+        """Whether the text has these words in this order, next to each other."""
         if len(keyword) == 1:
             return keyword[0] in self._distinct
         return f" {' '.join(keyword)} " in self._line

@@ -1,7 +1,7 @@
-"""What one request does to a session, decided before anything changes.
+"""Decides one request's changes to a session before anything changes.
 
-In three steps: `plan_turn` says which vectors have to be compared with the session's memories, the
-caller does that, `decide_turn` makes the event.
+In three steps: `plan_turn` says which vectors must be compared with the session's memories, the
+caller compares them, `decide_turn` makes the event.
 """
 
 import dataclasses
@@ -33,7 +33,7 @@ from semvec.session.tiers import plan_moves
 from semvec.vectors import Tokens, Vector, packed
 
 REINFORCEMENT = 0.1
-"""What hearing the same words again adds to a memory's importance."""
+"""Importance added to a memory by hearing the same words again."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,7 +56,7 @@ def plan_turn(
     response: EncodedText | None = None,
     reset: bool = False,
 ) -> Plan:
-    """What a run or a store brings; without inputs, nothing but what waits to be recorded."""
+    """Plan a run or a store. Without inputs, the plan only records what is waiting."""
     heard = score_inputs(session.drift, response, message, reset=reset)
     sieve = IsolationFilter(session, heard)
     pairs = _pairs(session.pending, heard, reset=reset)
@@ -66,7 +66,7 @@ def plan_turn(
 
 
 def plan_exchange(session: Session, message: EncodedText, response: EncodedText) -> Plan:
-    """What a message brings that comes with its answer; one that waits stays without."""
+    """Plan a message together with its answer. A pending question is learnt without an answer."""
     heard = _score(session.drift, ((message, False), (response, False)))
     sieve, asked = IsolationFilter(session, heard), heard[0]
     pending = Pending(asked.text, asked.vector, asked.tokens)
@@ -107,11 +107,10 @@ def decide_turn(
     returned: Sequence[MemoryRecord] = (),
     used: Sequence[Use] = (),
 ) -> Turn:
-    """The event of a plan.
+    """Build the event of a plan.
 
     `cosines`, shape (m, count), are those of the plan's queries to the session's rows. `returned`
-    are memories of the archive that come back to the hot tiers, `used` what was found of the
-    literal cache.
+    are memories that come back from the archive, `used` the finds in the literal cache.
     """
     nearest = cosines.max(axis=1, initial=0.0).tolist()
     learnt = tuple(_learn(session, plan.drafts, nearest, returned))
@@ -145,7 +144,7 @@ def score_inputs(
     *,
     reset: bool,
 ) -> tuple[Input, ...]:
-    """Each input with what the drift detector makes of it; the response came before the message."""
+    """Run the drift detector over the inputs; the response came before the message."""
     if reset:
         state = drift.restart(state)
     inputs = ((response, False), (message, True))
@@ -155,7 +154,7 @@ def score_inputs(
 def _score(
     state: drift.DriftState, inputs: Sequence[tuple[EncodedText, bool]]
 ) -> tuple[Input, ...]:
-    """Inputs in the order in which they came, each with whether it waits for an answer."""
+    """Score inputs in order of arrival, each with whether it waits for an answer."""
     heard: list[Input] = []
     for said, asks in inputs:
         step = observe(state, said.vector, cues(said.text))
@@ -165,7 +164,7 @@ def _score(
 
 
 def _lightened(heard: Sequence[Input], drafts: Sequence[Draft]) -> Iterator[Input]:
-    """The inputs without the token vectors of those whose memories have their own."""
+    """Yield the inputs, without token vectors if their memories have their own."""
     whole = [draft for draft in drafts if draft.tokens is not None]
     pooled = {place for draft in whole for place in (draft.question, draft.answer)}
     for place, each in enumerate(heard):
@@ -175,7 +174,7 @@ def _lightened(heard: Sequence[Input], drafts: Sequence[Draft]) -> Iterator[Inpu
 def _pairs(
     pending: Pending | None, heard: Sequence[Input], *, reset: bool
 ) -> list[tuple[Pending | None, int | None]]:
-    """Question and answer of each memory to be, in order; the answer by its place."""
+    """Return question and answer of each future memory, in order; the answer by its index."""
     answers = [place for place, each in enumerate(heard) if not each.asks]
     if answers and pending is not None and not reset:
         return [(pending, answers[0])]

@@ -1,4 +1,4 @@
-"""Whether a session is what it has to be, and whether a copy of it recalls the same."""
+"""Checks of a session's invariants, and whether a copy of it recalls the same."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -50,19 +50,18 @@ from semvec.vectors import Vector, unpacked
 from semvec.words import words
 
 RECALLED = 20
-"""Memories that one probe is compared by."""
+"""Memories that are compared for each probe."""
 VERIFY_ROUNDING = 1e-5
-"""What the relevance of one memory may differ by between two copies, whose rows lie in another
-order."""
+"""Tolerance of a memory's relevance between two copies, whose rows are in different orders."""
 UNIT = 1e-3
-"""What the length of a unit vector may differ from 1 by."""
+"""Tolerance of the length of a unit vector."""
 MAX_LISTED_FAULTS = 1024
 MOST_COUNTED = 2**52
-"""Half of what JSON keeps, so that what is counted here can go on."""
+"""Half of the largest integer that JSON keeps, so that counting can continue."""
 LARGEST_INTEGER = 1e12
-"""What numbers may come to whose squares are still numbers; times are seconds."""
+"""Bound for numbers, so that their squares stay finite; times are seconds."""
 LONGEST_ROW = 1e3
-"""Length of a row of the drift detector, far beyond what sums of unit vectors that fade have."""
+"""Bound for the length of a drift detector's row, far beyond sums of fading unit vectors."""
 MAX_FAULTS: Mapping[type[Component], int] = MappingProxyType(
     {
         Trigger: MOST_TRIGGERS,
@@ -72,7 +71,7 @@ MAX_FAULTS: Mapping[type[Component], int] = MappingProxyType(
         Entity: MOST_ENTITIES,
     }
 )
-"""Controls of each kind that a session may have; policy vectors count as anchors."""
+"""Components of each kind that a session may have; policy vectors count as anchors."""
 
 Faults = Iterator[str]
 Recalled = list[tuple[int, float]]
@@ -80,14 +79,14 @@ Recalled = list[tuple[int, float]]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was compared."""
+    """The result of one check."""
 
     name: str
-    """What was looked at."""
+    """What was checked."""
     ok: bool
-    """Whether it is as it has to be."""
+    """Whether the check passed."""
     detail: str
-    """What is wrong, or what there is."""
+    """What is wrong, or a summary of what was checked."""
 
 
 def checked(name: str, faults: Sequence[str], otherwise: str) -> Check:
@@ -100,7 +99,8 @@ def invariants(image: Image) -> Iterator[Check]:
 
 
 def recalled(session: Session, probes: Sequence[Vector]) -> list[Recalled]:
-    """Ids and relevance of what each unit vector, shape (d,), recalls from the hot memories."""
+    """Return ids and relevance of the cached memories that each unit vector, shape (d,),
+    recalls."""
     found = []
     for probe in probes:
         cosines = session.memories.cosines(probe[None]).reshape(-1)
@@ -110,7 +110,7 @@ def recalled(session: Session, probes: Sequence[Vector]) -> list[Recalled]:
 
 
 def alike(one: Recalled, other: Recalled) -> bool:
-    """Whether both are the same memories in the same order, but for ties."""
+    """Whether both have the same memories in the same order, except for ties."""
     return len(one) == len(other) and all(
         (one_id == other_id or abs(relevance - alike) <= VERIFY_ROUNDING)
         for (one_id, relevance), (other_id, alike) in zip(one, other, strict=True)
@@ -118,7 +118,7 @@ def alike(one: Recalled, other: Recalled) -> bool:
 
 
 def memory_faults(record: MemoryRecord, session: SnapshotRecord) -> Faults:
-    """What is wrong with a memory of this session, hot or archived."""
+    """Yield the faults of a memory of this session, cached or archived."""
     where, profile = f"memory {record.id}", session.profile
     if not 1 <= record.id < session.next_id:
         yield f"{where}: ids begin at 1, and the next one is {session.next_id}"
@@ -143,7 +143,7 @@ def memory_faults(record: MemoryRecord, session: SnapshotRecord) -> Faults:
 
 
 def code_faults(codes: bytes, dimension: int, rows: int, where: str) -> Faults:
-    """What keeps these bytes from being so many rows of int8 codes."""
+    """Yield a fault unless these bytes are `rows` rows of int8 codes."""
     if len(codes) != rows * dimension:
         yield f"{where}: {len(codes)} bytes are not {rows} x {dimension} int8 codes"
     elif b"\x80" in codes:
@@ -161,7 +161,8 @@ def token_faults(tokens: bytes | None, profile: Profile, where: str) -> Faults:
 
 
 def vector_faults(packed: bytes, dimension: int, where: str, *, many: bool = False) -> Faults:
-    """What keeps these bytes from being one unit vector of float32 numbers, or `many`."""
+    """Yield a fault unless these bytes are one float32 unit vector, or any number of them with
+    `many`. Zero vectors pass."""
     if len(packed) % (4 * dimension) or not (many or len(packed) == 4 * dimension):
         yield f"{where}: {len(packed)} bytes are no vector of {dimension} float32 numbers"
         return
@@ -172,7 +173,7 @@ def vector_faults(packed: bytes, dimension: int, where: str, *, many: bool = Fal
 
 
 def value_faults(value: Any, where: str) -> Faults:
-    """What no part of a session has, by the path where it has it."""
+    """Yield values that no part of a session may have, by their path."""
     match value:
         case dict():
             for name, held in value.items():
@@ -313,7 +314,7 @@ def _limits(image: Image) -> Faults:
 
 
 def _vectors(piece: Component) -> Iterator[tuple[bytes, bool]]:
-    """The vectors of a piece, and whether there may be many in one."""
+    """Yield the vectors of a component, and whether one value may hold several."""
     match piece:
         case Isolation():
             yield piece.exclusions, True
@@ -338,4 +339,4 @@ FAULTS: Mapping[str, Callable[[Image], Faults]] = MappingProxyType(
         "limits": _limits,
     }
 )
-"""What is wrong with a session, by the name of the check."""
+"""The functions that find faults, by the name of the check."""

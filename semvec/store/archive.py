@@ -1,9 +1,9 @@
-"""The look-up in the archive: memories that share words with a query, or stand next to some.
+"""Search in the archive: memories that share words with a query, or whose neighbours do.
 
-A term counts for a memory by the best place where it occurs: in the memory, or in one learnt just
-before or after it. Only the neighbours of seeds are ranked, which hold most of the query's rarer
-terms by themselves: to go through all places of common terms takes a quarter of a second with
-100,000 memories, and finds no more. Figures: docs/recall.md.
+A term counts for a memory with the highest weight among its occurrences: in the memory itself, or
+in one learnt just before or after it. Only neighbours of seeds are ranked; seeds are the memories
+that hold most of the query's rarer terms themselves. Scanning all postings of common terms takes a
+quarter of a second with 100,000 memories and finds no more. Figures: docs/recall.md.
 """
 
 import json
@@ -16,16 +16,16 @@ from semvec.store.tables import content_key
 from semvec.store.terms import indexable
 
 MAX_TERMS = 256
-"""Of a longer query the heaviest terms are searched."""
+"""Terms of a query that are searched, those with the highest weights."""
 POSTINGS = 16_384
-"""Entries of the index that one search reads: those of the terms that the fewest archived memories
-hold, as many terms as fit. A term that is too common by itself has its newest entries read."""
+"""Index entries that one search reads: those of the terms with the fewest archived memories, as
+many terms as fit. Of a term with more entries than this, the newest entries are read."""
 SEEDS = 128
 SHARES: Mapping[int, int] = MappingProxyType({0: 10, -1: 8, -2: 7, 1: 6})
-"""What a term counts for a memory, in tenths, where it occurs so many ids further on."""
+"""Weight of a term in tenths, by how many ids after the memory it occurs."""
 
-# CROSS JOIN in SQLite and LATERAL with LIMIT in PostgreSQL leave them no way but from each term to
-# its entries; else they walk all terms of a session whenever they take that for the cheaper plan.
+# CROSS JOIN in SQLite and LATERAL with LIMIT in PostgreSQL force the plan to go from each term to
+# its entries. Otherwise the planner may scan all terms of a session.
 _SQLITE = {
     "asked": """
         SELECT key AS place, json_extract(value, '$[0]') AS term,
@@ -54,8 +54,9 @@ _POSTGRESQL = {
 
 
 def _search(asked: str, entries: str) -> TextClause:
-    """One statement for both databases, but for how the query's terms are read and followed."""
-    # IS TRUE has PostgreSQL hash what is looked in, where it might compare all with all.
+    """Build the statement; the dialects differ only in how the query's terms are read and
+    joined."""
+    # IS TRUE makes PostgreSQL use a hashed subplan instead of a nested loop.
     return text(f"""
     WITH content AS (SELECT {content_key} AS key FROM sessions WHERE sessions.key = :key),
     asked AS ({asked}

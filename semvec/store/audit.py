@@ -1,8 +1,8 @@
-"""The audit log: rows in chains, each written by one process and hashed on top of the row before.
+"""The audit log: rows in chains, each chain written by one process.
 
 The hash of a row is SHA-256 over the hash of the row before it in its chain (32 zero bytes for the
-first) and a JSON array of all that the row says, without white space. A chain begins with a row
-that names the last rows of the chains before it, so that those cannot lose their ends either.
+first) and a JSON array of the row's values, without white space. A chain begins with a row that
+names the last rows of earlier chains, so that their ends cannot be cut off unnoticed either.
 """
 
 from collections.abc import Iterator, Sequence
@@ -29,15 +29,15 @@ from semvec.store.tables import audit_chains, audit_log
 FIRST_HASH = bytes(32)
 OPENED = "audit.open"
 LOOKED_AT = 1000
-"""Rows, the newest ones, among which a new chain looks for the last ones of others."""
+"""Newest rows in which a new chain looks for the ends of other chains."""
 MAX_COUNTED_ENTRIES = 10_000
-"""Rows that are counted for a list at most."""
+"""Upper bound of the count of a list."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """What is put on record. `subject` is empty where nobody has proved who asked; `details` are
-    JSON, empty for none."""
+    """One audit entry. `subject` is empty if the caller is not authenticated; `details` are JSON,
+    empty for none."""
 
     at: float
     subject: str
@@ -62,7 +62,7 @@ class RecordedEntry:
 
 @dataclass(frozen=True, slots=True)
 class ChainLink:
-    """A row of a chain, by its place and its hash."""
+    """A row of a chain, by its number and its hash."""
 
     chain: int
     seq: int
@@ -71,7 +71,7 @@ class ChainLink:
 
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
-    """None lets everything pass; times are from `since` to before `until`."""
+    """A filter; None matches everything. Times are from `since` to before `until`."""
 
     subject: str | None = None
     action: str | None = None
@@ -110,7 +110,7 @@ MARK_PRUNED = (
 
 
 def digest(previous: bytes, chain: int, seq: int, entry: AuditEntry) -> bytes:
-    """The hash of a row after one whose hash is `previous`."""
+    """Return the hash of a row whose predecessor has the hash `previous`."""
     said = [
         chain,
         seq,
@@ -129,9 +129,11 @@ def digest(previous: bytes, chain: int, seq: int, entry: AuditEntry) -> bytes:
 def record(
     connection: Connection, chain: ChainLink | None, entries: Sequence[AuditEntry]
 ) -> ChainLink | None:
-    """Add rows to the chain that ends with this link, or to a new one; the link they end with.
+    """Append rows to the chain that ends with this link, or to a new chain; return the new last
+    link.
 
-    It counts only once the transaction is committed: whoever cannot tell begins a new chain.
+    The link is valid only after the commit: if the outcome is unknown, the caller begins a new
+    chain.
     """
     if not entries:
         return chain
@@ -179,8 +181,9 @@ def _add(rows: list[SqlRow], link: ChainLink, entry: AuditEntry) -> ChainLink:
 
 
 def prune(connection: Connection, before: float, most: int) -> bool:
-    """Delete up to so many of the oldest rows, as far as they are of before this time; False where
-    none is. What is left of a chain is checked from the hash of what went."""
+    """Delete up to `most` of the oldest rows, as far as they are older than `before`; return False
+    if there is none. The remaining rows of a chain are verified from the hash of the last deleted
+    one."""
     old: dict[int, tuple[int, bytes]] = {}
     last = 0
     for number, at, chain, seq, hash in connection.execute(OLDEST_ENTRIES, {"most": most}):
@@ -201,7 +204,7 @@ def prune(connection: Connection, before: float, most: int) -> bool:
 def page(
     connection: Connection, wanted: AuditFilter, before: int | None, limit: int
 ) -> list[RecordedEntry]:
-    """Rows with an id below `before`, newest first."""
+    """Return rows with an id below `before`, newest first."""
     statement = select(audit_log).where(*_conditions(wanted))
     if before is not None:
         statement = statement.where(audit_log.c.id < before)
@@ -210,13 +213,13 @@ def page(
 
 
 def count(connection: Connection, wanted: AuditFilter) -> int:
-    """How many rows there are, as far as COUNTED."""
+    """Return the number of rows, at most MAX_COUNTED_ENTRIES."""
     some = select(audit_log.c.id).where(*_conditions(wanted)).limit(MAX_COUNTED_ENTRIES).subquery()
     return connection.execute(select(func.count()).select_from(some)).scalar_one()
 
 
 def chains(connection: Connection) -> list[ChainLink]:
-    """Where each chain begins: after the last row that is pruned."""
+    """Return the link before the first row of each chain: the last row that was pruned."""
     return [
         ChainLink(number, seq, hash or FIRST_HASH)
         for number, seq, hash in connection.execute(CHAINS)
@@ -224,12 +227,12 @@ def chains(connection: Connection) -> list[ChainLink]:
 
 
 def openings(connection: Connection) -> list[RecordedEntry]:
-    """The first rows of all chains that still have theirs."""
+    """Return the first row of each chain that still has it."""
     return [_recorded(row) for row in connection.execute(OPENINGS)]
 
 
 def following(connection: Connection, after: int, limit: int) -> list[RecordedEntry]:
-    """Rows with an id above `after`, oldest first."""
+    """Return rows with an id above `after`, oldest first."""
     bounds = {"after": after, "limit": limit}
     return [_recorded(row) for row in connection.execute(FOLLOWING, bounds)]
 

@@ -1,4 +1,4 @@
-"""The whole audit log, page by page, as of one moment."""
+"""Read the whole audit log in pages, from one snapshot of the database."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -14,18 +14,19 @@ AUDIT_PAGE = 1000
 
 @dataclass(frozen=True, slots=True)
 class AuditReader:
-    """`begins` are the links before the first rows that chains still have."""
+    """A consistent view of the audit log. `begins` are the links before the first rows that chains
+    still have."""
 
     begins: list[ChainLink]
     connection: AsyncConnection
 
     async def openings(self) -> list[RecordedEntry]:
-        """The first rows of all chains that still have theirs."""
+        """Return the first row of each chain that still has it."""
         with map_storage_errors("read"):
             return await self.connection.run_sync(audit.openings)
 
     async def pages(self) -> AsyncIterator[list[RecordedEntry]]:
-        """All rows, oldest first."""
+        """Yield all rows in pages, oldest first."""
         after = 0
         while True:
             with map_storage_errors("read"):

@@ -1,4 +1,4 @@
-"""What the writer is handed: operations, and what goes on record where they take effect."""
+"""The writer's batches: operations, with the audit entries to record if they take effect."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from semvec.store.audit import AuditEntry, ChainLink
 from semvec.store.records import Conflicted, WriteOutcome, WriterOperation
 
 HURRY = text("SET LOCAL lock_timeout = '250ms'")
-"""Many times what a transaction of this program takes."""
+"""A lock timeout, many times as long as a transaction of this program takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,10 @@ def carry_out(
     *,
     hurried: bool = False,
 ) -> tuple[list[WriteOutcome], ChainLink | None]:
-    """Run a batch inside the open transaction; the outcomes, and how far the chain has come. One
-    that is `hurried` fails soon where others keep a lock (SQLite has one lock for all)."""
+    """Run a batch inside the open transaction; return the outcomes and the last link of the chain.
+
+    `hurried` shortens the lock timeout (SQLite has one lock for everything).
+    """
     if hurried and connection.dialect.name == "postgresql":
         connection.execute(HURRY)
     outcomes = journal.write(connection, [each.operation for each in writes])

@@ -1,4 +1,4 @@
-"""What is read of clusters and regions, without rebuilding any session."""
+"""Queries of clusters and regions, which rebuild no session."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ from semvec.store.tables import (
 Phase = Literal["stable", "shifting", "drifted"]
 
 CLUSTERS_PER_QUERY = 500
-"""Keys that one statement names."""
+"""Keys in one statement."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterRow:
-    """A cluster, how many members it has, and what the head of its backing session tells."""
+    """A cluster, the number of its members, and the head of its backing session."""
 
     key: int
     owner: str
@@ -42,7 +42,8 @@ class ClusterRow:
 
 @dataclass(frozen=True, slots=True)
 class MemberRow:
-    """`mean` is None where an earlier release wrote the session's last event."""
+    """A member of a cluster. `mean` is None if an earlier release wrote the session's last
+    event."""
 
     cluster: int
     key: int
@@ -53,7 +54,7 @@ class MemberRow:
 
 @dataclass(frozen=True, slots=True)
 class RegionRow:
-    """`clusters` counts those that are attached."""
+    """A region. `clusters` is the number of attached clusters."""
 
     key: int
     owner: str
@@ -194,7 +195,7 @@ def cluster(connection: Connection, owner: str, cluster_id: str) -> ClusterRow |
 def page_of_clusters(
     connection: Connection, owner: str, limit: int, before: int | None
 ) -> list[ClusterRow]:
-    """An owner's clusters, newest first, those with a key below `before`."""
+    """Return an owner's clusters with a key below `before`, newest first."""
     bound = {
         "owner": owner,
         "limit": limit,
@@ -208,12 +209,12 @@ def count_clusters(connection: Connection, owner: str) -> int:
 
 
 def attached(connection: Connection, region: int) -> list[ClusterRow]:
-    """The clusters of a region, by ascending key."""
+    """Return the clusters of a region, by ascending key."""
     return [_cluster(row) for row in connection.execute(SELECT_ATTACHED, {"region": region})]
 
 
 def members_of(connection: Connection, keys: Sequence[int]) -> list[MemberRow]:
-    """The members of these clusters, by ascending keys of clusters, then of sessions."""
+    """Return the members of these clusters, ordered by cluster key, then session key."""
     found: list[MemberRow] = []
     for some in _some(sorted(keys)):
         found += [MemberRow(*row) for row in connection.execute(SELECT_MEMBERS, {"keys": some})]
@@ -226,8 +227,8 @@ def is_member(connection: Connection, cluster: int, session: int) -> bool:
 
 
 def head_summaries(connection: Connection, keys: Sequence[int]) -> list[HeadSummary]:
-    """Where sessions stand, by ascending key; those that an earlier release wrote have a mean that
-    is None."""
+    """Return head summaries by ascending key; `mean` is None for those that an earlier release
+    wrote."""
     found: list[HeadSummary] = []
     for some in _some(sorted(keys)):
         found += [
@@ -249,7 +250,7 @@ def region_by_key(connection: Connection, key: int) -> RegionRow | None:
 def page_of_regions(
     connection: Connection, owner: str, limit: int, before: int | None
 ) -> list[RegionRow]:
-    """An owner's regions, newest first, those with a key below `before`."""
+    """Return an owner's regions with a key below `before`, newest first."""
     bound = {
         "owner": owner,
         "limit": limit,
@@ -268,19 +269,19 @@ def is_attached(connection: Connection, region: int, cluster: int) -> bool:
 
 
 def votes_of(connection: Connection, region: int) -> list[tuple[int, float]]:
-    """Cluster and time of each."""
+    """Return the cluster and time of each vote."""
     return [(cluster, at) for cluster, at in connection.execute(VOTES, {"region": region})]
 
 
 def voted(connection: Connection) -> list[int]:
-    """The regions that have votes."""
+    """Return the regions that have votes."""
     return list(connection.scalars(VOTED))
 
 
 def events_before(
     connection: Connection, region: int, limit: int, before: int | None
 ) -> list[DriftEventRow]:
-    """Newest first, those with a number below `before`."""
+    """Return drift events with a number below `before`, newest first."""
     bound = {
         "region": region,
         "limit": limit,
@@ -292,7 +293,7 @@ def events_before(
 def events_after(
     connection: Connection, region: int, limit: int, after: int
 ) -> list[DriftEventRow]:
-    """Oldest first, those with a number above `after`."""
+    """Return drift events with a number above `after`, oldest first."""
     bound = {"region": region, "limit": limit, "after": after}
     return [DriftEventRow(*row) for row in connection.execute(EVENTS_AFTER, bound)]
 

@@ -1,7 +1,7 @@
-"""Clusters and regions as rows, and what changes them.
+"""Writes of clusters and regions.
 
-The head of a cluster is its backing session's, that of a region its meta-session's. A row that
-names two of them changes with both locked.
+The head of a cluster is its backing session's; that of a region is its meta-session's. A row that
+names two of them is changed with both heads locked.
 """
 
 from collections.abc import Collection, Sequence
@@ -24,9 +24,10 @@ from semvec.store.tables import (
 MAX_MEMBERS = 10_000
 """Members of a cluster, and clusters of a region."""
 MAX_REGIONS_OF_CLUSTER = 100
-"""Regions that hold one cluster: each of its drifts is told to all of them at once."""
+"""Regions that one cluster is attached to: each of its drifts writes to all of them in one
+transaction."""
 MAX_DRIFT_EVENTS = 10_000
-"""Drift events that a region keeps, the newest."""
+"""Newest drift events that a region keeps."""
 
 COUNT_MEMBERS = select(func.count()).where(members.c.cluster_key == bindparam("cluster"))
 MEMBER = COUNT_MEMBERS.where(members.c.session_key == bindparam("session"))
@@ -83,7 +84,7 @@ VOTE = {"postgresql": _vote(postgresql.insert), "sqlite": _vote(sqlite.insert)}
 
 @dataclass(frozen=True, slots=True)
 class AddCluster(UnconditionalChange):
-    """Beside the Create of its backing session."""
+    """Insert a cluster, in the transaction that creates its backing session."""
 
     name: str
     mode: str
@@ -107,7 +108,7 @@ class AddCluster(UnconditionalChange):
 
 @dataclass(frozen=True, slots=True)
 class AddRegion(UnconditionalChange):
-    """Beside the Create of its meta-session."""
+    """Insert a region, in the transaction that creates its meta-session."""
 
     name: str
     threshold: float
@@ -133,7 +134,7 @@ class AddRegion(UnconditionalChange):
 
 @dataclass(frozen=True, slots=True)
 class Join(GuardedChange):
-    """Refused where the session is a member, or the cluster full."""
+    """Add a session to a cluster. Conflicts if it is a member already or the cluster is full."""
 
     cluster: int
     session: int
@@ -155,7 +156,7 @@ class Join(GuardedChange):
 
 @dataclass(frozen=True, slots=True)
 class Leave(GuardedChange):
-    """Refused where the session is no member."""
+    """Remove a session from a cluster. Conflicts if it is not a member."""
 
     cluster: int
     session: int
@@ -174,8 +175,8 @@ class Leave(GuardedChange):
 
 @dataclass(frozen=True, slots=True)
 class Attach(GuardedChange):
-    """Refused where the region has the cluster, or as many as it may, or the cluster is in as many
-    regions as it may."""
+    """Attach a cluster to a region. Conflicts if it is attached already, the region is full, or
+    the cluster is in MAX_REGIONS_OF_CLUSTER regions."""
 
     region: int
     cluster: int
@@ -200,7 +201,7 @@ class Attach(GuardedChange):
 
 @dataclass(frozen=True, slots=True)
 class Detach(GuardedChange):
-    """Takes the cluster's vote with it; refused where the region has not got it."""
+    """Detach a cluster from a region and delete its vote. Conflicts if it is not attached."""
 
     region: int
     cluster: int
@@ -219,9 +220,9 @@ class Detach(GuardedChange):
 
 @dataclass(frozen=True, slots=True)
 class Disband(GuardedChange):
-    """Before the Delete of a cluster's backing session: it leaves its regions.
+    """Detach a cluster from all its regions, before its backing session is deleted.
 
-    Refused where `regions` are not all that hold it.
+    Conflicts unless `regions` are all regions of the cluster.
     """
 
     cluster: int
@@ -241,8 +242,8 @@ class Disband(GuardedChange):
 
 @dataclass(frozen=True, slots=True)
 class Drifted(GuardedChange):
-    """A cluster's drift, told to the regions that hold it: an event in the history of each, and a
-    vote. Refused where `regions` are not all that hold it."""
+    """Record a cluster's drift in its regions: an event in the history of each, and a vote.
+    Conflicts unless `regions` are all regions of the cluster."""
 
     cluster: int
     cluster_id: str
@@ -287,8 +288,8 @@ class Drifted(GuardedChange):
 
 @dataclass(frozen=True, slots=True)
 class Realign(GuardedChange):
-    """Votes start anew. Refused where who may vote has changed since `version`, or the region has
-    realigned."""
+    """Delete a region's votes and record the realignment. Conflicts if the region's version has
+    changed: another set of voters, or another realignment."""
 
     region: int
     version: int
@@ -308,7 +309,7 @@ class Realign(GuardedChange):
 
 @dataclass(frozen=True, slots=True)
 class Expire(UnconditionalChange):
-    """Votes of that time or earlier are forgotten."""
+    """Delete votes of time `before` or earlier."""
 
     region: int
     before: float
@@ -322,7 +323,7 @@ class Expire(UnconditionalChange):
 
 
 def regions_of(connection: Connection, cluster: int) -> tuple[int, ...]:
-    """The regions that hold a cluster, by ascending key."""
+    """Return the regions of a cluster, by ascending key."""
     return tuple(connection.scalars(REGIONS_OF, {"cluster": cluster}))
 
 

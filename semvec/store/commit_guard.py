@@ -1,9 +1,9 @@
-"""asyncpg connections that never cancel a COMMIT, and tell when one was not confirmed.
+"""asyncpg connections that never cancel a COMMIT, and report a COMMIT that was not confirmed.
 
-A COMMIT that waits for a synchronous standby cannot be undone any more. Where it is cancelled, the
-server stops waiting, shows the change to everybody and answers as if all was well, but for a
-warning; a failover may take the change away again. Where its connection is just closed, the server
-goes on waiting, and nobody sees the change before a standby has it.
+A COMMIT that waits for a synchronous standby cannot be undone. If it is cancelled, the server stops
+waiting, makes the change visible and reports success with a warning; a failover may then lose the
+change. If its connection is closed instead, the server keeps waiting, and the change stays
+invisible until a standby has it.
 """
 
 import asyncio
@@ -12,17 +12,17 @@ from typing import Any
 import asyncpg
 
 COMMIT_S = 7.0
-"""How long a COMMIT may take, less than a statement."""
+"""Seconds that a COMMIT may take; less than the statement timeout."""
 NEVER_S = 3600.0
 
 
 class Unconfirmed(OSError):
-    """The server has committed, but not on its standbys, or does not say."""
+    """The server has committed without its standbys, or has not answered."""
 
 
 class CarefulConnection(asyncpg.Connection):  # type: ignore[misc]
-    """`abandons` says what becomes of a COMMIT that takes too long: its connection is closed, or,
-    where it has changed nothing, it is cancelled like any other statement."""
+    """A connection that guards COMMIT. If a COMMIT takes too long, its connection is closed; with
+    `abandons` False, for transactions without changes, it is cancelled like any other statement."""
 
     __slots__ = ("abandons",)
 
@@ -57,7 +57,7 @@ class CarefulConnection(asyncpg.Connection):  # type: ignore[misc]
     async def _commit(self, query: str) -> str:
         running = asyncio.ensure_future(super().execute(query, timeout=NEVER_S))
         try:
-            await asyncio.wait([running], timeout=COMMIT_S)  # which cancels nothing
+            await asyncio.wait([running], timeout=COMMIT_S)  # does not cancel it
         finally:
             if not running.done():
                 running.add_done_callback(asyncio.Future.exception)

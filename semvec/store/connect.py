@@ -1,4 +1,4 @@
-"""The kinds of database a URL can name."""
+"""Choose the database backend by URL."""
 
 import logging
 
@@ -13,9 +13,9 @@ log = logging.getLogger(__name__)
 
 
 def connect(url: str, *, shared: bool | None = None, read_only: bool = False) -> Database:
-    """Raises StoreError when the URL cannot be one of a database; opens nothing.
+    """Return the database of a URL without opening it. Raise StoreError for an invalid URL.
 
-    Of a `read_only` one, `reads` and `consistent` may be used.
+    With `read_only`, only `reads` and `consistent` may be used.
     """
     try:
         read = read_database_url(url)

@@ -1,4 +1,4 @@
-"""A database as the store uses it: engines that commit what they say."""
+"""The database interface of the store."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """One database and four ways to speak to it, over one pool of connections.
+    """One database and four ways to use its connection pool.
 
-    `reads` runs each statement by itself; `consistent` runs all statements of a transaction on
-    one state of the database; `writes` commits. `confirming` reads one state of the database and
-    then commits `trace`, a statement that changes nothing but has to be made durable.
+    `reads` runs each statement by itself; `consistent` runs all statements of a transaction on one
+    snapshot of the database; `writes` commits. `confirming` reads one snapshot and then commits
+    `trace`, a statement that changes no data but has to be made durable.
     """
 
     name: str
@@ -25,8 +25,8 @@ class Database:
     trace: str
     shared: bool
     find: Callable[[], None]
-    """Blocking: raises StoreError where the database would have to be made first."""
+    """Blocking: raise StoreError if the database does not exist yet."""
     claim: Callable[[], Callable[[], None]]
-    """Blocking: takes the right to use the database, and returns what gives it back."""
+    """Blocking: acquire the lock on the database; return the function that releases it."""
     check: Callable[[], object]
-    """Blocking: raises Misplaced where what is committed would not be found again."""
+    """Blocking: raise Misplaced if a restart would not find what is committed now."""

@@ -1,4 +1,4 @@
-"""The encoders that the sessions of a database have vectors of."""
+"""The encoders whose vectors the sessions of a database hold."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,12 +29,12 @@ class EncoderRow:
 
 
 def known(connection: Connection) -> list[EncoderRow]:
-    """All of them, the longest known first."""
+    """Return all encoders, the longest known first."""
     return [EncoderRow(*row) for row in connection.execute(SELECT_ENCODERS)]
 
 
 def add(connection: Connection, rows: Sequence[EncoderRow]) -> None:
-    """Add those whose names are not taken."""
+    """Insert encoders whose names are not taken."""
     statement = ADD[connection.dialect.name]
     for row in rows:
         connection.execute(
@@ -45,7 +45,7 @@ def add(connection: Connection, rows: Sequence[EncoderRow]) -> None:
 
 
 def sampled_sessions(connection: Connection, limit: int) -> list[tuple[str, str]]:
-    """Owner and id of so many sessions that were used last, and of so many that are oldest."""
+    """Return owner and id of the `limit` most recently used and the `limit` oldest sessions."""
     plain = select(sessions.c.owner, sessions.c.session_id).where(
         sessions.c.kind == SessionKind.PLAIN
     )

@@ -1,7 +1,7 @@
-"""Rows of contents that no session has any more: gone at once, where they are many piece by piece.
+"""Erase the rows of orphans: contents that no session owns.
 
-Nobody finds them from the moment that no session points to them; what is left is to free the room,
-without holding up the writer.
+Small contents are deleted at once. Large ones are deleted in batches, so that the writer is not
+blocked; they are already unreachable and only take space.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ def erase(connection: Connection, contents: Sequence[int]) -> None:
 
 
 def erase_heads(connection: Connection, keys: Sequence[int]) -> None:
-    """Sessions whose contents are erased, and all that names them."""
+    """Delete the heads of sessions, and all rows that name them."""
     if not keys:
         return
     erase_answers(connection, keys)
@@ -38,7 +38,8 @@ def erase_heads(connection: Connection, keys: Sequence[int]) -> None:
 
 
 def erase_more(connection: Connection, content: int) -> bool:
-    """Whether anything is left; False too where another server is at it."""
+    """Erase one batch; return whether more is left. Return False if another server is erasing this
+    content."""
     bounds = {"at": content, "many": ERASE_BATCH}
     if connection.execute(statements.LOCK_ORPHANS, {"content": content}).first() is None:
         return False

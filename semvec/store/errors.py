@@ -1,4 +1,4 @@
-"""What stops a store from opening, or from writing."""
+"""Errors of opening or writing a store."""
 
 
 class StoreError(Exception):
@@ -8,12 +8,12 @@ class StoreError(Exception):
 class Misplaced(OSError):
     """The file of a SQLite database is not the one at its path; the text names no path.
 
-    `may_be_written` is False where that was seen before the commit.
+    `may_be_written` is False if this was detected before the commit.
     """
 
     may_be_written = True
 
 
 class LogLost(Misplaced):
-    """The log or the index beside the file is not the one that connections have open: all of them
-    have to be closed before another is opened."""
+    """The log or the index is not the one that connections have open: all connections have to be
+    closed before another is opened."""

@@ -1,4 +1,4 @@
-"""Why a transaction was rolled back, where that is certain."""
+"""Classify failures of transactions that were certainly rolled back."""
 
 import sqlite3
 from enum import Enum
@@ -11,16 +11,20 @@ CONFLICTS = frozenset({"40001", "40P01"})
 """SQLSTATE of a serialization failure and of a deadlock."""
 LOCK_TIMEOUT = "55P03"
 REFUSALS = frozenset({"21", "22", "23", "27", "44", "54", "P0", "XX"})
-"""Classes of SQLSTATE for what one statement writes or reads: values, constraints, triggers, limits
-of a row, damaged pages."""
+"""SQLSTATE classes caused by what one statement writes or reads: values, constraints, triggers, row
+limits, damaged pages."""
 AT_STATEMENTS = (sqlite3.IntegrityError, sqlite3.DataError, OverflowError, UnicodeError)
-"""What no COMMIT raises: SQLite's driver runs the last statements of a transaction with it."""
+"""Errors that COMMIT never raises: SQLite's driver runs the last statements of a transaction
+together with it."""
 
 
 class Failure(Enum):
-    """CONFLICT passes, as another transaction was in the way; BLOCKED may last, as another one
-    holds a lock and does not end; REFUSAL does not pass, as the database or the program refused a
-    statement."""
+    """The kind of a failure.
+
+    CONFLICT is temporary: another transaction was in the way. BLOCKED may last: another transaction
+    holds a lock and does not end. REFUSAL is permanent: the database or the program refused a
+    statement.
+    """
 
     CONFLICT = "conflict"
     BLOCKED = "blocked"
@@ -28,9 +32,10 @@ class Failure(Enum):
 
 
 def failure_of(error: BaseException, *, committing: bool = False) -> Failure | None:
-    """None for another cause, or where nobody can tell whether the transaction was rolled back.
+    """Classify a failure; return None for other causes, or if it is unknown whether the transaction
+    was rolled back.
 
-    `committing` says whether COMMIT had begun: what comes after that tells nothing for certain.
+    `committing` says whether COMMIT had begun: from then on most errors leave the outcome unknown.
     """
     origin = _origin(error)
     if isinstance(origin, AT_STATEMENTS):
@@ -48,7 +53,7 @@ def failure_of(error: BaseException, *, committing: bool = False) -> Failure | N
 
 
 def _origin(error: BaseException) -> BaseException:
-    """What the driver raised, or a statement's own preparation."""
+    """Return the driver's error, or the error of preparing the statement."""
     if isinstance(error, Unavailable) and error.__cause__ is not None:
         error = error.__cause__
     if isinstance(error, StatementError) and error.orig is not None:
@@ -57,8 +62,8 @@ def _origin(error: BaseException) -> BaseException:
 
 
 def _is_of_a_value(origin: BaseException) -> bool:
-    """Whether a value could not be sent, or the program itself failed before it was."""
-    if type(origin).__module__.startswith("sqlalchemy"):  # asyncpg's, in DBAPI's terms
+    """Whether a value could not be sent, or the program itself failed before sending it."""
+    if type(origin).__module__.startswith("sqlalchemy"):  # asyncpg's error in a DBAPI wrapper
         return isinstance(origin.__cause__, ValueError)
     return isinstance(origin, Exception) and not isinstance(
         origin, (SQLAlchemyError, OSError, sqlite3.Error, Unavailable)

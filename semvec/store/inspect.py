@@ -1,4 +1,4 @@
-"""A database as somebody looks at it who changes nothing, whatever state it is in."""
+"""Read-only inspection of a database in any condition."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -56,7 +56,7 @@ OWNED = union(select(content_key), select(-imports.c.id), select(orphans.c.conte
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A session, by its key and by what its owner calls it."""
+    """A session, by its key, owner and id."""
 
     key: int
     owner: str
@@ -65,7 +65,7 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What a head tells of a session's state; nothing where an earlier release wrote it."""
+    """The state columns of a head; None if an earlier release wrote it."""
 
     snapshot_seq: int
     dimension: int | None
@@ -88,26 +88,27 @@ class Everything:
 
 
 class DatabaseInspection:
-    """Reads beside a server that runs. Methods raise StoreError where rows cannot be read."""
+    """Inspect a database, also while a server runs. Methods raise StoreError if rows cannot be
+    read."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def faults_of_file(self) -> list[str]:
-        """What the database itself says of its pages and indexes, where it can."""
+        """Return the results of the database's own integrity check, if it has one."""
         if self._database.engine.dialect.name != "sqlite":
             return []
         found = await self._read(lambda it: it.exec_driver_sql("PRAGMA integrity_check").all())
         return [str(text) for (text,) in found if text != "ok"]
 
     async def schema(self) -> tuple[str, str]:
-        """The revision that the database has, and that of this release."""
+        """Return the schema revision of the database and that of this release."""
         known = (await asyncio.to_thread(migrate.read)).scripts.get_heads()
         found = await self._read(lambda it: MigrationContext.configure(it).get_current_heads())
         return ", ".join(found) or "none", ", ".join(known)
 
     async def names(self) -> AsyncIterator[Named]:
-        """All sessions, by ascending key."""
+        """Yield all sessions, by ascending key."""
         after, full = 0, True
         while full:
             page = await self._read(partial(_names, after=after))
@@ -117,11 +118,11 @@ class DatabaseInspection:
             full = len(page) == PAGE
 
     async def everything(self, named: Named) -> Everything | None:
-        """None where the session is gone by now."""
+        """Return all rows of a session, or None if it is gone by now."""
         return await self._read(lambda it: _everything(it, named))
 
     async def strays(self) -> list[str]:
-        """Rows that belong to no session, and to nothing that is being written or erased."""
+        """Describe rows that belong to no session, import or orphan."""
         return await self._read(lambda it: list(_strays(it)))
 
     async def _read(self, function: Callable[[Connection], T]) -> T:
@@ -134,7 +135,7 @@ class DatabaseInspection:
 
 @asynccontextmanager
 async def inspecting(url: str) -> AsyncIterator[DatabaseInspection]:
-    """Raises StoreError where there is no database."""
+    """Open a database for inspection. Raise StoreError if there is none."""
     database = connect(url, read_only=True)
     try:
         await asyncio.to_thread(database.find)

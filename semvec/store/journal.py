@@ -1,4 +1,4 @@
-"""One transaction of the writer: what is decided, and the rows that carry it out."""
+"""One transaction of the writer: decides operations and writes their rows."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -38,7 +38,7 @@ from semvec.store.statements import UPSERTS
 
 @dataclass(slots=True)
 class HeadVersion:
-    """A head while a batch is being decided; `content` is the key that the session's rows have.
+    """A head while a batch is being decided; `content` is the key of the session's rows.
 
     `stored` is its seq in the database.
     """
@@ -55,7 +55,7 @@ HeadVersions = dict[int, HeadVersion]
 
 @dataclass(slots=True)
 class BatchRows:
-    """What the operations of a batch that were in time write."""
+    """The rows that the successful operations of a batch write."""
 
     events: list[SqlRow] = field(default_factory=list)
     heads: list[SqlRow] = field(default_factory=list)
@@ -68,10 +68,10 @@ class BatchRows:
 
 
 def write(connection: Connection, operations: Sequence[WriterOperation]) -> list[WriteOutcome]:
-    """Run a batch inside the open transaction; raises only where storage itself fails.
+    """Run a batch inside the open transaction; raise only if storage itself fails.
 
-    An operation that comes too late shows in its own outcome and leaves the others alone. Locks
-    are taken in the same order by every server: new names first, then heads by key.
+    A conflict is the outcome of its operation and does not affect the others. Every server locks in
+    the same order: new names first, then heads by key.
     """
     changes = BatchRows()
     claims = NameReservations(connection, [part for each in operations for part in _parts(each)])
@@ -101,13 +101,13 @@ def write(connection: Connection, operations: Sequence[WriterOperation]) -> list
 
 
 def _parts(operation: WriterOperation) -> tuple[Create | UniqueRow, ...]:
-    """What of an operation wants a name."""
+    """Return the parts of an operation that reserve a name."""
     parts = operation.parts if isinstance(operation, Transaction) else (operation,)
     return tuple(part for part in parts if isinstance(part, Create | UniqueRow))
 
 
 def _keys(operation: WriterOperation | Operation) -> Iterator[int]:
-    """The sessions whose heads an operation needs locked."""
+    """Yield the keys of the heads that an operation locks."""
     match operation:
         case Transaction(parts):
             for part in parts:
@@ -125,7 +125,7 @@ def _transaction(
     standings: HeadVersions,
     parts: Sequence[Operation],
 ) -> CreatedHeads | Conflicted:
-    """Decide all parts on a copy of the heads; carry them out if none is refused."""
+    """Decide all parts on copies of the heads; carry them out if none conflicts."""
     names = set[tuple[str, ...]]()
     ahead = {
         key: replace(standings[key]) for part in parts for key in _keys(part) if key in standings
@@ -157,7 +157,7 @@ def _transaction(
 
 
 def _resolve_key(append: Append, made: Sequence[Head], standings: HeadVersions) -> Append:
-    """With the key of its session, where the same operation has made that."""
+    """Resolve a negative key to the session that the same transaction has created."""
     if append.key > 0:
         return append
     head = made[-append.key - 1]
@@ -172,8 +172,8 @@ def _is_valid(
     names: set[tuple[str, ...]],
     part: Operation,
 ) -> bool:
-    """Whether a part is in time, after those before it, which have moved the heads in `ahead` and
-    taken `names`."""
+    """Whether a part does not conflict, after the parts before it, which have moved the heads in
+    `ahead` and taken `names`."""
     match part:
         case Create() | UniqueRow():
             free = claims.is_free(part) and part.name not in names
@@ -193,7 +193,7 @@ def _is_valid(
 
 
 def _create(changes: BatchRows, claims: NameReservations, create: Create) -> Head | None:
-    """The head of a new session; None where it exists."""
+    """Create a session and return its head, or None if it exists."""
     return _create_head(changes, claims, create) if claims.is_free(create) else None
 
 
@@ -218,12 +218,12 @@ def _lock(connection: Connection, keys: set[int]) -> HeadVersions:
 
 
 def _new(content: int, line: bytes | None) -> HeadVersion:
-    """Where a session stands that the same batch creates."""
+    """Return the head version of a session that the same batch creates."""
     return HeadVersion(1, 0, content, line, 1)
 
 
 def _replaced(standing: HeadVersion, replace: Replace) -> HeadVersion:
-    """Where a session stands after an import."""
+    """Return the head version of a session after an import."""
     seq = standing.seq + 1
     line = replace.line_from(standing.line)
     return HeadVersion(seq, seq, replace.content, line, seq)
@@ -283,7 +283,7 @@ def _snapshot(
 def _on_line(
     connection: Connection, changes: BatchRows, standing: HeadVersion, snapshot: Snapshot
 ) -> bool:
-    """Whether the events that the snapshot shows are those that have led to the head."""
+    """Whether the events that the snapshot covers are those that led to the head."""
     if (snapshot.seq, snapshot.line) == (standing.seq, standing.line):
         return True
     seq = standing.stored
@@ -298,7 +298,7 @@ def _on_line(
     ]
     if len(later) != standing.seq - snapshot.seq:
         return False
-    if standing.line is None:  # no release that keeps lines has changed the session
+    if standing.line is None:  # no release with lines has changed the session
         return snapshot.line is None
     return line_after(snapshot.line, later) == standing.line
 
@@ -329,7 +329,7 @@ def _delete(changes: BatchRows, standings: HeadVersions, operation: Delete) -> b
 
 
 def _upkeep(connection: Connection, upkeep: Upkeep) -> bool:
-    """Whether there may be more to do."""
+    """Carry out upkeep; return whether more may be left."""
     match upkeep:
         case ExpireAudit(before, most):
             return audit.prune(connection, before, most)

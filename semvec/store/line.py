@@ -1,7 +1,7 @@
-"""The line of a session: a digest that tells which events have led to its head.
+"""The line of a session: a digest of the events that led to its head.
 
-A number alone does not tell that: a database that was restored from a backup, or that failed over
-to a standby which lacked some commits, numbers other events alike.
+A number alone does not identify them: a database restored from a backup, or failed over to a
+standby that lacked some commits, gives the same numbers to other events.
 """
 
 from collections.abc import Iterable
@@ -11,9 +11,9 @@ LINE_BYTES = 16
 
 
 def line_after(line: bytes | None, events: Iterable[bytes]) -> bytes | None:
-    """The line of a head that stood on `line` once `events` have followed.
+    """Return the line of a head with this `line` after `events`.
 
-    None stands for all that happened before heads had lines: a release that kept none wrote it.
+    None stands for the events that a release without lines has written.
     """
     for event in events:
         line = blake2b(event, key=line or b"", digest_size=LINE_BYTES).digest()

@@ -1,4 +1,4 @@
-"""Brings a database to the schema of this release, whichever release wrote it."""
+"""Migrate a database of any earlier release to the schema of this one."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,8 @@ from sqlalchemy import Connection, text
 from semvec.store.errors import StoreError
 
 ADVISORY_LOCK = 0x73656D766563
-"""The bytes of "semvec": servers that start at once on one PostgreSQL migrate one by one."""
+"""The bytes of "semvec": servers that start together on one PostgreSQL migrate one after
+another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class Migrations:
 
 
 def read() -> Migrations:
-    """Import all migrations; blocking, so that `upgrade` on the event loop need not be."""
+    """Import all migrations; blocking, so that `upgrade` on the event loop does not block."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     scripts = ScriptDirectory.from_config(config)
@@ -30,7 +31,7 @@ def read() -> Migrations:
 
 
 def upgrade(connection: Connection, migrations: Migrations, revision: str = "head") -> None:
-    """Apply what is missing, in the open transaction; raises StoreError for a newer database."""
+    """Apply missing migrations in the open transaction. Raise StoreError for a newer database."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": ADVISORY_LOCK})
     current = MigrationContext.configure(connection).get_current_heads()

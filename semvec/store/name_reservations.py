@@ -1,4 +1,4 @@
-"""New names of a batch, each for the first operation that takes effect with it."""
+"""Reserve the new names of a batch, each for the first operation that succeeds with it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,10 +14,10 @@ UniqueName = tuple[str, ...]
 
 
 class NameReservations:
-    """All names that a batch wants, claimed in one order; whoever has one already keeps it.
+    """The names that a batch wants, inserted in one order; names that exist are not free.
 
-    What was inserted for an operation that comes to nothing goes to the next one that wants the
-    name, or goes again with `settle`.
+    A row inserted for an operation that does not take effect goes to the next operation that wants
+    the name, or is deleted by `release_unused`.
     """
 
     def __init__(self, connection: Connection, wanted: Sequence[Create | UniqueRow]) -> None:
@@ -37,7 +37,7 @@ class NameReservations:
         return part.name in (self._rows if isinstance(part, UniqueRow) else self._created)
 
     def reserve(self, part: Create | UniqueRow) -> int:
-        """Give a free name away; the key of a session, 0 for other rows."""
+        """Reserve a free name; return the key of a session, 0 for other rows."""
         if isinstance(part, Create):
             key, inserted = self._created.pop(part.name)
             if inserted is not part:
@@ -50,7 +50,7 @@ class NameReservations:
         return 0
 
     def release_unused(self) -> None:
-        """Take back what nobody came to use."""
+        """Delete the rows that no operation has reserved."""
         for row in self._rows.values():
             row.release(self._connection)
         run(self._connection, statements.RESET_HEAD, self._altered)

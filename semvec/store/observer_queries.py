@@ -1,4 +1,4 @@
-"""Observers as rows, what they see, and what they have reported: what is read."""
+"""Queries of observers, of the regions that they observe, and of their anomalies."""
 
 import json
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from semvec.store.tables import (
 
 @dataclass(frozen=True, slots=True)
 class ObserverRow:
-    """`standing` are the names of the conditions that stood at the last sample."""
+    """An observer. `standing` are the names of the conditions that held at the last sample."""
 
     key: int
     owner: str
@@ -51,8 +51,8 @@ class AnomalyRow:
 
 
 SightRow = tuple[int, str, int, str, str | None, str | None, int]
-"""Key and id of a region, those of a cluster in it; its phase and drift phase, None where nobody
-knows them; its interactions."""
+"""Key and id of a region; key and id of a cluster in it; the cluster's phase and drift phase, None
+if unknown; its interactions."""
 
 SELECT_OBSERVED_REGIONS = select(func.count()).where(
     observer_regions.c.observer_key == observers.c.key
@@ -135,12 +135,12 @@ def observer(connection: Connection, owner: str) -> ObserverRow | None:
 
 
 def due(connection: Connection, now: float, limit: int) -> list[DueRow]:
-    """The observers whose samples are due, those that have waited longest first."""
+    """Return the observers whose samples are due, the longest overdue first."""
     return [DueRow(*row) for row in connection.execute(SELECT_DUE, {"now": now, "limit": limit})]
 
 
 def region_keys(connection: Connection, owner: str, region_ids: Sequence[str]) -> dict[str, int]:
-    """By id, of those that the owner has."""
+    """Return keys by id, of the regions that the owner has."""
     bound = {"owner": owner, "region_ids": region_ids}
     return {row.region_id: row.key for row in connection.execute(REGION_KEYS, bound)}
 
@@ -150,12 +150,12 @@ def is_registered(connection: Connection, observer: int, region: int) -> bool:
 
 
 def observed(connection: Connection, observer: int) -> int:
-    """How many clusters the regions of an observer hold together."""
+    """Return the number of distinct clusters in an observer's regions."""
     return connection.scalar(OBSERVED, {"observer": observer}) or 0
 
 
 def sights(connection: Connection, observer: int) -> Sequence[SightRow]:
-    """Every cluster in every region of an observer, all as of one moment."""
+    """Return every cluster in every region of an observer, all as of one moment."""
     rows: Sequence[Any] = connection.execute(SIGHTS, {"observer": observer}).all()
     return rows
 
@@ -163,7 +163,7 @@ def sights(connection: Connection, observer: int) -> Sequence[SightRow]:
 def anomalies_before(
     connection: Connection, observer: int, limit: int, before: int
 ) -> list[AnomalyRow]:
-    """Newest first, those with a number below `before`."""
+    """Return anomalies with a number below `before`, newest first."""
     bound = {"observer": observer, "limit": limit, "before": before}
     return [_anomaly(row) for row in connection.execute(ANOMALIES_BEFORE, bound)]
 
@@ -171,7 +171,7 @@ def anomalies_before(
 def anomalies_after(
     connection: Connection, observer: int, limit: int, after: int
 ) -> list[AnomalyRow]:
-    """In the order of their numbers, those with one above `after`."""
+    """Return anomalies with a number above `after`, oldest first."""
     bound = {"observer": observer, "limit": limit, "after": after}
     return [_anomaly(row) for row in connection.execute(ANOMALIES_AFTER, bound)]
 

@@ -1,7 +1,7 @@
-"""Observers as rows, and what changes them.
+"""Writes of observers.
 
-The head of an observer is its meta-session's. A row that names a region changes with that locked
-too.
+The head of an observer is its meta-session's. A row that names a region is changed with the
+region's head locked too.
 """
 
 import json
@@ -18,7 +18,7 @@ from semvec.store.tables import anomalies, observer_regions, observers
 MAX_OBSERVED_REGIONS = 10_000
 """Regions of an observer."""
 MAX_ANOMALIES = 10_000
-"""Anomalies that an observer keeps, the newest."""
+"""Newest anomalies that an observer keeps."""
 
 _AT = observers.c.key == bindparam("at")
 _OF = anomalies.c.observer_key == bindparam("observer")
@@ -48,7 +48,7 @@ DROP_ANOMALIES = delete(anomalies).where(_OF, anomalies.c.number <= bindparam("l
 
 @dataclass(frozen=True, slots=True)
 class NewAnomaly:
-    """An anomaly to be."""
+    """An anomaly to insert."""
 
     type: str
     details: dict[str, Any]
@@ -56,7 +56,7 @@ class NewAnomaly:
 
 @dataclass(frozen=True, slots=True)
 class AddObserver(UnconditionalChange):
-    """Beside the Create of its meta-session."""
+    """Insert an observer, in the transaction that creates its meta-session."""
 
     observer_id: str
     interval_s: float
@@ -86,7 +86,7 @@ class AddObserver(UnconditionalChange):
 
 @dataclass(frozen=True, slots=True)
 class Register(GuardedChange):
-    """Refused where the observer has the region, or as many as it may."""
+    """Add a region to an observer. Conflicts if it is there already or the observer is full."""
 
     observer: int
     region: int
@@ -108,7 +108,7 @@ class Register(GuardedChange):
 
 @dataclass(frozen=True, slots=True)
 class Unregister(GuardedChange):
-    """Refused where the observer has not got the region."""
+    """Remove a region from an observer. Conflicts if it is not there."""
 
     observer: int
     region: int
@@ -127,8 +127,8 @@ class Unregister(GuardedChange):
 
 @dataclass(frozen=True, slots=True)
 class ClaimSample(GuardedChange):
-    """A sample that was due at `due_at` is this process's to take, and the next is due later;
-    refused where another was faster."""
+    """Claim the sample due at `due_at` for this process and set the next due time. Conflicts if
+    another process has claimed it."""
 
     observer: int
     due_at: float
@@ -147,8 +147,8 @@ class ClaimSample(GuardedChange):
 
 @dataclass(frozen=True, slots=True)
 class StoreSample(GuardedChange):
-    """What stands now, and what of it is news; refused where another sample has come since
-    `version`."""
+    """Store the conditions that hold now, and those that are new. Conflicts if another sample was
+    stored since `version`."""
 
     observer: int
     version: int
@@ -188,8 +188,7 @@ class StoreSample(GuardedChange):
 
 @dataclass(frozen=True, slots=True)
 class ClearAnomalies(GuardedChange):
-    """The log is emptied of its `count` anomalies, the last of which is `last`; refused where it
-    holds others."""
+    """Delete the `count` anomalies up to number `last`. Conflicts if the log holds others."""
 
     observer: int
     count: int

@@ -1,8 +1,8 @@
-"""Connections to PostgreSQL that work the same with and without a pooler between.
+"""Connections to PostgreSQL that work the same with and without a pooler.
 
-A pooler such as PgBouncer in transaction mode gives each transaction a session of its own choice,
-so nothing may be kept in a session: no prepared statement and no parameter. What has to hold is set
-together with the BEGIN of a transaction, and costs no round trip of its own.
+A pooler such as PgBouncer in transaction mode runs each transaction in any of its sessions, so a
+session may hold no state: no prepared statement and no parameter. Parameters are set in the same
+message as the BEGIN of a transaction, without a further round trip.
 """
 
 import logging
@@ -18,25 +18,25 @@ from semvec.urls.database import PostgresUrl
 DEFAULT_PORT = 5432
 KEPT_BY_POOLERS = ("application_name", "options")
 WITNESS = "lock_timeout"
-"""The parameter whose value tells whether those of a session are kept."""
+"""The parameter that shows whether a session keeps its parameters."""
 
 REMOTE_APPLY = "remote_apply"
-"""Stricter than `on`: it is kept where the database has it. All else is raised to `on`: `off` lets
-a commit be acknowledged before it is flushed here, `local` and `remote_write` before it is flushed
-on a synchronous standby. Where the cluster names no such standby, `on` waits for none."""
+"""Stricter than `on`, and kept if the database has it. All else is raised to `on`: `off`
+acknowledges a commit before it is flushed here, `local` and `remote_write` before it is flushed on
+a synchronous standby. If the cluster names no such standby, `on` waits for none."""
 
 log = logging.getLogger(__name__)
 
 
 class Pooled(Exception):
-    """There is a pooler between that does not keep parameters for a session."""
+    """The connection goes through a pooler that does not keep session parameters."""
 
 
 class PooledConnection(CarefulConnection):
-    """A connection whose transactions commit durably, whatever the session is set to."""
+    """A connection whose transactions commit durably, whatever the session's settings are."""
 
     opening = ""
-    """What each transaction begins with."""
+    """Statements sent with the BEGIN of each transaction."""
     synchronous_commit = "on"
 
     async def execute(
@@ -45,7 +45,7 @@ class PooledConnection(CarefulConnection):
         *args: Any,
         timeout: float | None = None,  # noqa: ASYNC109 as the driver has it
     ) -> str:
-        """Run a statement; what sets parameters goes along with the BEGIN of a transaction."""
+        """Run a statement; a BEGIN is sent together with the statements that set parameters."""
         if query.startswith("BEGIN"):
             query = f"{query.rstrip('; ')}; {self.opening}"
             if "READ ONLY" not in query:
@@ -54,17 +54,17 @@ class PooledConnection(CarefulConnection):
 
 
 class Route:
-    """How to reach one database; `pooled` once it is known that a pooler is between."""
+    """How to reach one database; `pooled` is True once a pooler was detected."""
 
     def __init__(self, url: PostgresUrl, parameters: Mapping[str, str], command_s: float) -> None:
-        """`parameters` are what sessions, or else transactions, of the server are set to."""
+        """Take the parameters to set for sessions, or for transactions behind a pooler."""
         self.pooled = bool(url.pooled)
         self._detects = url.pooled is None
         self._arguments = _arguments(url) | {"command_timeout": command_s}
         self._parameters = dict(parameters) | dict(url.parameters)
 
     async def open_direct(self) -> PooledConnection:
-        """A session that keeps its parameters. Raises Pooled where they are not kept."""
+        """Open a session that keeps its parameters. Raise Pooled if they are not kept."""
         try:
             connection = await self._open(self._parameters)
         except asyncpg.PostgresError as error:
@@ -80,7 +80,8 @@ class Route:
         return connection
 
     async def open_pooled(self) -> PooledConnection:
-        """A connection in a transaction, which `release` ends: until then its session is one."""
+        """Open a connection inside a transaction, which `release` ends; until then it stays in one
+        session."""
         kept = {name: text for name, text in self._parameters.items() if name in KEPT_BY_POOLERS}
         connection = await self._open(kept, statement_cache_size=0)
         connection.opening = _set_locally(
@@ -125,12 +126,14 @@ class Route:
 
 
 async def _is_true(connection: PooledConnection, condition: str) -> bool:
-    """Asked without a prepared statement, which a pooler may put into another session."""
+    """Evaluate a condition without a prepared statement, which a pooler may put into another
+    session."""
     return await connection.execute(f"SELECT WHERE {condition}") == "SELECT 1"
 
 
 def _refuses_parameters(error: BaseException | None) -> bool:
-    """Whether a pooler says so. It may stand behind the failure of a second try without TLS."""
+    """Whether a pooler refused the parameters. Its error may be the cause of a second failure, of
+    the retry without TLS."""
     while error is not None:
         if isinstance(error, asyncpg.ProtocolViolationError) and "startup parameter" in str(error):
             return True
@@ -139,7 +142,7 @@ def _refuses_parameters(error: BaseException | None) -> bool:
 
 
 def _set_locally(parameters: Mapping[str, str]) -> str:
-    """A statement that sets parameters until the end of the transaction."""
+    """Build a statement that sets parameters until the end of the transaction."""
     settings = (
         "set_config('{}', '{}', true)".format(name, text.replace("'", "''"))
         for name, text in parameters.items()
@@ -148,13 +151,13 @@ def _set_locally(parameters: Mapping[str, str]) -> str:
 
 
 async def release(connection: PooledConnection) -> None:
-    """End the transaction that a connection through a pooler was opened in."""
+    """End the transaction in which `open_pooled` opened the connection."""
     if connection.opening:
         await connection.execute("COMMIT")
 
 
 def _arguments(url: PostgresUrl) -> dict[str, Any]:
-    """The URL as asyncpg takes it: some of its options only as a URL."""
+    """Return the arguments of asyncpg; it takes some options only inside a URL."""
     system = url.tls.get("sslrootcert") == "system"
     as_url = {**({} if system else url.tls), **url.passed_on}
     ported = any(host.port is not None for host in url.hosts)

@@ -1,4 +1,4 @@
-"""PostgreSQL: the engine, and limits on everything that waits."""
+"""The PostgreSQL engine, with a time limit on everything that waits."""
 
 import logging
 from functools import partial
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 
 def _connect(route: "Route", dialect: Any, *_: object) -> DBAPIConnection:
-    """What SQLAlchemy connects by: through a pooler it keeps no prepared statement."""
+    """Connect for SQLAlchemy; behind a pooler without prepared statements."""
     from semvec.store.pooler import Pooled
 
     if not route.pooled:
@@ -47,20 +47,20 @@ def _connect(route: "Route", dialect: Any, *_: object) -> DBAPIConnection:
     pooled: DBAPIConnection = dialect.loaded_dbapi.connect(
         async_creator_fn=route.open_pooled,
         prepared_statement_cache_size=0,
-        prepared_statement_name_func=str,  # the empty name: it is replaced, never in the way
+        prepared_statement_name_func=str,  # the empty name: each statement replaces the last one
     )
     return pooled
 
 
 def _release(connection: Any, _: object) -> None:
-    """Called once SQLAlchemy has looked at a new connection."""
+    """End the first transaction, after SQLAlchemy has inspected a new connection."""
     from semvec.store.pooler import release
 
     connection.run_async(release)
 
 
 def _in_transaction(route: "Route", connection: Connection) -> None:
-    """Through a pooler a read has to be a transaction, so that its statements share a session."""
+    """Run reads behind a pooler in a transaction, so that their statements share a session."""
     if route.pooled:
         connection.execution_options(isolation_level="READ COMMITTED", postgresql_readonly=True)
 
@@ -80,7 +80,7 @@ def _engine(route: "Route") -> AsyncEngine:
 
 
 def _nothing() -> None:
-    """The server has its databases, and programs share them: nothing to find or to give back."""
+    """Do nothing: the server has its databases, and programs share them."""
 
 
 def database(url: PostgresUrl, *, shared: bool) -> Database:

@@ -1,4 +1,4 @@
-"""A write for its own sake, which shows whether storage commits."""
+"""A test write, which shows whether storage commits."""
 
 from dataclasses import dataclass
 from hashlib import shake_256
@@ -8,14 +8,14 @@ from sqlalchemy import Connection, delete, insert
 from semvec.store.tables import probes
 
 FILLER_BYTES = 65_536
-"""About what a busy moment commits: a disk with room for less is full."""
+"""About as many bytes as a busy moment commits: a disk with less room counts as full."""
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A new row takes the place of the last one, which is dropped after it: so it needs room.
+    """Insert a new row, then delete the former one; the order makes it need room.
 
-    Each `seed` makes other bytes, for databases do not write what is there already.
+    Each `seed` gives other bytes, because databases do not write unchanged pages.
     """
 
     seed: int

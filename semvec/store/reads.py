@@ -1,4 +1,4 @@
-"""What is read beside the writer."""
+"""Queries of sessions, run outside the writer."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -57,7 +57,7 @@ EVENTS = (
     .order_by(events.c.seq)
 )
 SELECT_MEMORIES = select(memories.c.id, memories.c.payload).where(memories.c.key == CONTENT)
-HOT = union_all(  # two look-ups, where SQLite would walk the whole archive for an OR
+HOT = union_all(  # two look-ups: for an OR, SQLite scans the whole archive
     SELECT_MEMORIES.where(memories.c.archived_seq.is_(None)),
     SELECT_MEMORIES.where(memories.c.archived_seq > bindparam("after")),
 )
@@ -160,6 +160,6 @@ def ping(connection: Connection) -> None:
 
 
 def opaque_key(connection: Connection) -> bytes:
-    """What servers of this database hide numbers with."""
+    """Return the key with which the servers of this database encrypt numbers."""
     key: bytes = connection.execute(OPAQUE_KEY).scalar_one()
     return key

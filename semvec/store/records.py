@@ -1,4 +1,4 @@
-"""What goes into storage and what comes out of it."""
+"""The records that go into storage and come out of it."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
@@ -12,7 +12,8 @@ from semvec.store.probe import Probe
 
 
 class SessionKind(IntEnum):
-    """What a session is for; one that is not plain comes and goes with what it stands behind."""
+    """The kind of a session; one that is not PLAIN is created and deleted with the cluster, region
+    or observer that it belongs to."""
 
     PLAIN = 0
     BACKING = 1
@@ -21,9 +22,9 @@ class SessionKind(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Where a session stands: `seq` is its last committed event; `key` is never used again.
+    """The head of a session: `seq` is its last committed event; `key` is never used again.
 
-    `line` tells which events have led there. It and `dimension` are None where an earlier release
+    `line` identifies the events up to `seq`. It and `dimension` are None if an earlier release
     wrote the session's last event.
     """
 
@@ -42,8 +43,8 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class HeadSummary:
-    """What a head tells of a session, without what the session holds; nothing of its state where an
-    earlier release wrote its last event."""
+    """A head with the session's state; the state is None if an earlier release wrote the last
+    event."""
 
     key: int
     owner: str
@@ -62,7 +63,8 @@ class HeadSummary:
 
 @dataclass(frozen=True, slots=True)
 class MemoryRow:
-    """The content of one memory, which never changes; `fold` is the digest of its folded text."""
+    """The content of one memory, which never changes; `fold` is the digest of its normalised
+    text."""
 
     id: int
     hash: str
@@ -72,7 +74,8 @@ class MemoryRow:
 
 @dataclass(frozen=True, slots=True)
 class ArchivedRow:
-    """A memory that leaves the hot tiers, and the distinct terms it is found by."""
+    """A memory that moves from the tiers to the archive, and the distinct terms of its index
+    entries."""
 
     row: MemoryRow
     terms: tuple[str, ...]
@@ -80,7 +83,7 @@ class ArchivedRow:
 
 @dataclass(frozen=True, slots=True)
 class PieceRow:
-    """A part of a session that never changes while it is there."""
+    """A component of a session, which never changes while it exists."""
 
     id: int
     payload: bytes
@@ -88,7 +91,7 @@ class PieceRow:
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """`mean` is the state that the session begins with, float32, little-endian."""
+    """Create a session. `mean` is its first state: float32, little-endian."""
 
     owner: str
     session_id: str
@@ -111,10 +114,11 @@ class Create:
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """Events decided on head `seq` with its `line`; they become seq + 1, seq + 2, and so on.
+    """Append events that were decided on head `seq` and `line`; they become seq + 1, seq + 2, and
+    so on.
 
-    The memories in `returned` leave the archive before those in `archived` enter it. `mean`
-    is the state after the events, as in Create, and both phases are those after them.
+    The memories in `returned` leave the archive before those in `archived` enter it. `mean` is the
+    state after the events, in the format of Create; both phases are those after the events.
     """
 
     key: int
@@ -142,9 +146,12 @@ class Append:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A session as of `seq` on its `line`; `memories` are its hot ones that have no row yet,
-    `pieces` those without one. The pieces in `dropped` are there no more. The rows of all others
-    were written with the snapshot as of `base`, or one before it; 0 for none."""
+    """Save a session as of `seq` on its `line`.
+
+    `memories` are those in the tiers that have no row yet, `pieces` the components without a row.
+    The components in `dropped` no longer exist. All other rows were written with the snapshot as of
+    `base`, or an earlier one; 0 for none.
+    """
 
     key: int
     seq: int
@@ -163,7 +170,7 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class BeginImport:
-    """The start of an import, whose rows lie under minus `number` until a session takes them."""
+    """Begin an import; the key of its rows is `-number` until a session adopts them."""
 
     at: float
     number: int
@@ -180,7 +187,7 @@ class StagedRows:
 
 @dataclass(frozen=True, slots=True)
 class StageImport:
-    """What an import has come to by `at`; nobody sees it before the Replace."""
+    """Stage rows of an import, at time `at`; they are invisible before the Replace."""
 
     content: int
     at: float
@@ -189,9 +196,9 @@ class StageImport:
 
 @dataclass(frozen=True, slots=True)
 class Replace:
-    """What was staged, and a snapshot to go with it, in place of all that a session holds.
+    """Replace all contents of a session with staged rows and their snapshot.
 
-    This counts as one event: the snapshot is of the seq after the head's.
+    This counts as one event: the snapshot's seq is the head's plus one.
     """
 
     key: int
@@ -206,33 +213,33 @@ class Replace:
     drift_phase: str | None = None
 
     def line_from(self, line: bytes | None) -> bytes | None:
-        """The line that an import leads to, from that of the head before it."""
+        """Return the line after the import, from that of the head before it."""
         which = f"{self.content} {self.used_at!r}".encode()
         return line_after(line, (self.snapshot, which))
 
 
 @dataclass(frozen=True, slots=True)
 class DiscardImports:
-    """The end of imports that come to nothing."""
+    """Discard imports that are not finished."""
 
     contents: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class EraseContent:
-    """Some of what is left of a content that belongs to no session any more."""
+    """Erase a batch of a content that no session owns any more."""
 
     content: int
 
 
 @dataclass(frozen=True, slots=True)
 class NoOp:
-    """No write at all: what goes on record is all there is."""
+    """Write nothing but the audit entries."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExpireAudit:
-    """The end of some of the audit log's oldest rows, of before a time."""
+    """Delete up to `most` of the audit log's oldest rows, older than `before`."""
 
     before: float
     most: int
@@ -240,7 +247,7 @@ class ExpireAudit:
 
 @dataclass(frozen=True, slots=True)
 class ExpireAnswers:
-    """The end of some of the answers that are of before a time."""
+    """Delete up to `most` stored answers older than `before`."""
 
     before: float
     most: int
@@ -248,7 +255,7 @@ class ExpireAnswers:
 
 @dataclass(frozen=True, slots=True)
 class TrimAnswers:
-    """The end of some of a subject's oldest answers, where it has more than `bound`."""
+    """Delete up to `most` of a subject's oldest answers, if it has more than `bound`."""
 
     subject: str
     bound: int
@@ -256,10 +263,11 @@ class TrimAnswers:
 
 
 class GuardedChange(ABC):
-    """Rows of other tables that change under the locks of sessions' heads.
+    """A change of other tables' rows, guarded by the locks of sessions' heads.
 
-    The sessions in `heads` have to be there. Once they are locked, and nothing of the operation is
-    written yet, `decide` reads whether the change still stands; `carry_out` writes it.
+    It conflicts if a session in `heads` does not exist. `decide` runs once the heads are locked and
+    before any write of the transaction; it returns False on a conflict. `carry_out` writes the
+    rows.
     """
 
     __slots__ = ()
@@ -267,18 +275,19 @@ class GuardedChange(ABC):
     @property
     @abstractmethod
     def heads(self) -> Collection[int]:
-        """Keys of sessions."""
+        """The keys of the sessions whose heads are locked."""
 
     @abstractmethod
     def decide(self, connection: Connection) -> bool: ...
 
     @abstractmethod
     def carry_out(self, connection: Connection, made: Sequence[Head]) -> None:
-        """`made` are the heads of the sessions that the same operation creates, in order."""
+        """Write the rows. `made` are the heads of the sessions that the same transaction creates,
+        in order."""
 
 
 class UnconditionalChange(GuardedChange):
-    """One that stands as soon as its heads do."""
+    """A change that conflicts only if a head does not exist."""
 
     __slots__ = ()
 
@@ -287,9 +296,9 @@ class UnconditionalChange(GuardedChange):
 
 
 class UniqueRow(ABC):
-    """A row under a unique name, for the first that wants it.
+    """A row with a unique name; the first writer gets it.
 
-    Names are claimed before heads are locked, in order, so that servers never lock each other out.
+    Names are reserved in order, before heads are locked, so that servers cannot deadlock.
     """
 
     __slots__ = ()
@@ -301,11 +310,12 @@ class UniqueRow(ABC):
 
     @abstractmethod
     def insert(self, connection: Connection) -> bool:
-        """Insert the row; False where there is one, whoever may just be inserting it."""
+        """Insert the row; return False if it exists, also if another transaction is inserting it
+        now."""
 
     @abstractmethod
     def release(self, connection: Connection) -> None:
-        """Delete the row that `claim` inserted in the same transaction."""
+        """Delete the row that `insert` inserted in the same transaction."""
 
 
 Operation = Create | Append | Replace | Delete | GuardedChange | UniqueRow
@@ -313,11 +323,11 @@ Operation = Create | Append | Replace | Delete | GuardedChange | UniqueRow
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """Several writes, of which all take effect or none does.
+    """Several operations, of which all take effect or none does.
 
-    All are decided before any is carried out, in order: an Append sees the head that one before it
-    has moved, a Change nothing of its own operation. An Append whose key is -n goes to the n-th
-    session that the operation creates.
+    All are decided, in order, before any is carried out. An Append sees the head as moved by an
+    Append before it; a GuardedChange sees no write of its own transaction. An Append whose key is
+    -n goes to the n-th session that the transaction creates.
     """
 
     parts: tuple[Operation, ...]
@@ -325,13 +335,13 @@ class Transaction:
 
 @dataclass(frozen=True, slots=True)
 class Conflicted:
-    """Nothing of a Together took effect, because this part of it came too late."""
+    """Nothing of a Transaction took effect, because this part conflicted."""
 
     part: Operation
 
 
 CreatedHeads = tuple[Head, ...]
-"""The heads of the sessions that a Together has created, in order."""
+"""The heads of the sessions that a Transaction has created, in order."""
 
 ImportOperation = BeginImport | StageImport | DiscardImports | EraseContent
 Upkeep = NoOp | ExpireAudit | ExpireAnswers | TrimAnswers | Probe
@@ -339,14 +349,15 @@ WriterOperation = (
     Create | Append | Snapshot | Replace | Delete | Transaction | ImportOperation | Upkeep
 )
 WriteOutcome = Head | int | bool | CreatedHeads | Conflicted | None
-"""Of a Create the new head, or None where it exists; of a Together what it made, or what refused
-it; of a Begin the number that what is staged lies under; of the others whether it took effect."""
+"""For a Create the new head, or None if the session exists; for a Transaction the heads created, or
+the part that conflicted; for a BeginImport the key of the staged rows; for the others whether it
+took effect."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tail:
     """The newest events of a session as (seq, payload), and its head's `line`, all as of one
-    moment; without any events the line is None."""
+    moment; without events `line` is None."""
 
     line: bytes | None
     events: tuple[tuple[int, bytes], ...]
@@ -354,11 +365,11 @@ class Tail:
 
 @dataclass(frozen=True, slots=True)
 class StoredSession:
-    """All it takes to rebuild a session, read at one moment.
+    """All rows that rebuild a session, as of one moment.
 
-    `snapshot` and `events` are (seq, payload), the events those after the snapshot in order;
-    `memories` maps the id of each memory that was hot at the snapshot, or came back since, to its
-    payload, `pieces` those of the snapshot's pieces.
+    `snapshot` and `events` are (seq, payload); `events` are those after the snapshot, in order.
+    `memories` maps the id of each memory that was in a tier at the snapshot, or was restored since,
+    to its payload; `pieces` does so for the snapshot's components.
     """
 
     head: Head

@@ -1,5 +1,6 @@
-"""Answers to requests with a key, for those that come again with it."""
+"""Stored answers to requests with an idempotency key."""
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -39,7 +40,8 @@ SELECT_TRIM_TIME = (
 
 
 def _drop(*conditions: Any) -> Executable:
-    """Deletes some of the oldest answers; of two servers that do so each takes others."""
+    """Build a statement that deletes some of the oldest answers; two servers at once delete
+    different ones."""
     oldest = (
         select(repeats.c.scope)
         .where(*conditions)
@@ -67,9 +69,11 @@ ERASE_ANSWERS = (
 
 @dataclass(frozen=True, slots=True)
 class AnswerRow(UniqueRow):
-    """The one answer to a request: `digest` is of its body, `about` the session, if any, whose end
-    takes the answer along. Whoever has the scope loses it to the next if it is of before
-    `expired`."""
+    """The answer to one request.
+
+    `digest` is that of the request's body; `session_id` is the session whose deletion erases the
+    answer. An answer older than `expired` is overwritten by the next one of its scope.
+    """
 
     scope: bytes
     subject: str
@@ -85,7 +89,8 @@ class AnswerRow(UniqueRow):
         return "repeats", self.scope.hex()
 
     def insert(self, connection: Connection) -> bool:
-        row = {name: getattr(self, name) for name in ("scope", *ANSWER_COLUMNS, "expired")}
+        row = dataclasses.asdict(self)
+        row["about"] = row.pop("session_id")
         return connection.execute(INSERT_ANSWER[connection.dialect.name], row).first() is not None
 
     def release(self, connection: Connection) -> None:
@@ -94,7 +99,7 @@ class AnswerRow(UniqueRow):
 
 @dataclass(frozen=True, slots=True)
 class StoredAnswer:
-    """What is known of a request that was made before; no body where its session is gone."""
+    """The stored answer to an earlier request; without a body if its session was deleted."""
 
     digest: bytes
     status: int
@@ -107,7 +112,7 @@ def stored_answer(connection: Connection, scope: bytes, since: float) -> StoredA
 
 
 def drop_expired(connection: Connection, before: float, most: int) -> bool:
-    """Whether there may be more."""
+    """Delete expired answers; return whether more may be left."""
     return (
         connection.execute(DELETE_EXPIRED_ANSWERS, {"before": before, "most": most}).rowcount
         == most
@@ -115,7 +120,7 @@ def drop_expired(connection: Connection, before: float, most: int) -> bool:
 
 
 def drop_surplus(connection: Connection, subject: str, bound: int, most: int) -> bool:
-    """Keep the newest answers of a subject, no more than `bound`; whether there may be more."""
+    """Delete a subject's answers beyond the newest `bound`; return whether more may be left."""
     cut = connection.execute(SELECT_TRIM_TIME, {"whose": subject, "bound": bound}).scalar()
     if cut is None:
         return False
@@ -124,6 +129,6 @@ def drop_surplus(connection: Connection, subject: str, bound: int, most: int) ->
 
 
 def erase_answers(connection: Connection, keys: Sequence[int]) -> None:
-    """Erase what was answered about sessions that are about to go; that there was an answer stays,
-    so that the request is not carried out a second time."""
+    """Erase the bodies of answers about sessions that are being deleted. The rows stay, so that the
+    requests are not carried out a second time."""
     connection.execute(ERASE_ANSWERS, {"keys": keys})

@@ -1,7 +1,7 @@
-"""The list of revoked tokens, as operators write it while servers run.
+"""The list of revoked tokens, which operators write while servers run.
 
-Whoever writes it claims nothing: that is for servers, which keep copies of sessions in memory, and
-no session depends on this table. SQLite lets the one or the other write, each for milliseconds.
+Writing it takes no lock on the database: that lock is for servers, which cache sessions, and no
+session depends on this table. SQLite lets one writer work at a time, for milliseconds each.
 """
 
 import asyncio
@@ -34,12 +34,12 @@ SELECT_REVOKED = select(revoked_tokens.c.jti, revoked_tokens.c.revoked_at).order
 
 
 def revoke(url: str, jti: str, at: float) -> bool:
-    """False where it was revoked already. Blocking; raises StoreError."""
+    """Revoke a token; return False if it was revoked already. Blocking; raise StoreError."""
     return asyncio.run(_run(connect(url), lambda connection: add(connection, jti, at)))
 
 
 def list_revoked(url: str) -> list[tuple[str, float]]:
-    """Each with the time it was revoked, oldest first. Blocking; raises StoreError."""
+    """Return each revoked token with its time, oldest first. Blocking; raise StoreError."""
     return asyncio.run(_run(connect(url), everything))
 
 
@@ -54,14 +54,15 @@ def everything(connection: Connection) -> list[tuple[str, float]]:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """All ids of the list. The `sums` tell it from another, of an older database as well."""
+    """All ids of the list. The `sums` differ from those of another list, also of an older
+    database."""
 
     ids: frozenset[str]
     sums: tuple[int, float | None, float | None]
 
 
 def changed(connection: Connection, known: Listed | None) -> Listed | None:
-    """The list; None where it is what is known."""
+    """Return the list, or None if it equals `known`."""
     count, newest, total = connection.execute(SUMS).one()
     sums = count, newest, total
     if known is not None and known.sums == sums:

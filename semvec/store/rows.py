@@ -1,4 +1,4 @@
-"""What the writer's statements are run with."""
+"""Rows for the writer's statements."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -12,8 +12,8 @@ SqlRow = dict[str, Any]
 
 
 ROWS_PER_STATEMENT = 256
-"""Rows that one call of a driver takes: the event loop, which makes them ready, is free between
-two."""
+"""Rows in one call of the driver; the event loop, which prepares them, is free between two
+calls."""
 
 
 def run(connection: Connection, statement: Executable, rows: Sequence[SqlRow]) -> None:

@@ -1,4 +1,4 @@
-"""One session with its archive, all as of one moment."""
+"""Read one session with its archive, as of one moment."""
 
 from collections.abc import AsyncIterator
 
@@ -10,11 +10,12 @@ from semvec.store.records import MemoryRow, StoredSession
 from semvec.store.transactions import map_storage_errors
 
 ARCHIVE_PAGE = 256
-"""Archived memories that are read at once."""
+"""Archived memories in one page."""
 
 
 class SessionSnapshotReader:
-    """`stored` is what rebuilds the session; good while the reading transaction is open."""
+    """A consistent view of one session, valid while the transaction is open. `stored` rebuilds the
+    session."""
 
     def __init__(self, stored: StoredSession, connection: AsyncConnection) -> None:
         self.stored, self._connection = stored, connection
@@ -25,7 +26,7 @@ class SessionSnapshotReader:
         return (head.key, head.seq, head.line) == (key, seq, line)
 
     async def archive(self) -> AsyncIterator[list[MemoryRow]]:
-        """Archived memories by ascending id, in pages."""
+        """Yield archived memories by ascending id, in pages."""
         after, full = 0, True
         while full:
             with map_storage_errors("read"), uncancelled():

@@ -1,10 +1,10 @@
-"""Batches that fail because of one of their operations: committed again, and then in parts.
+"""Retry batches that fail because of one of their operations, first as a whole and then in parts.
 
-A conflict with another transaction passes, so the batch is committed again after a short pause. A
-statement that is refused is refused for what one operation writes: the batch is halved until that
-one fails alone, and the others commit. So is one that waits for a lock which another transaction
-keeps; its parts wait for no longer than is usual. Only what is certainly rolled back is committed
-again.
+A conflict with another transaction is temporary, so the batch is committed again after a short
+pause. A refused statement is the fault of one operation: the batch is halved until that operation
+fails alone and the others commit. A batch that waits for a lock which another transaction keeps is
+halved too; its parts wait no longer than transactions usually take. Only work that was certainly
+rolled back is committed again.
 """
 
 import asyncio
@@ -20,11 +20,11 @@ from semvec.store.failures import Failure, failure_of
 log = logging.getLogger(__name__)
 
 TRIES = 4
-"""Commits of the same operations, if each but the last ends in a conflict."""
+"""Attempts to commit the same operations, if each but the last ends in a conflict."""
 PAUSE_S = 0.01
-"""Mean pause after the first conflict; twice as long after each further one."""
+"""Mean pause in seconds after the first conflict; it doubles with each further one."""
 PATIENCE_S = 8.0
-"""Time after which nothing more of a batch is begun: more than a lock is waited for, less than
+"""Seconds after which no part of a batch is started: longer than a lock timeout, shorter than
 callers wait."""
 
 BatchOp = TypeVar("BatchOp")
@@ -37,13 +37,13 @@ class Commit(Protocol[Op_contra, Result_co]):
     def __call__(
         self, operations: Sequence[Op_contra], /, *, hurried: bool
     ) -> Awaitable[Sequence[Result_co]]:
-        """Commit all and return their outcomes, or raise and have written none. One that is
-        `hurried` waits for locks only as long as transactions usually take."""
+        """Commit all and return their outcomes, or write nothing and raise. `hurried` shortens the
+        lock timeout to what transactions usually take."""
 
 
 class Splitting(Generic[BatchOp, BatchResult]):
-    """`committing` says whether the last COMMIT of `commit` had begun. `draw` gives a random number
-    below 1."""
+    """Commit batches through `commit`. `committing` says whether its last COMMIT had begun. `draw`
+    returns a random number below 1."""
 
     def __init__(
         self,
@@ -57,8 +57,8 @@ class Splitting(Generic[BatchOp, BatchResult]):
         self._draw, self._clock = draw, clock
 
     async def commit(self, operations: Sequence[BatchOp]) -> Sequence[BatchResult | Exception]:
-        """The outcome of each operation, in order, or why it is not committed; raises where the
-        cause is the same for all."""
+        """Return the outcome of each operation, in order, or its error. Raise if all fail for the
+        same cause."""
         return await self._parts(operations, self._clock() + PATIENCE_S, hurried=False)
 
     async def _parts(
@@ -78,7 +78,8 @@ class Splitting(Generic[BatchOp, BatchResult]):
     async def _part(
         self, operations: Sequence[BatchOp], until: float, *, hurried: bool
     ) -> Sequence[BatchResult | Exception]:
-        """Outcomes and errors: what becomes of one part is nothing to the other."""
+        """Commit one part; return outcomes and errors, so that a failure does not affect the other
+        part."""
         if self._clock() >= until:
             reason = "others of the batch took too long"
             late = Unavailable("storage cannot commit", reason=reason, outcome="not_written")
@@ -91,7 +92,7 @@ class Splitting(Generic[BatchOp, BatchResult]):
     async def _again(
         self, operations: Sequence[BatchOp], until: float, *, hurried: bool
     ) -> Sequence[BatchResult]:
-        """Commit all together, several times where there are conflicts."""
+        """Commit all operations in one transaction, several times if there are conflicts."""
         for tried in range(1, TRIES):
             try:
                 return await self._commit(operations, hurried=hurried)

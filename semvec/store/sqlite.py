@@ -1,4 +1,4 @@
-"""SQLite: engines over a file, and a connection that crosses to its thread once per statement."""
+"""SQLite engines, and a connection that crosses to its thread once per statement."""
 
 import sqlite3
 import time
@@ -21,8 +21,8 @@ from semvec.store.sqlite_lock import claim
 BUSY_S = 5.0
 SQLITE_POOL_SIZE = 8
 WAL_BYTES = 32 * 2**20
-"""The checkpoints of SQLite keep the file near 4 MiB; where overlapping reads starve them and it
-grows past this, the next commit waits for the readers and truncates it."""
+"""Size of the log in bytes above which a commit waits for readers and truncates it. SQLite's own
+checkpoints keep it near 4 MiB, unless overlapping reads block them."""
 CHECKPOINT_BUSY_MS = 250
 
 T = TypeVar("T")
@@ -43,14 +43,14 @@ class Executed:
 
 
 MOST_DEFERRED = 1024
-"""Rows from which a batch is put off no longer: making them ready keeps the event loop busy."""
+"""Rows from which a batch is executed at once: preparing them keeps the event loop busy."""
 
 NOTHING = Executed(None, [], -1, None)
 
 
 @dataclass(slots=True)
 class Deferred:
-    """What has still to be done: the begin of a transaction, statements that give nothing back."""
+    """Deferred work: the BEGIN of a transaction, and statements that return nothing."""
 
     begin: str | None = None
     statements: list[tuple[str, Sequence[Any]]] = field(default_factory=list)
@@ -77,7 +77,7 @@ def _execute(
 
 
 class SqliteCursor:
-    """A cursor that holds no statement: execution brings all rows in the same crossing."""
+    """A cursor that holds no statement: executing returns all rows in the same crossing."""
 
     __slots__ = ("_connection", "_executed", "arraysize")
 
@@ -118,9 +118,12 @@ class SqliteCursor:
 
 
 class SqliteConnection(aiosqlite.Connection):
-    """aiosqlite crosses to its thread for the cursor, the execution, the rows and the close of
-    every statement; this one crosses once for each that gives something back, and once to commit.
-    BEGIN and what is executed many times over wait for the next crossing; their errors do too."""
+    """A connection with few crossings to its thread.
+
+    aiosqlite crosses for the cursor, the execution, the rows and the close of every statement; this
+    class crosses once per statement that returns something, and once to commit. BEGIN and
+    `executemany` wait for the next crossing, and so do their errors.
+    """
 
     def __init__(self, file: SqliteFile, read_only: bool = False) -> None:
         connect = _connect_to_read if read_only else _connect
@@ -164,19 +167,19 @@ class SqliteConnection(aiosqlite.Connection):
 
 
 def _commit(connection: sqlite3.Connection, deferred: Deferred, file: SqliteFile) -> None:
-    """Raises Misplaced, before the commit or after it, where the file that is open is not the one
-    that a restart would find."""
+    """Commit. Raise Misplaced, before or after the commit, if the open file is not the one that a
+    restart would find."""
     try:
         file.check()
     except OSError as error:
-        connection.rollback()  # the connection is kept
+        connection.rollback()  # the connection stays open
         if isinstance(error, Misplaced):
             error.may_be_written = False
         raise
     try:
         deferred.run(connection)
     except BaseException:
-        connection.rollback()  # what a statement refuses leaves the connection as good as before
+        connection.rollback()  # a refused statement does not damage the connection
         raise
     connection.commit()
     if file.check() > WAL_BYTES:
@@ -207,8 +210,8 @@ def _connect_to_read(file: SqliteFile) -> sqlite3.Connection:
 
 
 def _to_wal(connection: sqlite3.Connection) -> str:
-    """The mode it is in then. SQLite does not wait for others that change the mode of a new
-    database at this moment."""
+    """Set WAL mode and return the mode in effect. SQLite does not wait for a process that changes
+    the mode of a new database at the same time, so this retries."""
     patience = time.monotonic() + BUSY_S
     while True:
         try:
@@ -278,6 +281,6 @@ def database(url: URL, *, shared: bool, read_only: bool = False) -> Database:
 
 
 def _close_lost(file: SqliteFile, connection: object, record: ConnectionPoolEntry) -> None:
-    """Close a connection that comes back to the pool, where all have to be opened again."""
+    """Close a connection that returns to the pool, if all connections have to be opened again."""
     if file.log_lost:
         record.invalidate()

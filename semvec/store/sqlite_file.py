@@ -1,8 +1,8 @@
-"""The file of a SQLite database: which one it is, and whether it is still in its place.
+"""The file of a SQLite database: its identity, and whether it is still at its path.
 
-A path is a name that can be given to another file while a server has the first one open. So the
-file is known by its device and inode, and so are the log and the index that SQLite keeps with it.
-Everything here blocks, and is called on threads only.
+A path can be given to another file while a server has the first one open. So the file is identified
+by its device and inode, and so are the log and the index that SQLite keeps with it. All methods
+block; call them on threads only.
 """
 
 import logging
@@ -28,11 +28,11 @@ LOG_LOST = (
 
 
 Inode = tuple[int, int]
-"""Device and number: what a file is, whatever its names are."""
+"""Device and inode number, which identify a file under any name."""
 
 
 class SqliteFile:
-    """One database file. The first use settles which one the name stands for."""
+    """One database file. The first use resolves its name."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -45,12 +45,12 @@ class SqliteFile:
 
     @property
     def path(self) -> Path:
-        """The path without symbolic links, as they were at the first use."""
+        """The path with symbolic links resolved at the first use."""
         return Path(self.names[0])
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The path without symbolic links, then the name that was given, where that differs."""
+        """The resolved path, then the given name if that differs."""
         with self._settling:
             if not self._names:
                 given = os.path.abspath(self._name)
@@ -58,7 +58,7 @@ class SqliteFile:
             return self._names
 
     def settle(self, status: os.stat_result) -> None:
-        """Have this be the file. Raises Misplaced where it was another one before."""
+        """Set the file's identity. Raise Misplaced if it was another file before."""
         inode = _inode(status)
         with self._settling:
             if self._inode not in (None, inode):
@@ -66,7 +66,7 @@ class SqliteFile:
             self._inode = inode
 
     def check(self) -> int:
-        """The size of the log. Raises Misplaced where a file is not the one that is open."""
+        """Return the size of the log. Raise Misplaced if a file is not the one that is open."""
         for name in self._names or self.names:
             self._check_name(name)
         beside, size = self._look_beside()
@@ -76,7 +76,7 @@ class SqliteFile:
         return size
 
     def open(self, mode: str) -> "FileConnection":
-        """A connection, which never creates the file. Raises Misplaced, sqlite3.Error."""
+        """Open a connection, without creating the file. Raise Misplaced, sqlite3.Error."""
         status = _status(self.names[0])
         if status is None:
             raise Misplaced(GONE)
@@ -92,8 +92,8 @@ class SqliteFile:
         )
 
     def join(self, connection: "FileConnection") -> None:
-        """Keep watch over the log that a new connection has opened. Raises Misplaced where the
-        file was exchanged meanwhile, or other connections have another log."""
+        """Watch the log that a new connection has opened. Raise Misplaced if the file was replaced
+        meanwhile, or if other connections have another log."""
         for name in self.names:
             self._check_name(name)
         beside, _ = self._look_beside()
@@ -112,7 +112,7 @@ class SqliteFile:
 
     @property
     def log_lost(self) -> bool:
-        """Whether no connection may be opened before all that are open are closed."""
+        """Whether all open connections have to be closed before another is opened."""
         return self._log_lost and bool(self._connections)
 
     def _check_name(self, name: str) -> None:
@@ -123,14 +123,14 @@ class SqliteFile:
             raise Misplaced(REPLACED)
 
     def _look_beside(self) -> tuple[tuple[Inode | None, Inode | None], int]:
-        """The log and the index by their names now, and the size of the log."""
+        """Return the current log and index files, and the size of the log."""
         path = self._names[0]
         log, index = _status(path + "-wal"), _status(path + "-shm")
         return (log and _inode(log), index and _inode(index)), log.st_size if log else 0
 
 
 class FileConnection(sqlite3.Connection):
-    """A connection that saves its log as it is closed, where nobody else will find that log."""
+    """A connection that saves its log on close, if no other process will find that log."""
 
     file: SqliteFile | None = None
 
@@ -147,7 +147,7 @@ class FileConnection(sqlite3.Connection):
             file.leave(self)
 
     def _save_log(self) -> None:
-        """Move what the log holds into the database file, which both are still open."""
+        """Checkpoint the log into the database file; both are still open."""
         try:
             self.rollback()
             _, held, saved = self.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()

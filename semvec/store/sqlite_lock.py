@@ -1,4 +1,4 @@
-"""The right to use a SQLite database: which servers may have one file open."""
+"""The lock on a SQLite database, which decides which servers may open it."""
 
 import fcntl
 import logging
@@ -16,13 +16,13 @@ OWNER_ONLY = 0o600
 
 
 def claim(file: SqliteFile, shared: bool) -> Callable[[], None]:
-    """Lock the database, which is made where there is none; returns what gives it back.
+    """Lock the database, creating it if necessary; return the function that releases the lock.
 
-    `<path>.lock` is locked first, as every release does, then the file itself, which no other name
-    of it gets around. The kernel releases both when the process dies, however it dies.
+    `<path>.lock` is locked first, as in every release, then the file itself, so that no other name
+    of the file avoids the lock. The kernel releases both when the process ends for any reason.
 
     A process that closes a descriptor of a file loses all locks that SQLite has on it: the file's
-    is closed last.
+    descriptor is closed last.
     """
     path = file.path
     if not path.parent.is_dir():
@@ -72,7 +72,7 @@ def _lock(descriptor: int, path: Path, shared: bool) -> None:
 
 
 def _refuse_lone_log(path: Path) -> None:
-    """Raises StoreError where a log waits for its database; SQLite would delete it."""
+    """Raise StoreError if there is a log without its database; SQLite would delete the log."""
     log_file = Path(f"{path}-wal")
     waiting = log_file.is_file() and log_file.stat().st_size
     if waiting and not (path.is_file() and path.stat().st_size):

@@ -1,7 +1,8 @@
-"""Imports under way: rows that lie under a number of their own until a session takes them over.
+"""Imports in progress: rows with a key of their own until a session adopts them.
 
-A large import comes in many small transactions, so that it holds up nobody, and a single small one
-makes it a session's content. Sessions' own keys are positive, the numbers of imports negative.
+A large import is written in many small transactions, so that it does not block other writes; one
+small transaction then makes it a session's content. Sessions' keys are positive, those of imports
+negative.
 """
 
 from collections.abc import Sequence
@@ -36,24 +37,24 @@ def carry_out(connection: Connection, operation: ImportOperation) -> int | bool:
 
 
 def waits(connection: Connection, content: int) -> bool:
-    """Whether an import is under way, and stays so for the rest of the transaction."""
+    """Whether an import is in progress; locks it for the rest of the transaction."""
     found = connection.execute(statements.LOCK_IMPORT, {"number": -content})
     return found.first() is not None
 
 
 def adopt(connection: Connection, content: int) -> bool:
-    """End an import whose rows a session takes over; False where they are gone."""
+    """End an import whose rows a session adopts; return False if they are gone."""
     return bool(_end(connection, [content]))
 
 
 def _end(connection: Connection, contents: Sequence[int]) -> list[int]:
-    """Those that were under way."""
+    """End imports; return those that were in progress."""
     numbers = {"ids": [-content for content in contents]}
     return [-number for number in connection.scalars(statements.END_IMPORTS, numbers)]
 
 
 def _discard(connection: Connection, contents: Sequence[int]) -> bool:
-    ended = _end(connection, contents)  # what a session has taken over is its own
+    ended = _end(connection, contents)  # content that a session has adopted stays
     erase(connection, ended)
     return bool(ended)
 
@@ -66,7 +67,7 @@ def _stage(connection: Connection, stage: StageImport) -> bool:
     rows = [memory_row(content, row, None) for row in new.hot]
     rows += [memory_row(content, archived.row, 0) for archived in new.archived]
     terms = [row for archived in new.archived for row in term_rows(content, archived)]
-    terms.sort(key=itemgetter("term", "memory_id"))  # as the index lies on the disk
+    terms.sort(key=itemgetter("term", "memory_id"))  # in the index's order on disk
     run(connection, statements.ADD_MEMORY, rows)
     run(connection, statements.ADD_TERM, terms)
     run(connection, statements.ADD_PIECE, [piece_row(content, piece) for piece in new.pieces])

@@ -1,4 +1,4 @@
-"""The statements of the writer, built once; only conflict clauses differ between databases."""
+"""The writer's statements, built once; only conflict clauses differ between databases."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ from semvec.store.tables import (
 
 @dataclass(frozen=True, slots=True)
 class Upserts:
-    """Inserts that meet an existing row without raising."""
+    """Inserts that do not raise if the row exists."""
 
     create: ReturningInsert[Any]
     insert_memories: Executable
@@ -152,7 +152,8 @@ ERASE_HEADS = _erase(sessions)
 
 
 def _naming_heads(table: Table, columns: Sequence[str]) -> tuple[Executable, Executable]:
-    """Locks the rows that name any of these heads, in one order, and deletes them."""
+    """Build two statements: lock the rows that name any of these heads, in one order, and delete
+    them."""
     keys: BindParameter[Any] = bindparam("keys", expanding=True)
     named = or_(*(table.c[column].in_(keys) for column in columns))
     primary = [*table.primary_key]

@@ -1,4 +1,4 @@
-"""The durable side of every session: one writer, many readers, one database."""
+"""The store of all sessions: one writer, many readers, one database."""
 
 import asyncio
 import secrets
@@ -73,12 +73,13 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 LARGE_TRANSACTION_PARTS = 16
-"""Parts, or heads that one part needs, past which a write is a batch of its own."""
+"""Parts, or heads of one part, above which a write is a batch of its own."""
 FIRST_COMMIT_S = 5.0
-"""What the start waits for a first commit; without one the server starts, and is not ready."""
+"""Seconds that the start waits for a first commit; without one the server starts, but is not
+ready."""
 IMPORTS = range(2**32, 2**62)
-"""Numbers of imports. They are drawn, so that no two imports ever have the same, also where the
-database is restored from a backup while one is under way."""
+"""Numbers of imports. They are random, so that none is used twice, even if the database is restored
+from a backup during an import."""
 SWEEP_BATCH = 500
 """Old rows that are deleted in one transaction."""
 
@@ -86,15 +87,15 @@ SWEEP_BATCH = 500
 class Store:
     """Sessions as bytes: heads, events, snapshots, memories.
 
-    What a method has returned is committed, unless it is put off to the end of a `Unit`.
-    Unavailable means that storage cannot answer now; after a write it also means that nobody can
-    tell whether the write took effect.
+    When a write returns, it is committed, unless it is deferred to the end of a UnitOfWork.
+    Unavailable means that storage cannot answer now; after a write its `outcome` says whether
+    nothing was written or that is unknown.
     """
 
     def __init__(
         self, url: str, *, shared: bool | None = None, telemetry: Batches = SILENT
     ) -> None:
-        """`telemetry` hears of commits."""
+        """Report commits to `telemetry`."""
         self._database = connect(url, shared=shared)
         self._release: Callable[[], None] | None = None
         self._commits = Commits(self._database.writes)
@@ -120,7 +121,7 @@ class Store:
 
     @property
     def opaque(self) -> Opaque:
-        """Hides what is counted over all owners; RuntimeError before `open`."""
+        """Encrypt numbers that count over all owners. Raise RuntimeError before `open`."""
         if self._opaque is None:
             raise RuntimeError("the store has not been opened")
         return self._opaque
@@ -131,22 +132,22 @@ class Store:
 
     @property
     def connected(self) -> int:
-        """The number of the newest connection to the database: only over a new one can the
-        database be another than before."""
+        """The number of the newest database connection. Only over a new one can the database be
+        another than before."""
         return self._connected
 
     @property
     def lag(self) -> float:
-        """Seconds that the oldest write without an outcome has been waiting; 0.0 without one."""
+        """Seconds that the oldest pending write has been waiting; 0.0 without one."""
         return self._writer.lag
 
     @property
     def waiting(self) -> int:
-        """Writes without an outcome."""
+        """The number of pending writes."""
         return self._writer.waiting
 
     async def open(self) -> None:
-        """Lock and migrate the database and start writing; StoreError when that cannot be."""
+        """Lock and migrate the database and start the writer. Raise StoreError on failure."""
         self._release = await asyncio.to_thread(self._database.claim)
         try:
             await self._migrate()
@@ -166,7 +167,7 @@ class Store:
         await self.committing.try_once(FIRST_COMMIT_S)
 
     async def close(self) -> None:
-        """Commit what is queued, then let go of the database."""
+        """Commit queued writes, then close the database."""
         if self._eraser is not None:
             self._closing = True
             self._left_over.set()
@@ -192,8 +193,8 @@ class Store:
         phase: str | None = None,
         drift_phase: str | None = None,
     ) -> Head | None:
-        """The head of a new session whose first event is `event`; None where it exists, or any of
-        `parts` came too late."""
+        """Create a session whose first event is `event`, with `parts`; return its head, or None if
+        it exists or a part conflicts."""
         create = Create(
             owner, session_id, created_at, event, kind, dimension, mean, phase, drift_phase
         )
@@ -204,11 +205,12 @@ class Store:
         return head if isinstance(head, Head) else None
 
     async def transact(self, *parts: Operation) -> CreatedHeads | Conflicted:
-        """All of these or none; the heads made, or the first part that came too late."""
+        """Commit all of these or none; return the heads created, or the first part that
+        conflicted."""
         return cast(CreatedHeads | Conflicted, await self._put(Transaction(parts)))
 
     async def commit(self, unit: UnitOfWork, answer: AnswerRow) -> CreatedHeads | Conflicted:
-        """Commit what a unit has put off, and the answer to its request."""
+        """Commit the deferred operations of a unit of work, with the answer to its request."""
         entries = unit.entries(*unit.parts) if unit.parts else ()
         whole = Transaction((*unit.parts, answer))
         with writing() as ended:
@@ -223,74 +225,77 @@ class Store:
         return cast(CreatedHeads | Conflicted, written)
 
     async def try_transact(self, *parts: Operation) -> bool:
-        """Whether all of these took effect, or none did."""
+        """Commit all of these or none; return whether they took effect."""
         return not isinstance(await self.transact(*parts), Conflicted)
 
     async def append(self, append: Append, *parts: Operation) -> bool:
-        """False: the head has moved, or the session is gone, or any of `parts` came too late, and
-        nothing was written."""
+        """Append events, with `parts`. Return False, and write nothing, if the head has moved, the
+        session is gone, or a part conflicts."""
         if parts:
             return await self.try_transact(append, *parts)
         return await self._put(append) is True
 
     async def save_snapshot(self, snapshot: Snapshot) -> bool:
-        """Replace the events up to the snapshot; False: the session is gone, or a newer one is
-        there."""
+        """Save a snapshot in place of the events up to it. Return False if the session is gone, or
+        does not have the snapshot's events and base, or has a newer snapshot."""
         return await self._writer.submit(QueuedWrite(snapshot)) is True
 
     async def delete(self, key: int, *parts: Operation) -> bool:
-        """Erase everything of a session; False: it is gone already, or any of `parts`, which come
-        before, came too late."""
+        """Delete a session and all its rows, after `parts`. Return False if it is gone already or a
+        part conflicts."""
         if parts:
             return await self.try_transact(*parts, Delete(key))
         return await self._put(Delete(key)) is True
 
     async def begin_import(self, at: float) -> int:
-        """A number to stage an import's memories under, for `replace` or `discard` to end."""
+        """Begin an import; return the key of its staged rows, which `replace` or `discard` ends."""
         number = secrets.choice(IMPORTS)
         return int(cast(int, await self._writer.submit(QueuedWrite(BeginImport(at, number)))))
 
     async def stage(self, content: int, at: float, rows: StagedRows) -> bool:
-        """Keep rows of an import aside; False: it has been discarded."""
+        """Stage rows of an import; return False if it was discarded."""
         return (
             await self._writer.submit(QueuedWrite(StageImport(content, at, rows)), large=True)
             is True
         )
 
     async def replace(self, replace: Replace) -> bool:
-        """Put what was staged in the place of all that a session holds, as its next event; False:
-        the session is gone, or the import."""
+        """Replace all contents of a session with staged rows, as its next event. Return False if
+        the session or the import is gone."""
         return await self._put(replace) is True
 
     async def discard(self, content: int) -> None:
-        """Erase what an import has staged that comes to nothing."""
+        """Erase the staged rows of an unfinished import."""
         await self._discard(content)
 
     async def clean_up(self, before: float) -> None:
-        """Discard imports that have staged nothing since `before`, and go on with erasing."""
+        """Discard imports that have staged nothing since `before`, and resume erasing orphans."""
         self._left_over.set()
         if stale := await self._read(reads.stale_imports, before):
             await self._discard(*stale)
 
     async def record(self, *entries: AuditEntry) -> None:
-        """Put on record what no write of this store takes along."""
+        """Write audit entries without any other write."""
         await self._writer.submit(QueuedWrite(NoOp(), entries))
 
     async def expire_audit(self, before: float) -> bool:
-        """Drop the audit log's rows of before this time; whether there were any."""
+        """Delete the audit log's rows older than `before`; return whether there were any."""
         return await self._sweep(ExpireAudit(before, SWEEP_BATCH))
 
     async def expire_answers(self, before: float) -> None:
-        """Drop the answers of before this time."""
+        """Delete stored answers older than `before`."""
         await self._sweep(ExpireAnswers(before, SWEEP_BATCH))
 
     async def trim_answers(self, subject: str, bound: int) -> None:
-        """Keep no more than the newest answers of a subject."""
+        """Delete a subject's answers beyond the newest `bound`."""
         await self._sweep(TrimAnswers(subject, bound, SWEEP_BATCH))
 
     async def stored_answer(self, scope: bytes, since: float) -> StoredAnswer | None:
-        """What was answered under this scope, if it was after `since`, and as soon as that can be
-        lost no more: another server may have written it and be waiting for that."""
+        """Return the answer stored under this scope since `since`, or None.
+
+        It is returned only once it cannot be lost: another server may have written it and still
+        wait for the commit's confirmation.
+        """
         try:
             found = await self._read(repeats.stored_answer, scope, since)
             if found is None or not self.shared:
@@ -303,16 +308,16 @@ class Store:
     async def entries(
         self, wanted: AuditFilter, *, limit: int, before: int | None
     ) -> list[RecordedEntry]:
-        """Rows of the audit log with an id below `before`, newest first."""
+        """Return rows of the audit log with an id below `before`, newest first."""
         return await self._read(audit.page, wanted, before, limit)
 
     async def count_entries(self, wanted: AuditFilter) -> int:
-        """How many rows there are, as far as anybody counts."""
+        """Return the number of rows, up to the limit of `audit.count`."""
         return await self._read(audit.count, wanted)
 
     @asynccontextmanager
     async def open_audit_reader(self) -> AsyncIterator[AuditReader]:
-        """The whole audit log as of one moment; hold it no longer than reading takes."""
+        """Open the whole audit log as of one moment; close it as soon as it is read."""
         await self._settle()
         async with reading(self._database.consistent) as connection:
             with map_storage_errors("read"), uncancelled():
@@ -323,7 +328,7 @@ class Store:
         return await self._read(reads.head, owner, session_id)
 
     async def heads(self, owner: str, *, limit: int, before: int | None) -> list[Head]:
-        """An owner's plain sessions, newest first, those with a key below `before`."""
+        """Return an owner's plain sessions with a key below `before`, newest first."""
         return await self._read(reads.heads, owner, limit, before)
 
     async def count(self, owner: str) -> int:
@@ -336,7 +341,7 @@ class Store:
     async def open_reader(
         self, owner: str, session_id: str
     ) -> AsyncIterator[SessionSnapshotReader | None]:
-        """A session as of one moment, with its archive; hold it no longer than reading takes."""
+        """Open a session with its archive as of one moment; close it as soon as it is read."""
         await self._settle()
         async with reading(self._database.consistent) as connection:
             with map_storage_errors("read"):
@@ -345,46 +350,49 @@ class Store:
             yield None if stored is None else SessionSnapshotReader(stored, connection)
 
     async def tail(self, key: int, after: int) -> Tail:
-        """The events after a seq. Where they begin later than after + 1, or there are none
-        although the head has moved, a snapshot has replaced them: load the session again."""
+        """Return the events after a seq.
+
+        If they begin later than after + 1, or there are none although the head has moved, a
+        snapshot has replaced them: load the session again.
+        """
         return await self._read(reads.tail, key, after)
 
     async def archived_by_hash(self, key: int, hash: str) -> bytes | None:
-        """The payload of the newest archived memory with this hash."""
+        """Return the payload of the newest archived memory with this hash."""
         return await self._read(reads.archived_by_hash, key, hash)
 
     async def archived_by_folds(
         self, key: int, folds: Sequence[bytes], hashes: Sequence[str] = ()
     ) -> list[bytes]:
-        """The payloads of archived memories with one of these folds or hashes; of those with the
-        same fold the newest."""
+        """Return the payloads of archived memories with one of these folds or hashes; the newest
+        one per fold."""
         return await self._read(reads.archived_by_folds, key, folds, hashes)
 
     async def search_archive(
         self, key: int, weights: Mapping[str, int], limit: int = 64
     ) -> list[bytes]:
-        """Payloads of archived memories that hold these terms or are near to some that do, best
-        first; equally good ones by id, newest first."""
+        """Return payloads of archived memories that hold these terms or are neighbours of such,
+        best first; ties by id, newest first."""
         return await self._read(archive.search, key, weights, limit)
 
     async def query(
         self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """What one of the functions beside `reads` makes of the database."""
+        """Run a query function on the database."""
         return await self._read(function, *args, **kwargs)
 
     async def revoked(self, known: Listed | None) -> Listed | None:
-        """All revoked tokens; None where they are what is `known`."""
+        """Return all revoked tokens, or None if they equal `known`."""
         return await read(self._database.reads, lambda conn: revoked.changed(conn, known))
 
     async def add_encoders(self, *rows: EncoderRow) -> None:
-        """Keep under which names encoders are known; names that are taken stay as they are."""
+        """Store encoders under their names; names that are taken stay unchanged."""
         with map_storage_errors("commit"):
             async with self._database.writes.begin() as connection:
                 await connection.run_sync(encoders.add, rows)
 
     async def ping(self) -> None:
-        """Raises Unavailable where storage cannot be read, or is not where it was opened."""
+        """Raise Unavailable if storage cannot be read, or is not where it was opened."""
         try:
             with map_storage_errors("commit"):
                 await asyncio.to_thread(self._database.check)
@@ -394,7 +402,7 @@ class Store:
         await self._read(reads.ping)
 
     async def _put(self, put: Writable) -> WriteOutcome:
-        """Carry out what a request may be asking for, or put it off."""
+        """Carry out a request's write, or defer it to the end of its unit of work."""
         effect = WRITE_CONTEXT.get()
         if isinstance(effect, UnitOfWork):
             return effect.defer(put)
@@ -421,22 +429,22 @@ class Store:
             self._left_over.set()
 
     async def _erase(self) -> None:
-        """Erase in small transactions what no session has any more, so that it delays nobody.
+        """Erase orphans in small transactions, which do not block other writes.
 
-        It ends between two of them: a cancelled one would leave its connection at work.
+        It stops between two of them: cancelling one would leave its connection busy.
         """
         while True:
             await self._left_over.wait()
             self._left_over.clear()
             if self._closing:
                 return
-            with suppress(Unavailable):  # `tidy` comes back to it
+            with suppress(Unavailable):  # `clean_up` tries again
                 for content in await self._read(reads.orphans_left):
                     while not self._closing and await self._erase_some(content):
                         pass
 
     async def _erase_some(self, content: int) -> bool:
-        """Whether there is more."""
+        """Erase one batch; return whether there is more."""
         return await self._writer.submit(QueuedWrite(EraseContent(content)), large=True) is True
 
     async def _migrate(self) -> None:
@@ -445,7 +453,8 @@ class Store:
             await connection.run_sync(migrate.upgrade, migrations)
 
     async def _sweep(self, upkeep: ExpireAudit | ExpireAnswers | TrimAnswers) -> bool:
-        """Delete old rows in small transactions, so that it delays nobody."""
+        """Delete old rows in small transactions, which do not block other writes; return whether
+        any were deleted."""
         many = False
         while await self._writer.submit(QueuedWrite(upkeep), large=True):
             many = True
@@ -461,11 +470,11 @@ class Store:
             raise Unavailable(
                 detail, error.retry_after, reason=error.reason, outcome="not_written"
             ) from error
-        chain, self._chain = self._chain, None  # after a failure nobody knows where it ends
+        chain, self._chain = self._chain, None  # unknown after a failure
         chained, commits = self._chained, self._commits
 
         def run(connection: Connection) -> tuple[Sequence[WriteOutcome], ChainLink | None]:
-            # over a new connection the database may be one that has not got the chain's last rows
+            # A new connection may lead to a database that lacks the chain's last rows.
             known = chain if chained == commits.opened else None
             return carry_out(connection, writes, known, hurried=hurried)
 
@@ -474,7 +483,7 @@ class Store:
                 outcomes, self._chain = await commits.run(run)
         except Exception as error:
             if failure_of(error, committing=commits.committing) is not None:
-                self._chain = chain  # it is rolled back, for what one of the writes is
+                self._chain = chain  # rolled back because of one of the writes
             else:
                 self.committing.failed(getattr(error, "detail", "internal error"))
             raise
@@ -497,8 +506,8 @@ class Store:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        """What a function reads; where it may be what an unconfirmed commit of this process has
-        written, only as soon as that is confirmed."""
+        """Run a read. If its result may come from an unconfirmed commit of this process, wait until
+        that is confirmed."""
         if not self._commits.doubts:
             found = await read(engine, lambda conn: function(conn, *args, **kwargs))
             if not self._commits.doubts:
@@ -508,12 +517,12 @@ class Store:
     async def _confirmed(
         self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """What a function reads, once it can be lost no more."""
+        """Run a read and return its result once it cannot be lost."""
         with self._commits.doubts.settled():
             return await confirmed(self._database, lambda conn: function(conn, *args, **kwargs))
 
     async def _settle(self) -> None:
-        """Have commits whose outcomes are unknown confirmed, or settled otherwise."""
+        """Confirm or settle commits whose outcomes are unknown."""
         if self._commits.doubts:
             await self._confirmed(reads.ping)
 
@@ -522,13 +531,13 @@ class Store:
 
 
 def _erases(put: Writable) -> bool:
-    """Whether it can leave much to erase."""
+    """Whether the write can leave much to erase."""
     parts = put.parts if isinstance(put, Transaction) else (put,)
     return any(isinstance(part, Delete | Replace) for part in parts)
 
 
 def _large(put: Writable) -> bool:
-    """Whether it would hold up those that share its transaction."""
+    """Whether the write would delay those that share its transaction."""
     if not isinstance(put, Transaction):
         return False
     heads = (len(part.heads) for part in put.parts if isinstance(part, GuardedChange))

@@ -21,7 +21,7 @@ from sqlalchemy import (
 metadata = MetaData()
 
 Serial = BigInteger().with_variant(Integer(), "sqlite")
-"""SQLite numbers rows by itself only in a column whose type is spelled INTEGER."""
+"""SQLite assigns row numbers only in a column whose type is spelled INTEGER."""
 
 sessions = Table(
     "sessions",
@@ -35,20 +35,20 @@ sessions = Table(
     Column("last_used_at", Double, nullable=False),
     Column("interaction_count", BigInteger, nullable=False),
     Column("total_memories", BigInteger, nullable=False),
-    Column("content", BigInteger),  # of an import; null: the session's own key
+    Column("content", BigInteger),  # key of an import's rows; null: the session's own key
     Column("kind", SmallInteger, nullable=False, server_default="0"),
     Column("dimension", Integer),  # null: written by an earlier release
-    Column("mean", LargeBinary),  # s_t, float32; null where the dimension is
+    Column("mean", LargeBinary),  # state s_t, float32; null if dimension is null
     Column("phase", Text),
     Column("drift_phase", Text),
-    Column("line", LargeBinary),  # of its last event; null: written by an earlier release
-    Column("user_id", Text),  # who was active when it was made; null: the first user
+    Column("line", LargeBinary),  # line of the last event; null: written by an earlier release
+    Column("user_id", Text),  # the user active at creation; null: the first user
     Index("sessions_by_id", "owner", "session_id", unique=True),  # head, load, create
     Index("sessions_by_owner", "owner", "kind", "key"),  # heads, newest first; count
     sqlite_autoincrement=True,
 )
 content_key = func.coalesce(sessions.c.content, sessions.c.key)
-"""What the rows of a session have for their key in the tables below."""
+"""The key of a session's rows in the tables below."""
 
 events = Table(
     "events",
@@ -82,7 +82,7 @@ for name, columns in {
     "archived_by_fold": (memories.c.key, memories.c.fold, memories.c.id),
 }.items():
     Index(name, *columns, sqlite_where=in_archive, postgresql_where=in_archive)
-Index("memories_by_archival", memories.c.key, memories.c.archived_seq)  # load: hot at a snapshot
+Index("memories_by_archival", memories.c.key, memories.c.archived_seq)  # load: those in tiers
 
 pieces = Table(
     "pieces",
@@ -98,12 +98,12 @@ archive_terms = Table(
     Column("key", BigInteger, primary_key=True, autoincrement=False),
     Column("term", Text, primary_key=True),
     Column("memory_id", BigInteger, primary_key=True, autoincrement=False),
-    Index("archive_terms_by_memory", "key", "memory_id"),  # a memory that returns
+    Index("archive_terms_by_memory", "key", "memory_id"),  # restoring a memory
     sqlite_with_rowid=False,
 )
 
 orphans = Table(
-    "orphans",
+    "remains",
     metadata,
     Column("content", BigInteger, primary_key=True, autoincrement=False),
 )
@@ -133,7 +133,7 @@ members = Table(
     metadata,
     Column("cluster_key", BigInteger, primary_key=True, autoincrement=False),
     Column("session_key", BigInteger, primary_key=True, autoincrement=False),
-    Index("members_by_session", "session_key"),  # a session that goes
+    Index("members_by_session", "session_key"),  # deleting a session
     sqlite_with_rowid=False,
 )
 
@@ -146,8 +146,8 @@ regions = Table(
     Column("name", Text, nullable=False),
     Column("threshold", Double, nullable=False),
     Column("window_s", Double, nullable=False),
-    Column("version", BigInteger, nullable=False),  # counts what changes who may vote, and resets
-    Column("last_event", BigInteger, nullable=False),  # number of its newest drift event
+    Column("version", BigInteger, nullable=False),  # counts changes of voters, and realignments
+    Column("last_event", BigInteger, nullable=False),  # number of the newest drift event
     Column("last_realignment", Double),
     Index("regions_by_owner", "owner", "key"),  # newest first; count
 )
@@ -157,7 +157,7 @@ region_clusters = Table(
     metadata,
     Column("region_key", BigInteger, primary_key=True, autoincrement=False),
     Column("cluster_key", BigInteger, primary_key=True, autoincrement=False),
-    Index("regions_by_cluster", "cluster_key"),  # where its events go
+    Index("regions_by_cluster", "cluster_key"),  # regions of a cluster
     sqlite_with_rowid=False,
 )
 
@@ -167,7 +167,7 @@ votes = Table(
     Column("region_key", BigInteger, primary_key=True, autoincrement=False),
     Column("cluster_key", BigInteger, primary_key=True, autoincrement=False),
     Column("at", Double, nullable=False),
-    Index("votes_by_cluster", "cluster_key"),  # a cluster that goes
+    Index("votes_by_cluster", "cluster_key"),  # deleting a cluster
     sqlite_with_rowid=False,
 )
 
@@ -205,8 +205,8 @@ trust = Table(
     "trust",
     metadata,
     Column("key", Serial, primary_key=True, autoincrement=False),
-    Column("kept", Integer, nullable=False),  # votes for what came out
-    Column("missed", Integer, nullable=False),  # votes for what did not
+    Column("kept", Integer, nullable=False),  # votes for the outcome
+    Column("missed", Integer, nullable=False),  # votes against the outcome
 )
 
 observers = Table(
@@ -219,10 +219,10 @@ observers = Table(
     Column("due_at", Double, nullable=False),
     Column("last_sample_at", Double),
     Column("version", BigInteger, nullable=False),  # counts its samples
-    Column("last_anomaly", BigInteger, nullable=False),  # number of the newest
-    Column("standing", Text, nullable=False),  # JSON: names of the conditions that stand
+    Column("last_anomaly", BigInteger, nullable=False),  # number of the newest anomaly
+    Column("standing", Text, nullable=False),  # JSON: names of the conditions that hold
     Index("observers_by_owner", "owner", unique=True),
-    Index("observers_by_due", "due_at"),  # what the scheduler looks for
+    Index("observers_by_due", "due_at"),  # due samples
 )
 
 observer_regions = Table(
@@ -230,7 +230,7 @@ observer_regions = Table(
     metadata,
     Column("observer_key", BigInteger, primary_key=True, autoincrement=False),
     Column("region_key", BigInteger, primary_key=True, autoincrement=False),
-    Index("observers_by_region", "region_key"),  # a region that goes
+    Index("observers_by_region", "region_key"),  # deleting a region
     sqlite_with_rowid=False,
 )
 
@@ -259,7 +259,7 @@ NAMING_HEADS: Mapping[Table, tuple[str, ...]] = MappingProxyType(
         anomalies: ("observer_key",),
     }
 )
-"""Tables whose rows go with a session, and the columns that hold its key."""
+"""Tables whose rows are deleted with a session, and the columns that hold its key."""
 
 audit_chains = Table(
     "audit_chains",
@@ -298,10 +298,10 @@ repeats = Table(
     Column("digest", LargeBinary, nullable=False),
     Column("at", Double, nullable=False),
     Column("status", Integer, nullable=False),
-    Column("body", LargeBinary),  # null: erased with the session that it tells of
-    Index("repeats_by_age", "at"),  # what has expired
-    Index("repeats_by_subject", "subject", "at"),  # what is too much
-    Index("repeats_by_session", "subject", "about"),  # what goes with a session
+    Column("body", LargeBinary),  # null: erased with its session
+    Index("repeats_by_age", "at"),  # expired answers
+    Index("repeats_by_subject", "subject", "at"),  # surplus answers
+    Index("repeats_by_session", "subject", "about"),  # deleting a session
 )
 
 revoked_tokens = Table(
@@ -314,18 +314,16 @@ revoked_tokens = Table(
 encoders = Table(
     "encoders",
     metadata,
-    Column("name", Text, primary_key=True),  # what sessions call it
+    Column("name", Text, primary_key=True),  # the name that sessions use
     Column("dimension", Integer, nullable=False),
     Column("probes", LargeBinary, nullable=False),  # its vectors of fixed sentences, float32
-    Column("seen_at", Double, nullable=False),  # when it was first met under this name
+    Column("seen_at", Double, nullable=False),  # first use under this name
 )
 
 probes = Table(
     "probes",
     metadata,
-    Column(
-        "id", BigInteger, primary_key=True, autoincrement=False
-    ),  # a time, so that none comes twice
+    Column("id", BigInteger, primary_key=True, autoincrement=False),  # a time: no id is used twice
     Column("filler", LargeBinary, nullable=False),
 )
 
@@ -335,4 +333,4 @@ secrets = Table(
     Column("name", Text, primary_key=True),
     Column("value", LargeBinary, nullable=False),
 )
-"""What servers of one database keep from their clients."""
+"""Secrets that the servers of one database share."""

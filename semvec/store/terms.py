@@ -1,11 +1,12 @@
-"""The terms an archived memory is found by."""
+"""The index terms of archived memories."""
 
 from collections.abc import Iterable, Iterator
 
 MAX_CHARS = 128
-"""An index entry of PostgreSQL is bounded; what is longer is no word that anyone asks for."""
+"""Longest indexed term; PostgreSQL limits index entries, and longer strings are not words that
+queries contain."""
 
 
 def indexable(terms: Iterable[str]) -> Iterator[str]:
-    """The distinct terms that are both stored and searched."""
+    """Yield the distinct terms that are stored and searched."""
     return (term for term in dict.fromkeys(terms) if 0 < len(term) <= MAX_CHARS)

@@ -1,4 +1,4 @@
-"""How the store holds its connections, and what becomes of a failing one."""
+"""The store's connections and transactions, and how it handles failures."""
 
 import asyncio
 import contextlib
@@ -19,13 +19,14 @@ from semvec.store.failures import Failure, failure_of
 log = logging.getLogger(__name__)
 
 AGAIN_S = 5
-"""When a client may ask again, where somebody has to put a file back."""
+"""Seconds after which a client may retry if an operator has to put a file back."""
 
 T = TypeVar("T")
 STORAGE_ERRORS = (SQLAlchemyError, OSError)
-"""All that drivers and networks raise; time-outs are OSErrors."""
+"""Errors of drivers and networks; time-outs are OSErrors."""
 UNDONE_STATES = ("40001", "40P01", "40002", "23", "53")
-"""How the SQLSTATEs begin with which PostgreSQL says that a COMMIT was undone: no other tells."""
+"""Prefixes of the SQLSTATEs with which PostgreSQL reports that a COMMIT was undone; no other state
+is certain."""
 UNDONE_CODES = (5, 6, 8, 13, 19)
 """SQLITE_BUSY, _LOCKED, _READONLY, _FULL and _CONSTRAINT: nothing was committed."""
 TOLD: dict[ChangeOutcome | None, str] = {
@@ -34,17 +35,17 @@ TOLD: dict[ChangeOutcome | None, str] = {
     "not_written": ": nothing was written",
 }
 CONFIRM_S = 3.0
-"""How long a read waits for the commit that confirms it."""
+"""Seconds that a read waits for the commit that confirms it."""
 
 
 def describe(error: BaseException) -> str:
-    """What went wrong in one line, without statements and parameters."""
+    """Describe an error in one line, without statements and parameters."""
     origin = error.orig if isinstance(error, DBAPIError) else error
     return str(origin).strip().partition("\n")[0] or type(origin).__name__
 
 
 def outcome_of(error: BaseException, *, committing: bool) -> ChangeOutcome:
-    """What is known of a transaction that failed, before or after its COMMIT was sent."""
+    """Return what is known of a failed transaction; `committing` says whether COMMIT was sent."""
     if not committing:
         return "not_written"
     origin = error.orig if isinstance(error, DBAPIError) else error
@@ -60,7 +61,7 @@ def outcome_of(error: BaseException, *, committing: bool) -> ChangeOutcome:
 def map_storage_errors(
     verb: str, outcome: Callable[[BaseException], ChangeOutcome | None] = lambda _: None
 ) -> Iterator[None]:
-    """What storage raises, as the Unavailable that the caller hears."""
+    """Raise storage errors as Unavailable."""
     try:
         yield
     except STORAGE_ERRORS as error:
@@ -68,7 +69,7 @@ def map_storage_errors(
 
 
 def unavailable(verb: str, error: Exception, outcome: ChangeOutcome | None = None) -> Unavailable:
-    """What the caller is told; of a file that is not in its place, what is wrong with it."""
+    """Build the caller's error; for a misplaced file it says what is wrong."""
     detail = f"storage cannot {verb}{TOLD[outcome]}"
     if isinstance(error, Misplaced):
         return Unavailable(f"{detail}: {error}", AGAIN_S, outcome=outcome)
@@ -77,9 +78,9 @@ def unavailable(verb: str, error: Exception, outcome: ChangeOutcome | None = Non
 
 @contextlib.asynccontextmanager
 async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """A connection for several reads of one state. Raises Unavailable where there is none.
+    """Open a connection for several reads of one snapshot. Raise Unavailable if there is none.
 
-    What was read stands, however the connection ends: one that cannot be given back is closed.
+    What was read stays valid if closing the connection fails; the connection is then discarded.
     """
     with map_storage_errors("read"):
         connection = await engine.connect()
@@ -94,8 +95,8 @@ async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
 
 
 async def read(engine: AsyncEngine, function: Callable[[Connection], T]) -> T:
-    """Run a function that only reads, again if its connection was found dead, or if another
-    transaction was in the way."""
+    """Run a read-only function; run it again if its connection was dead or a transaction
+    conflicted."""
     try:
         return await _read(engine, function)
     except STORAGE_ERRORS as error:
@@ -107,23 +108,23 @@ async def read(engine: AsyncEngine, function: Callable[[Connection], T]) -> T:
 
 
 async def _read(engine: AsyncEngine, function: Callable[[Connection], T]) -> T:
-    with uncancelled():  # it would cost the pool a connection
+    with uncancelled():  # cancelling costs the pool a connection
         async with engine.connect() as connection:
             return await connection.run_sync(function)
 
 
 @runtime_checkable
 class Abandoning(Protocol):
-    """A driver's connection that closes rather than cancel a COMMIT."""
+    """A driver's connection that closes instead of cancelling a COMMIT."""
 
     abandons: bool
 
 
 async def confirmed(database: Database, function: Callable[[Connection], T]) -> T:
-    """What a function reads, once a commit that began later is confirmed: then all that was read
-    is, too. Raises Unavailable where that takes too long.
+    """Run a read and then confirm a commit that began later: then all that was read is confirmed
+    too. Raise Unavailable if that takes too long.
 
-    Both are one transaction, so that they cannot be of two servers, one promoted after the other.
+    Both are one transaction, so that they cannot run on two servers, one promoted after the other.
     """
     try:
         async with asyncio.timeout(CONFIRM_S), database.confirming.connect() as connection:
@@ -148,9 +149,9 @@ def _confirm(connection: Connection, function: Callable[[Connection], T], trace:
 
 
 class Doubts:
-    """Commits whose outcomes are unknown, and how many of them later commits have settled.
+    """Count commits whose outcomes are unknown, and how many of them are settled.
 
-    A commit that began after them and is confirmed settles them: where they took effect, they come
+    A commit that began after them and is confirmed settles them: if they took effect, they come
     before it in the database's log.
     """
 
@@ -165,15 +166,15 @@ class Doubts:
 
     @contextlib.contextmanager
     def settled(self) -> Iterator[None]:
-        """Settles those of before with what is confirmed within."""
+        """Settle the earlier ones if the body confirms a commit."""
         raised = self._raised
         yield
         self._settled = max(self._settled, raised)
 
 
 class Commits:
-    """The one connection that writes: kept while it works, thrown away when anything fails but a
-    statement that is refused or conflicts. `opened` counts the connections so far."""
+    """The one writing connection. It is kept while it works and after a statement that is refused
+    or conflicts, and discarded on any other failure. `opened` counts the connections so far."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
@@ -183,18 +184,18 @@ class Commits:
         self.opened = 0
 
     def outcome_of(self, error: BaseException) -> ChangeOutcome:
-        """What is known of the transaction that has just failed."""
+        """Return what is known of the transaction that has just failed."""
         return outcome_of(error, committing=self._committing)
 
     @property
     def committing(self) -> bool:
-        """Whether the last COMMIT had begun: where it failed, nobody can tell what was written."""
+        """Whether the last COMMIT had begun; if it failed, its outcome is unknown."""
         return self._committing
 
     async def run(self, write: Callable[[Connection], T]) -> T:
-        """Run `write` in a transaction and commit it; again if its connection was found dead.
+        """Run `write` in a transaction and commit it; run it again if its connection was dead.
 
-        That is safe before the commit, and only then: a transaction dies with its connection.
+        That is safe only before the COMMIT: a transaction ends with its connection.
         """
         try:
             return await self._run(write)
@@ -218,14 +219,14 @@ class Commits:
             raise
 
     async def _end_after(self, error: BaseException) -> None:
-        """Throw the connection away, unless it is as good as before."""
+        """Discard the connection, unless the error left it intact."""
         if isinstance(error, LogLost):
             await self._discard()
             await self._engine.dispose()
         elif isinstance(error, Misplaced):
-            pass  # a file that is moved back is the one that this connection has open
+            pass  # if the file is moved back, it is the one that is open here
         elif failure_of(error, committing=self._committing) is None:
-            await self._discard()  # else it is rolled back
+            await self._discard()  # else the transaction is rolled back
 
     def _commit(self, connection: Connection, write: Callable[[Connection], T]) -> T:
         with connection.begin():
@@ -246,7 +247,7 @@ class Commits:
 
 
 async def _throw_away(connection: AsyncConnection) -> None:
-    """Close a connection that nobody can tell the state of."""
+    """Close a connection in an unknown state."""
     with contextlib.suppress(Exception):
         await connection.invalidate()
     with contextlib.suppress(Exception):

@@ -1,4 +1,5 @@
-"""How often sessions were on the side of what came out, and who may vote."""
+"""Reputations of sessions, from how often they voted for the outcome, and the sessions that may
+vote."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -77,7 +78,7 @@ class Voter:
 
 @dataclass(frozen=True, slots=True)
 class VoteOutcome:
-    """What an outcome says of a voter with this reputation."""
+    """Whether a voter with this reputation voted for the outcome."""
 
     key: int
     kept: int
@@ -87,7 +88,8 @@ class VoteOutcome:
 
 @dataclass(frozen=True, slots=True)
 class RecordVotes(GuardedChange):
-    """What an outcome says of all its voters; refused where any is trusted otherwise by now."""
+    """Update the reputations of all voters after an outcome. Conflicts if any reputation has
+    changed."""
 
     verdicts: tuple[VoteOutcome, ...]
 
@@ -108,7 +110,7 @@ class RecordVotes(GuardedChange):
 
 
 def recent(connection: Connection, owner: str, most: int) -> list[tuple[str, int, int]]:
-    """Session, times right, times wrong of the plain sessions used last."""
+    """Return session id, times right and times wrong of the most recently used plain sessions."""
     return [
         (*row,) for row in connection.execute(SELECT_RECENT_VOTERS, {"owner": owner, "most": most})
     ]
@@ -117,14 +119,14 @@ def recent(connection: Connection, owner: str, most: int) -> list[tuple[str, int
 def voters(
     connection: Connection, owner: str, dimension: int, proposer: int, most: int
 ) -> list[Voter]:
-    """The plain sessions of this dimension used last that have learnt anything, but the
-    proposer."""
+    """Return the most recently used plain sessions of this dimension that have learnt anything,
+    without the proposer."""
     asked = {"owner": owner, "dimension": dimension, "proposer": proposer, "most": most}
     return [Voter(*row) for row in connection.execute(VOTERS, asked)]
 
 
 def reputations(connection: Connection, keys: Sequence[int]) -> dict[int, tuple[int, int]]:
-    """Times right and times wrong by key, of those that are still there."""
+    """Return times right and times wrong by key, of the sessions that exist."""
     return {
         key: (kept, missed) for key, kept, missed in connection.execute(REPUTATIONS, {"keys": keys})
     }

@@ -1,9 +1,9 @@
-"""What one request does to storage, and the row that goes on record with it.
+"""The writes of one request, and the audit row committed with them.
 
-A request that may change something runs inside an `Effect`, which the store finds by itself: the
-first of the request's writes that takes effect has its receipt with it. That of a request with a
-key is a `Unit`: its writes are put off, and committed all at once together with its answer.
-Whatever works for no request in particular runs in a context without one.
+A request that may change something runs inside a `WriteContext`, which the store finds through a
+context variable; its audit row commits with the first write that takes effect. A request with an
+idempotency key runs in a `UnitOfWork`: its writes are deferred and committed in one transaction
+with its answer. Background work runs in a context without a `WriteContext`.
 """
 
 from collections.abc import Awaitable, Callable, Iterator
@@ -29,18 +29,18 @@ from semvec.store.records import (
 )
 
 Writable = Create | Append | Replace | Delete | Transaction
-"""What a request can put into storage."""
+"""The writes of a request."""
 
 EndCallback = Callable[[CreatedHeads | None], Awaitable[None]]
 
 SESSION_LIKE_KINDS = ("session", "cluster", "region")
-"""Kinds of what is a session, or has one of its own id behind it."""
+"""Kinds of resources that are sessions, or have a session of the same id behind them."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuditInfo:
-    """Who asks for what. The `id` says which one of its `kind`: empty where there is but one, None
-    for the one that the request comes to make."""
+    """The audit data of a request. `id` names the resource of this `kind`: empty if there is only
+    one, None for the one that the request creates."""
 
     at: float
     subject: str
@@ -65,8 +65,8 @@ class AuditInfo:
 
 
 class WriteContext:
-    """A request's; `recorded` is the row that a write of it has taken along, `doubtful` whether
-    something of it is written, or may be."""
+    """The writes of a request. `recorded` is the audit row that one of them has committed;
+    `doubtful` says whether a write has taken effect, or may have."""
 
     __slots__ = ("doubtful", "receipt", "recorded")
 
@@ -76,13 +76,13 @@ class WriteContext:
         self.doubtful = False
 
     def outcome(self, error: Unavailable) -> ChangeOutcome:
-        """What is known of all that the request asked for, once this has ended it."""
+        """Return what is known of all the request's writes, after `error` has ended it."""
         if self.doubtful or self.recorded is not None:
             return "unknown"
         return error.outcome or "not_written"
 
     def entries(self, *parts: Writable | Operation) -> tuple[AuditEntry, ...]:
-        """What the write of these has to take along."""
+        """Return the audit entries to commit with the write of these parts."""
         if self.recorded is not None:
             return ()
         made = None if self.receipt.id is not None else _created_id(parts)
@@ -90,11 +90,12 @@ class WriteContext:
 
 
 class UnitOfWork(WriteContext):
-    """The effect of a request with a key: `parts`, which take effect together or not at all.
+    """Collect the writes of a request with an idempotency key: `parts`, which take effect together
+    or not at all.
 
-    A session that it creates has a key for the time being, -1 for the first and so on. `refused` is
-    the part that made an earlier attempt come to nothing; where it comes again, whoever brings it
-    hears of that at once. `holds` says whether anybody else may be waiting for what it has.
+    A session that it creates has a provisional key: -1 for the first, and so on. `refused` is the
+    part that conflicted in an earlier attempt; deferring it again returns that conflict at once.
+    `holds_locks` says whether other requests may be waiting for its locks.
     """
 
     __slots__ = ("_afterwards", "_at_end", "_created", "holds_locks", "parts", "refused")
@@ -110,7 +111,8 @@ class UnitOfWork(WriteContext):
 
     @property
     def session_id(self) -> str | None:
-        """The session that the request names or stands before, else the one that it makes."""
+        """Return the session that the request names, or that is behind the named resource, else the
+        one that it creates."""
         named = self.receipt.id if self.receipt.kind in SESSION_LIKE_KINDS else None
         return named or _created_id(self.parts)
 
@@ -121,8 +123,7 @@ class UnitOfWork(WriteContext):
     @overload
     def defer(self, put: Append | Replace | Delete) -> bool: ...
     def defer(self, put: Writable) -> Head | CreatedHeads | Conflicted | bool | None:
-        """What is answered to a write that has still to be made; as far as anybody knows, it will
-        take effect."""
+        """Defer a write and return its expected outcome."""
         parts = put.parts if isinstance(put, Transaction) else (put,)
         if (refused := self._refused(parts)) is not None:
             return None if isinstance(put, Create) else Conflicted(refused)
@@ -133,23 +134,24 @@ class UnitOfWork(WriteContext):
         return made[0] if isinstance(put, Create) else True
 
     def on_end(self, act: EndCallback) -> None:
-        """Have something let go of when the unit has ended: with the heads of the sessions made, in
-        order, or None where it has come to nothing."""
+        """Call `act` when the unit ends, to release what it holds: with the heads of the sessions
+        created, in order, or None on rollback."""
         self._at_end.append(act)
 
     def after_end(self, act: EndCallback) -> None:
-        """Have something done behind all that: it may take locks that the unit has had."""
+        """Call `act` after all callbacks of `on_end`; it may acquire locks that the unit has
+        released."""
         self._afterwards.append(act)
 
     async def end(self, made: CreatedHeads | None) -> None:
-        """Do it all, whatever becomes of one of the acts; raises the first error."""
+        """Run all callbacks, even if some fail; raise the first error."""
         acts = (*self._at_end, *self._afterwards)
         self._at_end, self._afterwards = [], []
         errors = []
         for act in acts:
             try:
                 await act(made)
-            except BaseException as error:  # also a cancellation leaves no lock behind
+            except BaseException as error:  # also on cancellation all locks are released
                 errors.append(error)
         if errors:
             raise errors[0]
@@ -180,7 +182,7 @@ def current_unit_of_work() -> UnitOfWork | None:
 
 @contextmanager
 def write_context(effect: WriteContext) -> Iterator[None]:
-    """Whatever is written within is this request's doing."""
+    """Make the writes of this block belong to the request."""
     token = WRITE_CONTEXT.set(effect)
     try:
         yield
@@ -198,7 +200,7 @@ def _is_same_part(part: Operation, refused: Operation) -> bool:
 
 
 def _created_id(parts: object) -> str | None:
-    """The id of the first session that is created."""
+    """Return the id of the first session that is created."""
     for part in parts if isinstance(parts, tuple | list) else ():
         if isinstance(part, Transaction):
             return _created_id(part.parts)

@@ -1,4 +1,4 @@
-"""Users of an owner: who is active, and which sessions are theirs."""
+"""Users of an owner, which of them is active, and their sessions."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,7 @@ from semvec.store.tables import active_users, sessions, users
 from semvec.store.trust import KEPT, MISSED, TRUSTED
 
 DEFAULT_USER = "default"
-"""Who is active before anybody else has been."""
+"""The user that is active before the first switch."""
 
 ACTIVE = select(active_users.c.user_id).where(active_users.c.owner == bindparam("owner"))
 USER = select(users.c.created_at, users.c.saved_at).where(
@@ -69,7 +69,7 @@ class UserSessionRow:
 
 @dataclass(frozen=True, slots=True)
 class UserRows:
-    """A user: the sessions used last, and the number of all."""
+    """A user, the most recently used sessions, and the number of all sessions."""
 
     active: bool
     created_at: float | None
@@ -80,7 +80,8 @@ class UserRows:
 
 @dataclass(frozen=True, slots=True)
 class SwitchUser(UniqueRow):
-    """Makes `new` active in the place of `old`, whose leave is noted; refused where it is not."""
+    """Make `new` active in the place of `old` and record when `old` left. Conflicts if `old` is not
+    active."""
 
     owner: str
     old: str
@@ -115,7 +116,7 @@ def active(connection: Connection, owner: str) -> str:
 
 
 def user(connection: Connection, owner: str, user_id: str, most: int) -> UserRows | None:
-    """None where nobody has switched to this user; `default` is always there."""
+    """Return a user, or None if this user was never active; `default` always exists."""
     named = {"owner": owner, "user_id": user_id}
     found = connection.execute(USER, named).first()
     if found is None and user_id != DEFAULT_USER:

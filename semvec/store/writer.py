@@ -1,4 +1,5 @@
-"""Group commit: one task writes, and what arrives meanwhile shares the next transaction."""
+"""Group commit: one task writes, and operations that arrive meanwhile share the next
+transaction."""
 
 import asyncio
 import logging
@@ -17,7 +18,8 @@ MAX_WRITES_PER_COMMIT = 256
 MAX_QUEUED_WRITES = 10_000
 WRITE_TIMEOUT_S = 15.0
 DRAIN_S = 1.5
-"""What is left of the ten seconds of a stop; the hot sessions have had theirs by then."""
+"""Seconds to commit the rest of the queue on shutdown: what snapshots leave of the ten seconds of a
+stop."""
 
 WriterOp = TypeVar("WriterOp")
 WriterResult = TypeVar("WriterResult")
@@ -31,11 +33,11 @@ class PendingWrite(Generic[WriterOp, WriterResult]):
 
 
 class Writer(Generic[WriterOp, WriterResult]):
-    """Hands operations to `commit` in batches, in the order they came.
+    """Pass operations to `commit` in batches, in the order of arrival.
 
-    `commit` returns the outcome of each operation of a batch, or the error that kept it from being
-    committed; it raises where that holds for all. What has failed has written nothing that anyone
-    may rely on. Unavailable, whose text the callers get, is for storage's faults.
+    `commit` returns, for each operation, its outcome or the error that prevented its commit; it
+    raises an error that holds for all. Callers may not rely on anything that a failed operation has
+    written. Failures of storage are raised as Unavailable, and the callers get its text.
     """
 
     def __init__(
@@ -53,20 +55,20 @@ class Writer(Generic[WriterOp, WriterResult]):
 
     @property
     def lag(self) -> float:
-        """Seconds that the oldest operation without an outcome has been waiting."""
+        """Seconds that the oldest pending operation has been waiting."""
         oldest = self._batch or self._queue
         return time.monotonic() - oldest[0].since if oldest else 0.0
 
     @property
     def waiting(self) -> int:
-        """Operations without an outcome."""
+        """The number of pending operations."""
         return len(self._batch) + len(self._queue) + len(self._large)
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name="semvec-writer")
 
     async def close(self) -> None:
-        """Commit what is queued, then stop; what cannot be committed in time fails."""
+        """Commit queued operations, then stop; those that are not committed in time fail."""
         self._closing = True
         self._arrived.set()
         if self._task is not None:
@@ -81,9 +83,10 @@ class Writer(Generic[WriterOp, WriterResult]):
         self._large.clear()
 
     async def submit(self, operation: WriterOp, *, large: bool = False) -> WriterResult:
-        """The outcome, once it is committed; Unavailable when it is not, or nobody knows.
+        """Commit an operation and return its outcome. Raise Unavailable if it is not committed or
+        that is unknown.
 
-        A `large` operation is a batch of its own, and lets one of the others go before it.
+        A `large` operation is a batch of its own and lets one batch of the others go first.
         """
         if self._closing or self._task is None:
             raise Unavailable("storage cannot commit: it is closed", outcome="not_written")
@@ -104,7 +107,7 @@ class Writer(Generic[WriterOp, WriterResult]):
             raise Unavailable(detail, 5, outcome=self._left(waiting)) from error
 
     def _left(self, waiting: PendingWrite[WriterOp, WriterResult]) -> ChangeOutcome:
-        """What becomes of an operation whose caller has given up."""
+        """Return what is known of an operation whose caller has timed out."""
         at_work = any(each is waiting for each in self._batch)
         return "unknown" if at_work else "not_written"
 
@@ -121,12 +124,12 @@ class Writer(Generic[WriterOp, WriterResult]):
                 if self._batch:
                     await self._write(self._batch)
                     self._batch = []
-                    await asyncio.sleep(0)  # callers that go on at once are in the next batch
+                    await asyncio.sleep(0)  # so that callers that write again are in the next batch
 
     def _take(
         self, queue: deque[PendingWrite[WriterOp, WriterResult]], most: int
     ) -> list[PendingWrite[WriterOp, WriterResult]]:
-        """The next batch, without those whose callers have given up."""
+        """Take the next batch, without operations whose callers have gone."""
         taken = [queue.popleft() for _ in range(min(most, len(queue)))]
         return [waiting for waiting in taken if not waiting.done.done()]
 
@@ -151,7 +154,7 @@ class Writer(Generic[WriterOp, WriterResult]):
     def _refuse(
         self, batch: Sequence[PendingWrite[WriterOp, WriterResult]], error: Exception
     ) -> None:
-        """Tell the callers, and the log, that these are not committed."""
+        """Fail these operations and log the error."""
         self._telemetry.failed()
         if isinstance(error, Unavailable):
             log.error("a batch of %d writes: %s", len(batch), error)

@@ -1,1 +1,1 @@
-"""What an operator hears of the server: metrics, lines of the log, traces."""
+"""Telemetry: metrics, log lines and traces."""

@@ -1,4 +1,4 @@
-"""What a scrape is answered with."""
+"""The answer to a scrape."""
 
 import gzip
 from typing import NamedTuple
@@ -16,8 +16,8 @@ class Scrape(NamedTuple):
 
 
 def scrape(registry: CollectorRegistry, accept: str, accept_encoding: str) -> Scrape:
-    """The metrics in Prometheus' text format, or in that of OpenMetrics where it is accepted; with
-    gzip where that is. Takes some milliseconds."""
+    """Format the metrics as Prometheus text, or OpenMetrics if accepted, compressed with gzip if
+    accepted. Takes some milliseconds."""
     encode, kind = choose_encoder(OPENMETRICS if _accepts(accept, OPENMETRICS) else "")
     content = encode(registry)
     packed = _accepts(accept_encoding, "gzip")
@@ -25,7 +25,7 @@ def scrape(registry: CollectorRegistry, accept: str, accept_encoding: str) -> Sc
 
 
 def _accepts(header: str, wanted: str) -> bool:
-    """Whether a list of what is accepted names it, and not with `q=0`."""
+    """Return whether an Accept header names a value without `q=0`."""
     for element in header.lower().split(","):
         name, *parameters = (part.strip() for part in element.split(";"))
         if name == wanted:

@@ -1,4 +1,4 @@
-"""Telemetry as the settings ask for it."""
+"""Create the configured telemetry."""
 
 import logging
 from collections.abc import Callable
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Telemetry:
-    """`tell` takes a line of the log for each request; None where nobody wants them."""
+    """Metrics, traces and log lines. `tell` logs a request; None if requests are not logged."""
 
     metrics: ServerMetrics
     traces: "Traces | None" = None
@@ -38,7 +38,7 @@ class Telemetry:
 def open_telemetry(
     settings: Settings, cells: Cells | None = None, outbox: LogWriter | None = None
 ) -> Telemetry:
-    """`cells` are those that workers share; requests are told of in `outbox` where there is one."""
+    """Create telemetry. Workers share `cells`; requests are logged to `outbox`, if given."""
     metrics = ServerMetrics(CollectorRegistry(), Cells() if cells is None else cells)
     tell = None
     if outbox is not None:
@@ -49,12 +49,12 @@ def open_telemetry(
 
 
 def _traces(settings: Settings) -> "Traces | None":
-    """None unless the environment says where to send them, or that they are wanted."""
+    """Create traces; None unless the environment enables them."""
     wanted = settings.traces_exporter or ("otlp" if settings.traces_endpoint else "none")
     if "otlp" not in wanted.split(","):
         return None
     try:
-        from semvec.telemetry.traces import exported_traces  # its libraries are an extra
+        from semvec.telemetry.traces import exported_traces  # needs an extra
     except ImportError:
         log.warning("no traces: %s", missing("sending them", "OpenTelemetry", "otel"))
         return None

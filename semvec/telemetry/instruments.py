@@ -1,4 +1,4 @@
-"""Counters, gauges and histograms over cells, and the families that Prometheus collects."""
+"""Counters, gauges and histograms stored in cells, and the families that Prometheus collects."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +14,7 @@ from semvec.telemetry.cells import Cells, Totals
 
 Merge = Literal["sum", "max"]
 Sample = tuple[str, dict[str, str], float]
-"""What follows the family's name, labels beside the family's, and the number over all workers."""
+"""Suffix of the family's name, additional labels, and the value over all workers."""
 
 
 class Instrument(Protocol):
@@ -24,7 +24,7 @@ class Instrument(Protocol):
 
 
 class Counter:
-    """A number that only grows."""
+    """A number that only increases."""
 
     __slots__ = ("_place", "_row")
     kind: ClassVar[str] = "counter"
@@ -40,7 +40,7 @@ class Counter:
 
 
 class Gauge:
-    """A number as it stands; `merge` is what makes one of those of all workers."""
+    """A current value; `merge` combines the values of all workers."""
 
     __slots__ = ("_merge", "_place", "_row")
     kind: ClassVar[str] = "gauge"
@@ -58,8 +58,8 @@ class Gauge:
 
 
 class Histogram:
-    """How often a number was at most each of `bounds`; a cell for each, one for what is beyond
-    them, one for the sum."""
+    """Counts of observed values by upper bound: a cell for each of `bounds`, one for larger values,
+    one for the sum."""
 
     __slots__ = ("_bounds", "_first", "_row", "_sum")
     kind: ClassVar[str] = "histogram"
@@ -87,9 +87,9 @@ InstrumentKind = TypeVar("InstrumentKind", bound=Instrument)
 
 
 class Family(Generic[InstrumentKind]):
-    """Instruments of one name, told apart by labels all of whose values are known at the start.
+    """Instruments of one name, distinguished by labels whose values are all known at start.
 
-    Of a `sparse` family only those are shown that have counted something.
+    A `sparse` family exposes only instruments that have counted something.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class Family(Generic[InstrumentKind]):
         self._members: dict[tuple[str, ...], InstrumentKind] = {}
 
     def at(self, *values: str) -> InstrumentKind:
-        """The instrument with these values of the labels, made where there is none."""
+        """Return the instrument with these label values; create it if missing."""
         if len(values) != len(self._labels):
             raise ValueError(f"{self.name} has the labels {self._labels}, not {values}")
         if values not in self._members:
@@ -128,7 +128,7 @@ class Family(Generic[InstrumentKind]):
 
 
 class Instruments(Collector):
-    """What a registry collects from, laid out in `cells`; makes families of each kind, or the one
+    """The collector of a registry, stored in `cells`. Its methods create families, or the single
     instrument of a family without labels."""
 
     def __init__(self, cells: Cells) -> None:
@@ -143,7 +143,7 @@ class Instruments(Collector):
     def counters(
         self, name: str, meaning: str, *labels: str, sparse: bool = False
     ) -> Family[Counter]:
-        """Prometheus adds `_total` to the name."""
+        """Create counters; Prometheus adds `_total` to the name."""
         return self._kept(Family(name, meaning, partial(Counter, self._cells), labels, sparse))
 
     def counter(self, name: str, meaning: str) -> Counter:

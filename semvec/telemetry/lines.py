@@ -1,4 +1,4 @@
-"""Lines of the log, as JSON or for the eyes; no text in them can look like another line."""
+"""Log lines, as JSON or for a console; no text in one can imitate another line."""
 
 import logging
 import time
@@ -13,14 +13,14 @@ from semvec.telemetry.tracebacks import traceback_lines
 
 ACCESS = "semvec.access"
 CONTINUED = "    | "
-"""How further lines of an entry begin, tracebacks above all."""
+"""Prefix of an entry's further lines, such as tracebacks."""
 
 
 class AccessRecord(Struct, gc=False):
-    """A request as it is told of once it has its answer.
+    """An answered request, as logged.
 
-    `at` is when, in seconds since the epoch, `took` how long, in seconds; `fault` is what was wrong
-    with the server, `trace` the id of the trace that the request is in.
+    `at` is the time of the answer in seconds since the epoch, `took` the duration in seconds;
+    `fault` is the server's error, if any; `trace` the id of the request's trace.
     """
 
     request_id: str
@@ -36,7 +36,7 @@ class AccessRecord(Struct, gc=False):
 
 
 class Format(NamedTuple):
-    """How requests and other records are put into words."""
+    """Functions that format requests and other records."""
 
     answered: Callable[[AccessRecord], str]
     record: Callable[[logging.LogRecord], str]
@@ -44,8 +44,8 @@ class Format(NamedTuple):
 
 @lru_cache(maxsize=4096)
 def printable(text: str) -> str:
-    """The text on one line: what ends a line, moves the cursor or turns the writing, and what is
-    no character at all, is told by its code."""
+    """Escape the text to one line: control characters, line ends, direction marks and invalid
+    characters become escape codes."""
     if text.isprintable():
         return text
     return "".join(
@@ -54,7 +54,7 @@ def printable(text: str) -> str:
 
 
 def _answered_as_json(entry: AccessRecord) -> str:
-    """Put together from parts that most lines share; ids and addresses hold nothing to escape."""
+    """Format a request as JSON from cached parts; ids and addresses need no escaping."""
     line = (
         f'{{"time":"{_utc(entry.at)}"'
         f',{_kind(entry.method, entry.endpoint, entry.status)},"request_id":"{entry.request_id}"'
@@ -69,7 +69,7 @@ def _answered_as_json(entry: AccessRecord) -> str:
 
 @lru_cache(maxsize=4096)
 def _kind(method: str, endpoint: str, status: int) -> str:
-    """The members that are the same for all such requests."""
+    """Return the members that all such requests share."""
     message = _quoted(f"{method} {endpoint} {status}")
     return (
         f'"level":"{_level(status).lower()}","logger":"{ACCESS}","message":{message}'
@@ -138,6 +138,6 @@ def _second(second: int) -> str:
 
 
 as_json = Format(_answered_as_json, _record_as_json)
-"""Each an object; what there is not is left out."""
+"""One JSON object for each entry; missing values are omitted."""
 
 for_eyes = Format(_answered_for_eyes, _record_for_eyes)

@@ -1,4 +1,4 @@
-"""Where lines of the log wait for the thread that writes them."""
+"""The log's queue and the thread that writes it."""
 
 import logging
 import threading
@@ -10,22 +10,23 @@ from semvec.standard_streams import write_all
 from semvec.telemetry.lines import AccessRecord, Format
 
 GATHER_S = 0.25
-"""How long lines of requests gather before they are written together; others come at once."""
+"""Seconds for which lines of requests are collected before they are written; others are written at
+once."""
 
 MAX_QUEUED_LINES = 65_536
-"""Lines that may wait, if what they are written to does not take them; more are left out."""
+"""Lines that may be queued while the stream is blocked; further ones are dropped."""
 
 LOG_PIECE = 1024
-"""Lines that are written at once."""
+"""Lines written in one call."""
 
 
 class LogWriter(logging.Handler):
-    """Takes lines from any thread, and has a thread of its own write them.
+    """Accept lines from any thread and write them on a thread of its own.
 
-    Requests are put into words where they come from: a second thread that runs Python takes turns
-    with the first, which costs more than the words do. Other records, whose tracebacks read source
-    files, are put into words on the thread. `dropped` counts lines that were left out: too many
-    waited, or the stream would not have them.
+    Requests are formatted by the calling thread: a second Python thread would compete for the
+    interpreter, which costs more than formatting. Other records are formatted on the writing
+    thread, as their tracebacks read source files. `dropped` counts lines that were not written
+    because too many were queued or the stream failed.
     """
 
     def __init__(self, stream: TextIO, format: Format) -> None:
@@ -39,12 +40,12 @@ class LogWriter(logging.Handler):
         self._thread.start()
 
     def write(self, entry: AccessRecord) -> None:
-        """Of a request."""
+        """Queue the line of a request."""
         self._put(self._format.answered(entry))
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            # They may change until they are written.
+            # The arguments may change before they are written.
             record.msg, record.args = record.getMessage(), None
             self._put(record)
         except Exception:
@@ -52,7 +53,7 @@ class LogWriter(logging.Handler):
         self._called.set()
 
     def close(self) -> None:
-        """Write what waits, and end the thread; what comes later is left out."""
+        """Write the queued lines and end the thread; later lines are dropped."""
         self._closing = True
         self._called.set()
         self._thread.join(timeout=1.0)

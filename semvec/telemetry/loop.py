@@ -1,4 +1,4 @@
-"""The event loop under watch."""
+"""Monitoring of the event loop."""
 
 import asyncio
 import logging
@@ -11,12 +11,12 @@ log = logging.getLogger(__name__)
 
 LOOP_LAG_INTERVAL_S = 0.25
 PROCESS_LOOKS = 20
-"""Every how many looks the process is looked at, on a thread."""
+"""Process metrics are updated on a thread once in this many intervals."""
 
 
 def log_stray_exception(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Log an exception that nobody awaited, as asyncio does, but without the representations of
-    tasks and exceptions: those may quote a text of a tenant's."""
+    """Log an unhandled exception as asyncio does, but without the representations of tasks and
+    exceptions, which may quote a tenant's text."""
     message = context.get("message") or "exception in the event loop"
     task = context.get("task") or context.get("future")
     name = task.get_name() if isinstance(task, asyncio.Task) else "no task"
@@ -24,14 +24,14 @@ def log_stray_exception(loop: asyncio.AbstractEventLoop, context: dict[str, Any]
 
 
 async def watch(metrics: ServerMetrics) -> None:
-    """Measure for ever how late a timer comes, and keep up to date what is looked up, so that
-    other workers' scrapes find it too."""
+    """Measure without end how late a timer fires, and keep observed metrics current, so that other
+    workers' scrapes include them."""
     loop = asyncio.get_running_loop()
     looks = 0
     while True:
         metrics.collect()
         if looks % PROCESS_LOOKS == 0:
-            with suppress(OSError):  # too many open files, which the next look may find closed
+            with suppress(OSError):  # too many open files; the next update may succeed
                 await asyncio.to_thread(metrics.process.look)
         looks += 1
         due = loop.time() + LOOP_LAG_INTERVAL_S

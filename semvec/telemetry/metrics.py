@@ -1,4 +1,4 @@
-"""Every metric of the server, by name."""
+"""All metrics of the server, by name."""
 
 import platform
 from collections.abc import Callable
@@ -18,7 +18,7 @@ REASONS: tuple[Reason, ...] = ("idle", "room", "closing")
 
 
 class ServerMetrics:
-    """What the parts of the server tell goes to one of these; the rest is looked up."""
+    """All metrics. The parts of the server update some directly; `collect` observes the others."""
 
     def __init__(self, registry: CollectorRegistry, cells: Cells) -> None:
         self.registry = registry
@@ -39,7 +39,7 @@ class ServerMetrics:
         registry.register(make)
 
     def observe_counter(self, counter: Counter, total: Callable[[], float]) -> None:
-        """Have a counter grow as a total of this process does."""
+        """Let a counter follow a total of this process."""
         seen = 0.0
 
         def look() -> None:
@@ -51,21 +51,21 @@ class ServerMetrics:
         self._looks.append(look)
 
     def observe_gauge(self, gauge: Gauge, value: Callable[[], float]) -> None:
-        """Have a gauge stand as a value does."""
+        """Let a gauge follow a value."""
         self._looks.append(lambda: gauge.set(value()))
 
     def before_scrape(self, settle: Callable[[], None]) -> None:
-        """Have something counted first that was only noted until now."""
+        """Register a function that flushes recorded values before a scrape."""
         self._looks.insert(0, settle)
 
     def collect(self) -> None:
-        """Bring up to date what is followed and shown."""
+        """Update all observed metrics."""
         for look in self._looks:
             look()
 
 
 class EdgeMetrics:
-    """Requests, and what was kept from being one."""
+    """Metrics of requests, limits and connections."""
 
     def __init__(self, make: Instruments) -> None:
         labels = ("method", "endpoint")
@@ -94,7 +94,7 @@ class EdgeMetrics:
 
 
 class SessionMetrics:
-    """A `SessionLife` that counts."""
+    """An implementation of `SessionLife` that counts."""
 
     def __init__(self, make: Instruments) -> None:
         self.hot = make.gauge("semvec_sessions_hot", "Sessions in memory")
@@ -144,7 +144,7 @@ class SessionMetrics:
 
 
 class BatchMetrics:
-    """`Batches` that are counted under a name; `of` is what they are made of."""
+    """An implementation of `Batches` that counts under a name; `of` names the items of a batch."""
 
     def __init__(self, make: Instruments, name: str, of: str) -> None:
         name = f"semvec_{name}"

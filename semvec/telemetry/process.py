@@ -1,4 +1,4 @@
-"""What the process takes of its machine."""
+"""Metrics of the process."""
 
 import os
 import resource
@@ -11,7 +11,7 @@ PROC = Path("/proc/self")
 
 
 class ProcessMetrics:
-    """Under the names of Prometheus' own libraries, for all workers together."""
+    """Process metrics under the names of Prometheus' own libraries, for all workers together."""
 
     def __init__(self, make: Instruments) -> None:
         self._cpu = make.counter("process_cpu_seconds", "User and system CPU time")
@@ -23,7 +23,7 @@ class ProcessMetrics:
         self._spent = 0.0
 
     def look(self) -> None:
-        """Bring up to date; on a thread, since it reads files."""
+        """Update the metrics; call on a thread, since it reads files."""
         usage = resource.getrusage(resource.RUSAGE_SELF)
         spent = usage.ru_utime + usage.ru_stime
         self._cpu.add(spent - self._spent)

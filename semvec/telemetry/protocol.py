@@ -1,50 +1,50 @@
-"""What the parts of the server tell of their work, whoever hears it."""
+"""Telemetry interfaces."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Final, Literal, Protocol
 
 Reason = Literal["idle", "room", "closing"]
-"""Why a session left memory: unused; too many, or too large together; the server stops."""
+"""Why a session was evicted: unused, no room (too many sessions or bytes), or server shutdown."""
 
 Span = Callable[[str], AbstractContextManager[object]]
-"""Names a part of the current request in its trace; `nullcontext` where there is no trace."""
+"""Opens a span for a part of the current request; `nullcontext` without tracing."""
 
 
 class Batches(Protocol):
-    """Work that is done together. Called on the event loop; times are in seconds."""
+    """Metrics of batched work. Called on the event loop; times are in seconds."""
 
     def done(self, size: int, waited: float, took: float) -> None:
-        """So many together; the oldest of them had waited when they began."""
+        """Record a finished batch; `waited` is the time its oldest item had waited at its start."""
 
     def failed(self) -> None:
-        """A batch came to nothing, or nobody knows what became of it."""
+        """Record a batch that failed or whose outcome is unknown."""
 
 
 class SessionLife(Protocol):
-    """What becomes of sessions in memory. Called on the event loop; times are in seconds."""
+    """Metrics of cached sessions. Called on the event loop; times are in seconds."""
 
     def loaded(self, took: float) -> None:
-        """One was rebuilt out of storage."""
+        """Record that a session was loaded from storage."""
 
     def evicted(self, reason: Reason) -> None: ...
 
     def snapshot(self, saved: bool) -> None: ...
 
     def repeated(self) -> None:
-        """A change was decided again, because another process was faster."""
+        """Record a change that was decided again because another process committed first."""
 
     def drifted(self, inputs: int) -> None:
-        """So many inputs opened a new segment."""
+        """Record inputs that began a new segment."""
 
     def archived(self, memories: int) -> None: ...
 
     def consolidated(self, memories: int) -> None:
-        """A batch of consolidation judged so many."""
+        """Record a batch of consolidation and the memories it judged."""
 
 
 class Silent:
-    """Heard by nobody."""
+    """Telemetry that discards everything."""
 
     def done(self, size: int, waited: float, took: float) -> None:
         pass

@@ -1,4 +1,4 @@
-"""Tracebacks without what exceptions say: their messages may quote a text of a tenant's."""
+"""Tracebacks without exception messages, which may quote a tenant's text."""
 
 import traceback
 from collections.abc import Iterator, Sequence
@@ -17,14 +17,15 @@ SAFE = frozenset(
         ZeroDivisionError,
     }
 )
-"""Exceptions of Python's whose messages name types and names of the program, and no values."""
+"""Built-in exceptions whose messages contain only names and types of the program, no values."""
 
 MOST_CHAINED = 8
-"""Exceptions of one chain that are shown, the last ones."""
+"""Exceptions of one chain that are shown; the last ones."""
 
 
 def traceback_lines(error: BaseException) -> Sequence[str]:
-    """As Python prints it, in order of time; of most exceptions the type alone."""
+    """Format a traceback as Python does, oldest exception first; of most exceptions only the
+    type."""
     lines: list[str] = []
     for each, leads_to in reversed([*_chain(error)]):
         lines += _frames(each.__traceback__)
@@ -35,7 +36,7 @@ def traceback_lines(error: BaseException) -> Sequence[str]:
 
 
 def _chain(error: BaseException) -> Iterator[tuple[BaseException, str]]:
-    """The exception and those before it, and how each leads to the one after it."""
+    """Yield the exception and its causes, each with the phrase that links it to the next one."""
     leads_to = ""
     for _ in range(MOST_CHAINED):
         yield error, leads_to

@@ -1,4 +1,4 @@
-"""Traces of requests, by OpenTelemetry; an extra."""
+"""Traces of requests with OpenTelemetry; an extra."""
 
 import asyncio
 import logging
@@ -20,11 +20,11 @@ UNREADABLE_HEADER = (
     "is not NAME=VALUE; entries are separated by commas, and a comma in a value is written %2C"
 )
 TRACE_FLUSH_S = 1.5
-"""What shutdown may spend on the last spans."""
+"""Seconds that shutdown may spend on the last spans."""
 
 
 class Traces:
-    """Spans of requests and of their parts. Errors are told by their status, never in words."""
+    """Spans of requests and their parts. Errors are reported by status only, without messages."""
 
     def __init__(self, processor: SpanProcessor) -> None:
         ours = Resource({"service.name": "semvec", "service.version": __version__})
@@ -37,8 +37,7 @@ class Traces:
 
     @contextmanager
     def request(self, method: str, endpoint: str, headers: Mapping[str, str]) -> Iterator[Span]:
-        """The span of a request, in the trace that its `traceparent` names, else in one of its
-        own."""
+        """Open a request's span, in the trace named by its `traceparent`, else in a new one."""
         with self._tracer.start_as_current_span(
             f"{method} {endpoint}",
             context=self._contexts.extract(headers),
@@ -50,7 +49,7 @@ class Traces:
             yield span
 
     def span(self, name: str) -> AbstractContextManager[object]:
-        """A part of the current request; work for no request is not traced."""
+        """Open a span for a part of the current request; work outside of requests is not traced."""
         if not get_current_span().is_recording():
             return nullcontext()
         return self._tracer.start_as_current_span(
@@ -58,15 +57,15 @@ class Traces:
         )
 
     async def close(self) -> None:
-        """Send the last spans, as far as time allows."""
+        """Send the last spans, within TRACE_FLUSH_S."""
         loop, done = asyncio.get_running_loop(), asyncio.Event()
 
         def shut_down() -> None:
             self._provider.shutdown()
-            with suppress(RuntimeError):  # the loop has ended meanwhile
+            with suppress(RuntimeError):  # the loop has ended
                 loop.call_soon_threadsafe(done.set)
 
-        # One of the loop's threads would be waited for at the end, however long it takes.
+        # Shutdown would wait without limit for a thread of the loop's executor.
         threading.Thread(target=shut_down, name="semvec-traces", daemon=True).start()
         try:
             await asyncio.wait_for(done.wait(), TRACE_FLUSH_S)
@@ -75,7 +74,7 @@ class Traces:
 
 
 def answered(span: Span, status: int, request_id: str) -> None:
-    """Note how a request went."""
+    """Set the outcome of a request on its span."""
     span.set_attribute("http.response.status_code", status)
     span.set_attribute("semvec.request_id", request_id)
     if status >= 500:
@@ -83,12 +82,12 @@ def answered(span: Span, status: int, request_id: str) -> None:
 
 
 def _without_header(record: logging.LogRecord) -> bool:
-    """Replace OpenTelemetry's warning of a header that it cannot read, which shows all of it."""
+    """Replace OpenTelemetry's warning about an unreadable header, which would quote the header."""
     record.msg, record.args = UNREADABLE_HEADER, None
     return True
 
 
 def exported_traces() -> Traces:
-    """Traces that go where the environment's OTEL_ variables say."""
+    """Create traces that are exported as the OTEL_ variables specify."""
     logging.getLogger("opentelemetry.util.re").addFilter(_without_header)
     return Traces(BatchSpanProcessor(OTLPSpanExporter()))

@@ -1,1 +1,1 @@
-"""URLs in settings: how they are read, and what may be shown of them."""
+"""URLs in settings: parsing them, and showing them without secrets."""

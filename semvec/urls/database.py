@@ -1,8 +1,8 @@
-"""DATABASE_URL as libpq, SQLAlchemy, asyncpg and others write it.
+"""Parse DATABASE_URL in the forms of libpq, SQLAlchemy, asyncpg and others.
 
-It is read here, and not by SQLAlchemy's `make_url` or asyncpg, for three reasons: settings are
-checked without loading either; both take a password with an unescaped @ apart in ways of their own,
-and show pieces of it; and asyncpg hands options that it does not know to the server.
+SQLAlchemy's `make_url` and asyncpg are not used, for three reasons: settings are checked without
+importing either; each splits a password with an unescaped @ in its own way and shows parts of it;
+and asyncpg passes unknown options to the server.
 """
 
 import difflib
@@ -51,7 +51,7 @@ Options = dict[str, list[str]]
 
 @dataclass(frozen=True, slots=True)
 class SqliteUrl:
-    """A file; `warnings` say which options were dropped."""
+    """A SQLite file; `warnings` name the options that were dropped."""
 
     path: str
     warnings: tuple[str, ...] = ()
@@ -59,7 +59,7 @@ class SqliteUrl:
 
 @dataclass(frozen=True, slots=True)
 class PostgresUrl:
-    """`pooled` says whether a pooler stands between: None where it has to be found out."""
+    """A PostgreSQL database. `pooled` says whether a pooler is between; None: to be detected."""
 
     hosts: tuple[HostAddress, ...] = ()
     user: str | None = None
@@ -74,13 +74,14 @@ class PostgresUrl:
     warnings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """The URL without its password and options."""
+        """Return the URL without its password and options."""
         user = f"{self.user}@" if self.user else ""
         return f"postgresql://{user}{','.join(map(str, self.hosts))}/{self.database or ''}"
 
 
 def read_database_url(text: str) -> SqliteUrl | PostgresUrl:
-    """Raises ValueError, which says what is wrong and shows nothing of a password."""
+    """Parse DATABASE_URL. Raise ValueError, which says what is wrong and shows no part of a
+    password."""
     if re.match(r"\s*(host|hostaddr|dbname|user|service)\s*=", text):
         raise ValueError(f"is a list of key=value: {WRITE}")
     try:
@@ -156,7 +157,7 @@ def _options(query: str, entries: tuple[Entry, ...], kind: str) -> tuple[Options
 
 
 def _unknown(name: str, equals: str, query: str, known: Table, kind: str) -> str:
-    """A name is shown only where it cannot be a piece of a password."""
+    """Describe an unknown option. Its name is shown only if it cannot be part of a password."""
     if "@" in query or not equals or not re.fullmatch(r"[A-Za-z_.]{1,63}", name):
         return f"holds an option that is not known, or an unescaped ?: {ENCODING}"
     near = difflib.get_close_matches(name, known, 1, cutoff=0.8)
@@ -182,7 +183,7 @@ def _hosts(parts: UrlParts, options: Options) -> tuple[HostAddress, ...]:
 
 
 def _with_ports(hosts: tuple[HostAddress, ...], text: str) -> tuple[HostAddress, ...]:
-    """One port goes with all hosts; else there are as many."""
+    """Assign ports to hosts: one port for all, or as many as there are hosts."""
     ports = [read_port(port) for port in text.split(",")] if text else []
     if len(ports) == 1:
         ports *= max(1, len(hosts))
@@ -212,7 +213,7 @@ def _tls(options: Options) -> Mapping[str, str]:
 
 
 def _parameters(options: Options) -> Mapping[str, str]:
-    """What the server is told of at the start of a connection."""
+    """Return the parameters that are sent to the server when a connection starts."""
     name = _last(options, "fallback_application_name", "application_name")
     path = _last(options, "schema", "currentSchema", "search_path")
     given = {"application_name": name, "search_path": path, "options": _last(options, "options")}

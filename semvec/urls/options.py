@@ -1,4 +1,4 @@
-"""The one table of schemes and options that DATABASE_URL may have, and what becomes of each."""
+"""The table of schemes and options of DATABASE_URL, and how each is handled."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,7 +13,7 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A scheme or an option, or several that share their fate and its reason."""
+    """One or several schemes or options with the same handling and the same reason."""
 
     names: tuple[str, ...]
     fate: Fate
@@ -164,5 +164,5 @@ Table = MappingProxyType[str, Entry]
 
 
 def table(entries: tuple[Entry, ...]) -> Table:
-    """Entries by each of their names."""
+    """Return the entries by each of their names."""
     return MappingProxyType({name: entry for entry in entries for name in entry.names})

@@ -1,7 +1,7 @@
-"""The parts of a URL with credentials, and messages that show none of it.
+"""Split URLs with credentials, with error messages that show none of their contents.
 
-A password that is not percent-encoded can end up in any part of its URL: in the host, the port, the
-path, the name of an option. So no message of this module repeats what the URL holds.
+A password that is not percent-encoded can end up in any part of its URL: the host, the port, the
+path, the name of an option. So no message of this module repeats any part of the URL.
 """
 
 import re
@@ -21,7 +21,7 @@ LARGEST_PORT = 65535
 
 @dataclass(frozen=True, slots=True)
 class HostAddress:
-    """A host's name, address, or directory of a socket; `port` None: the default one."""
+    """A host's name or address, or the directory of a socket; `port` is None for the default."""
 
     name: str
     port: int | None = None
@@ -33,7 +33,7 @@ class HostAddress:
 
 @dataclass(frozen=True, slots=True)
 class UrlParts:
-    """`hosts`, `path` and `query` as they are written; user and password decoded."""
+    """The parts of a URL: user and password decoded, `hosts`, `path` and `query` as written."""
 
     scheme: str
     user: str | None
@@ -44,7 +44,7 @@ class UrlParts:
 
 
 def split_scheme(url: str) -> tuple[str, str]:
-    """The scheme in lower case, and the rest after `://`. Raises ValueError."""
+    """Return the scheme in lower case and the rest after `://`. Raise ValueError."""
     if url[:1] in ("'", '"'):
         raise ValueError("begins with a quotation mark, which is part of the value: leave it out")
     match = SCHEME.fullmatch(url)
@@ -54,7 +54,8 @@ def split_scheme(url: str) -> tuple[str, str]:
 
 
 def split_url(url: str) -> UrlParts:
-    """A URL of a server that is logged in to. Raises ValueError, which shows none of it."""
+    """Split the URL of a server that needs a login. Raise ValueError, which shows no part of the
+    URL."""
     scheme, rest = split_scheme(url)
     if CONTROL.search(rest):
         raise ValueError("holds a line break or another control character")
@@ -77,7 +78,7 @@ def split_url(url: str) -> UrlParts:
 
 
 def read_hosts(text: str) -> tuple[HostAddress, ...]:
-    """A list of `host:port`, `[address]:port` or directories of sockets. Raises ValueError."""
+    """Parse a list of `host:port`, `[address]:port` or directories of sockets. Raise ValueError."""
     if not text:
         return ()
     return tuple(_host(each.strip()) for each in text.split(","))
@@ -96,25 +97,25 @@ def _host(text: str) -> HostAddress:
 
 
 def read_port(text: str) -> int:
-    """Raises ValueError, which does not show the text."""
+    """Parse a port. Raise ValueError, which does not show the text."""
     if not re.fullmatch(r"[0-9]{1,5}", text) or not 1 <= int(text) <= LARGEST_PORT:
         raise ValueError(f"has a port that is not a number from 1 to {LARGEST_PORT}; {ENCODING}")
     return int(text)
 
 
 def check_address(url: str) -> None:
-    """Check host and port of an address that may hold a login. Raises ValueError."""
+    """Check host and port of a URL that may contain a login. Raise ValueError."""
     parts = split_url(url)
     read_hosts(parts.hosts)
 
 
 def check_web_address(url: str) -> None:
-    """The same where @ and # after the host are part of a path. Raises ValueError."""
+    """Check a URL in which @ and # after the host belong to the path. Raise ValueError."""
     scheme, rest = split_scheme(url)
     check_address(f"{scheme}://{re.split('[/?#]', rest, maxsplit=1)[0]}")
 
 
 def lower_scheme(url: str) -> str:
-    """The URL with its scheme in lower case; any other text as it is."""
+    """Return a URL with its scheme in lower case; return other text unchanged."""
     match = SCHEME.fullmatch(url)
     return url if match is None else f"{match[1].lower()}://{match[2]}"

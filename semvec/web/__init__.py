@@ -1,4 +1,4 @@
-"""The HTTP side."""
+"""The HTTP API: the application, its endpoints and the server process."""
 
 from semvec.web.app import create_app, from_argv
 

@@ -33,9 +33,9 @@ from semvec.web.stream import STREAMS, Streams
 def create_app(
     settings: Settings | None = None, telemetry: Telemetry | None = None
 ) -> web.Application:
-    """The application as configured, to be served alone or mounted with `add_subapp`.
+    """Build the configured application, to be served alone or mounted with `add_subapp`.
 
-    Raises SettingsError where the server cannot start as it is configured.
+    Raise SettingsError if the server cannot start with this configuration.
     """
     settings = settings or load_settings()
     telemetry = telemetry or open_telemetry(settings)
@@ -45,7 +45,8 @@ def create_app(
 
 
 def from_argv(argv: Sequence[str]) -> web.Application:
-    """For `python -m aiohttp.web semvec.web:from_argv`, whose own options say where to listen."""
+    """Build the application for `python -m aiohttp.web semvec.web:from_argv`. aiohttp's own options
+    set the address."""
     if argv:
         raise SettingsError(f"settings are taken from the environment alone, not {argv[0]!r}")
     return create_app()

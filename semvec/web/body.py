@@ -1,4 +1,4 @@
-"""Reading a request's body, no further than its limit."""
+"""Read request bodies up to a size limit."""
 
 import asyncio
 from codecs import BOM_UTF8
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 RequestBody = TypeVar("RequestBody")
 
 SLOWEST = 16 * 1024
-"""Bytes a second that a request may arrive at when its deadline is over; a drip is less."""
+"""Bytes per second below which a body counts as stalled once its deadline has passed."""
 
 WRITTEN_AT_ONCE = 1 << 20
-"""Bytes of an upload that are worth a hop to a thread."""
+"""Bytes of an upload that are written to the file in one call on a thread."""
 
 
 @dataclass(frozen=True, slots=True)
 class Upload(Generic[RequestBody]):
-    """A body that is read when a handler asks for it, and never lies in memory as a whole.
+    """A body that the handler reads itself; it is never held in memory as a whole.
 
-    `Body` is what its JSON has to be; nobody has checked that. With a `hash`, it is fed with the
-    bytes as they pass.
+    `RequestBody` is the type that the JSON should have; it is not validated. `hash`, if given, is
+    updated with the bytes as they are read.
     """
 
     request: web.Request
@@ -38,7 +38,7 @@ class Upload(Generic[RequestBody]):
     hash: "Hash | None" = None
 
     async def into(self, file: BinaryIO) -> None:
-        """Write the body to a file. Raises what `read_body` does."""
+        """Write the body to a file. Raise the errors of `read_body`."""
         chunks, size = [], 0
         async for chunk in await self._content():
             chunks.append(chunk)
@@ -49,7 +49,8 @@ class Upload(Generic[RequestBody]):
         await on_thread(self._write, file, chunks)
 
     async def digest(self) -> bytes:
-        """Of the whole body, of which nobody else reads the rest. Raises what `read_body` does."""
+        """Read the rest of the body and return the digest of all of it. Raise the errors of
+        `read_body`."""
         assert self.hash is not None
         async for chunk in await self._content():
             self.hash.update(chunk)
@@ -68,14 +69,15 @@ class Upload(Generic[RequestBody]):
 async def read_body(
     request: web.Request, limit: int, deadline_s: float, take: Callable[[int], None]
 ) -> bytes:
-    """The whole body, decompressed. Raises TooLarge past `limit` bytes, compressed or not,
-    Malformed if it breaks off or does not decompress, UnsupportedCoding for an unknown coding, and
-    TooSlow where it has been waited for longer than `deadline_s` and has not come steadily.
+    """Return the whole body, decompressed.
 
-    `take` counts the bytes as they come, and may refuse them.
+    Raise TooLarge past `limit` bytes, compressed or not; Malformed if the body breaks off or does
+    not decompress; UnsupportedCoding for an unknown coding; TooSlow if reading has waited longer
+    than `deadline_s` and the body arrived slower than `SLOWEST`. `take` counts the bytes as they
+    arrive and may raise.
 
-    A body that announces more is refused unread, and a client that waits for 100 Continue is told
-    to go on only here, when everything that could refuse the request before has let it pass.
+    A body whose announced length is over the limit is refused unread. `100 Continue` is sent only
+    here, after every check that could refuse the request.
     """
     chunks = []
     async for chunk in await _chunks(request, limit, deadline_s):
@@ -85,7 +87,7 @@ async def read_body(
 
 
 async def _chunks(request: web.Request, limit: int, deadline_s: float) -> AsyncIterator[bytes]:
-    """What the body says, decompressed."""
+    """Yield the body, decompressed."""
     coding = coding_of(request.headers.get(hdrs.CONTENT_ENCODING, ""))
     if (request.content_length or 0) > limit:
         raise _too_large(limit)
@@ -119,7 +121,8 @@ async def _received(content: StreamReader, limit: int, deadline_s: float) -> Asy
 async def _decoded(
     chunks: AsyncIterator[bytes], decoder: Decoder, limit: int
 ) -> AsyncIterator[bytes]:
-    """Lets others have the event loop after each piece: few bytes can make many."""
+    """Decompress in steps and yield to the event loop after each full piece: few bytes can expand
+    to many."""
     size = 0
     async for chunk in chunks:
         for piece in decoder.decoded(chunk):
@@ -133,7 +136,7 @@ async def _decoded(
 
 
 async def _without_mark(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Leaves out a byte-order mark at the head."""
+    """Skip a byte-order mark at the start."""
     head: bytes = b""
     async for chunk in chunks:
         head += chunk
@@ -145,7 +148,8 @@ async def _without_mark(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 
 async def _read_on(content: StreamReader, deadline_s: float, earned_s: float) -> bytes:
-    """What has come meanwhile; empty at the end. Raises TooSlow past deadline and earned time."""
+    """Return the bytes that have arrived; empty at the end. Raise TooSlow after the deadline plus
+    `earned_s`."""
     if content.is_eof():
         return await content.readany()
     try:
@@ -160,4 +164,4 @@ def _too_large(limit: int) -> TooLarge:
 
 
 async def leave_expectation(_: web.Request) -> None:
-    """Stands where aiohttp would send 100 Continue before any middleware has seen the request."""
+    """Replace aiohttp's handler, which would send `100 Continue` before any middleware runs."""

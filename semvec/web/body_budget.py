@@ -1,4 +1,4 @@
-"""A bound on the bytes of all request bodies that lie in memory at once."""
+"""A limit on the bytes of all request bodies in memory."""
 
 from collections import Counter
 
@@ -6,13 +6,13 @@ from semvec.errors import Unavailable
 
 MIN_TOTAL_BYTES = 64 << 20
 LARGEST_BODIES_AT_ONCE = 16
-"""Bodies of the largest size that fit at once, where `MIN_TOTAL_BYTES` holds fewer."""
+"""The budget holds at least this many bodies of the largest size."""
 CALLER_SHARES = 4
-"""Callers that fill the budget together; a single one fills no more than its share."""
+"""One caller may use at most 1 / CALLER_SHARES of the budget."""
 
 
 class BodyBudget:
-    """Counts the bytes of bodies from their arrival until their requests are answered."""
+    """Count the bytes of each body from its arrival until its request is answered."""
 
     def __init__(self, max_body_bytes: int) -> None:
         self._total = max(MIN_TOTAL_BYTES, LARGEST_BODIES_AT_ONCE * max_body_bytes)
@@ -21,11 +21,12 @@ class BodyBudget:
 
     @property
     def used(self) -> int:
-        """Bytes that are counted now."""
+        """Bytes in use."""
         return self._used
 
     def take(self, caller: str, nbytes: int) -> None:
-        """Count bytes that have arrived. Raises Unavailable where they are too many."""
+        """Count received bytes. Raise Unavailable if the caller or all callers exceed the
+        budget."""
         if self._by_caller[caller] + nbytes > self._total // CALLER_SHARES:
             raise Unavailable("your requests have too many bytes of bodies at once: send fewer")
         if self._used + nbytes > self._total:
@@ -34,7 +35,7 @@ class BodyBudget:
         self._by_caller[caller] += nbytes
 
     def give_back(self, caller: str, nbytes: int) -> None:
-        """Count no longer what was taken, as the request is answered."""
+        """Release bytes that `take` counted."""
         self._used -= nbytes
         self._by_caller[caller] -= nbytes
         if not self._by_caller[caller]:

@@ -1,6 +1,6 @@
-"""What JSON may be made of, found out before objects are made of it where looking at bytes will do.
+"""Size limits for JSON, checked on the bytes before objects are created where possible.
 
-Depth is bounded by the parser, 200 levels; strings and arrays by the fields they are for.
+The parser limits depth to 200 levels; the fields limit strings and arrays.
 """
 
 import json
@@ -9,20 +9,20 @@ from collections.abc import Sequence
 from semvec.errors import Malformed
 
 MOST_PARTS = 16_384
-"""Objects, arrays and names of members in one body, unknown fields included."""
+"""Objects, arrays and member names in one body, unknown fields included."""
 SMALL_BODY_BYTES = 64 * 1024
-"""Bytes of a body that is not worth counting: a megabyte of `[],` would take 70 in memory."""
+"""Bodies up to this many bytes are not counted: a megabyte of `[],` would take 70 in memory."""
 MOST_STRINGS = 65_536
-"""Strings in one body, names of members included."""
+"""Strings in one body, member names included."""
 BYTES_PER_NUMBER = 4
-"""Bytes that an item of a list takes at least, on average over a large body."""
+"""Bytes per list item, at least, on average over a large body."""
 FEW = 64
-"""Quotes that are looked for one by one, which is faster where long vectors lie between them."""
+"""Quotes that are searched one by one; faster where long vectors lie between them."""
 PLAIN_BYTES = bytes(sorted({*range(256)} - {*b"[{:"}))
 
 
 def check_size(content: bytes) -> None:
-    """Raises Malformed."""
+    """Raise Malformed if the body has too many parts."""
     if len(content) > SMALL_BODY_BYTES:
         _check_items(content)
     if len(content) <= SMALL_BODY_BYTES or len(content.translate(None, PLAIN_BYTES)) <= MOST_PARTS:
@@ -33,8 +33,8 @@ def check_size(content: bytes) -> None:
 
 
 def _check_items(content: bytes) -> None:
-    """A megabyte of `0,` or `"",` would keep the event loop busy for twice as long as one of real
-    vectors."""
+    """Limit strings and list items: a megabyte of `0,` or `"",` would block the event loop twice as
+    long as one of real vectors."""
     if _unescaped(content).count(b'"') > 2 * MOST_STRINGS:
         raise Malformed(f"the body holds more than {MOST_STRINGS} strings")
     most = len(content) // BYTES_PER_NUMBER
@@ -43,8 +43,8 @@ def _check_items(content: bytes) -> None:
 
 
 def check_content(content: bytes) -> None:
-    """Raises Malformed for what the parser has let pass: numbers that JSON does not know, and a
-    name twice in an object, of which another parser may take the first where one takes the last."""
+    """Raise Malformed for what the parser accepts but JSON does not allow: NaN and Infinity, and a
+    name given twice in an object (parsers differ in which value they take)."""
     parts = _split(content)
     if (b"NaN" in content or b"Infinity" in content) and _names_no_number(parts[::2]):
         raise Malformed("the body is no JSON: NaN and Infinity are not numbers")
@@ -62,7 +62,7 @@ def _names_no_number(outside: Sequence[bytes]) -> bool:
 
 
 def _split(content: bytes) -> Sequence[bytes]:
-    """What stands outside of strings and in them, by turns, without escaped quotes."""
+    """Split into the text outside and inside of strings, alternating, without escaped quotes."""
     content = _unescaped(content)
     parts: list[bytes] = []
     start = 0
@@ -76,7 +76,7 @@ def _split(content: bytes) -> Sequence[bytes]:
 
 
 def _unescaped(content: bytes) -> bytes:
-    """Without escaped quotes and backslashes."""
+    """Remove escaped quotes and backslashes."""
     if b"\\" not in content:
         return content
     return content.replace(b"\\\\", b"").replace(b'\\"', b"")

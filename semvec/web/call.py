@@ -1,4 +1,4 @@
-"""One request, as handlers see it."""
+"""One request, as handlers receive it."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ class Call:
 
     @property
     def caller(self) -> Caller:
-        """There but on public routes, where nobody is asked who they are."""
+        """The authenticated caller. Not available on public routes."""
         caller = self.request[CONTEXT].caller
         assert caller is not None
         return caller

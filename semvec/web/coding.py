@@ -1,4 +1,4 @@
-"""The codings that a body may arrive in: `Content-Encoding`, RFC 9110, section 8.4."""
+"""Supported values of `Content-Encoding` (RFC 9110, section 8.4)."""
 
 import zlib
 from collections.abc import Iterator
@@ -8,14 +8,14 @@ from semvec.errors import Malformed, UnsupportedCoding
 ACCEPTED = ("gzip", "deflate")
 ALIASES = {"x-gzip": "gzip"}
 DECODED_PIECE = 64 * 1024
-"""Most bytes that one step makes of a compressed body."""
+"""Bytes that one decompression step produces at most."""
 GZIP, ZLIB, RAW = 16 + zlib.MAX_WBITS, zlib.MAX_WBITS, -zlib.MAX_WBITS
 
 
 def coding_of(header: str) -> str | None:
-    """The coding that a `Content-Encoding` names; None for a body as it is.
+    """Return the coding that a `Content-Encoding` header names; None for an uncompressed body.
 
-    Raises UnsupportedCoding for any other, and for more than one.
+    Raise UnsupportedCoding for any other coding, and for more than one.
     """
     named = [name.strip().lower() for name in header.split(",")]
     codings = [ALIASES.get(name, name) for name in named if name not in ("", "identity")]
@@ -29,14 +29,14 @@ def coding_of(header: str) -> str | None:
 
 
 class Decoder:
-    """Decompresses a body in steps, and checks its checksum and its end."""
+    """Decompress a body in steps, and verify its checksum and end."""
 
     def __init__(self, coding: str) -> None:
         self._coding = coding
         self._stream: zlib._Decompress | None = None
 
     def decoded(self, data: bytes) -> Iterator[bytes]:
-        """What follows from the next bytes, in pieces of bounded size. Raises Malformed."""
+        """Yield the decompressed data in pieces of bounded size. Raise Malformed."""
         try:
             while data:
                 if self._stream is None or (self._stream.eof and self._coding == "gzip"):
@@ -50,12 +50,13 @@ class Decoder:
             raise Malformed(f"the body is not valid {self._coding}: {reason}") from None
 
     def finish(self) -> None:
-        """Raises Malformed where the compressed data has not come to its end."""
+        """Raise Malformed if the compressed data is incomplete."""
         if self._stream is not None and not self._stream.eof:
             raise Malformed(f"the body ends before its {self._coding} data does")
 
     def _format(self, data: bytes) -> int:
-        """Some clients send raw deflate data, without the zlib header that the RFC asks for."""
+        """Choose the zlib format. Some clients send raw deflate data without the zlib header that
+        the RFC requires."""
         if self._coding == "gzip":
             return GZIP
         return ZLIB if data[0] & 0x0F == zlib.DEFLATED else RAW

@@ -1,4 +1,4 @@
-"""One client's connection: how long it may take to ask, and what to answer to no request at all."""
+"""A client connection: deadlines, limits, and answers where there is no request to answer."""
 
 import asyncio
 import logging
@@ -24,27 +24,27 @@ from semvec.web.reply import json_response
 from semvec.web.schemas.errors import Error
 
 CONNECTION_STALLED_S = 30.0
-"""How long a client may take none of an answer, once as much waits for it as a connection holds."""
+"""Seconds that a client may leave an answer unread once the connection's write buffer is full."""
 
 HEAD_BYTES = 64 * 1024
-"""Of a request line and all header fields together, line ends included."""
+"""Limit for a request line and all header fields together, line ends included."""
 
 PARSED_EARLY = 1024
-"""Bytes of an unfinished head that the parser gets as they come, as far as they are no more."""
+"""An unfinished head of up to this many bytes is passed to the parser as it arrives."""
 
 READ_PIECE = 16 * 1024
-"""Bytes of a body that are parsed at once; the head of the next request may begin in them."""
+"""Bytes of a body that are parsed at once; they may contain the head of the next request."""
 
 FRAMING_BYTES = 64 * 1024
 FRAMING_PER_BYTE = 8
-"""Of a chunked body that are not content: sizes, extensions and trailers, in all and for each byte
-of content. A chunk of one byte takes five."""
+"""Limits for the bytes of a chunked body that are not content (sizes, extensions, trailers): in
+total, and per byte of content. A chunk of one byte takes five."""
 
 QUEUED_BYTES = 128 * 1024
-"""Of requests that wait for the one before them, past which a connection is not read on."""
+"""Bytes of pipelined requests past which reading pauses."""
 
 UNREAD_BYTES = 64 * 1024
-"""Of a body that waits for its reader; twice as much stops the connection."""
+"""Bytes of a body that may wait for their reader; reading pauses at twice as much."""
 
 HEAD_END = b"\r\n\r\n"
 
@@ -52,17 +52,16 @@ log = logging.getLogger(__name__)
 
 
 class HttpConnection(web.RequestHandler):
-    """Tells of errors below the application in the application's own shape.
+    """An HTTP connection that reports protocol errors in the application's format.
 
-    What could not be parsed is neither answered nor logged in its own words: it may hold a token. A
-    connection is closed if it is one too many of its address, or if a request has not arrived
-    `deadline_s` after its first byte, the first one after the connection was made, or if its client
-    takes nothing of a long answer. A head is bounded as a whole, and so is what a chunked body has
-    beside its content.
+    A request that cannot be parsed is never quoted in an answer or a log line: it may hold a token.
+    A connection is closed if its address has too many, if a request has not arrived within
+    `deadline_s` of its first byte (for the first request: of the connection), or if the client does
+    not read a long answer. The size of a head is limited, and so is the framing of a chunked body.
     """
 
     leaves_codings = True
-    """Bodies are not decompressed here, so that their reader can tell what is wrong with one."""
+    """Bodies are not decompressed here, so that `body.py` can report what is wrong with one."""
 
     __slots__ = (
         "_begun",
@@ -115,7 +114,7 @@ class HttpConnection(web.RequestHandler):
     def factory(
         cls, server: web.Server, deadline_s: float, crowd: ConnectionLimiter
     ) -> Callable[[], "HttpConnection"]:
-        """What the running loop makes connections to a server with."""
+        """Return a factory that the running loop creates connections with."""
         loop = asyncio.get_running_loop()
         return partial(cls, server, loop=loop, deadline_s=deadline_s, crowd=crowd)
 
@@ -127,7 +126,7 @@ class HttpConnection(web.RequestHandler):
             super().connection_made(transport)
             self._watch(0)
         else:
-            refused = cast(asyncio.Transport, transport)  # uvloop's for TLS does not say it is one
+            refused = cast(asyncio.Transport, transport)  # uvloop does not declare its TLS one
             refused.write(_last_words(HTTPStatus.TOO_MANY_REQUESTS, "too many connections"))
             refused.close()
 
@@ -157,13 +156,13 @@ class HttpConnection(web.RequestHandler):
                 data = self._parse_some(data, PARSED_EARLY)
 
     def _parse_some(self, data: bytes, most: int) -> bytes:
-        """What is left."""
+        """Parse at most `most` bytes; return the rest."""
         self._parse(data if len(data) <= most else data[:most])
         return data[most:]
 
     def _large_head(self, data: bytes) -> bytes:
-        """Parse a head that is whole by now, and keep one that is
-        not; what is left."""
+        """Parse a head once it is complete, buffer it until then. Return the bytes that follow
+        it."""
         end = (self._last_bytes + data).find(HEAD_END) + len(HEAD_END) - len(self._last_bytes)
         whole = end >= len(HEAD_END) - len(self._last_bytes)
         kept = len(self._head)
@@ -181,7 +180,7 @@ class HttpConnection(web.RequestHandler):
         return self._parse_some(data, size)
 
     def _refuse_head(self) -> None:
-        """Answered in its turn, behind requests that came before it."""
+        """Queue a 431 answer behind the requests that came before."""
         self._head.take()
         self._head_refused = True
         self._unwatch()
@@ -217,7 +216,8 @@ class HttpConnection(web.RequestHandler):
         self._chunked, self._body_received = getattr(message, "chunked", False), 0
 
     def _check_framing(self) -> None:
-        """While reading is paused, nobody knows how much of what came has been parsed."""
+        """Refuse a chunked body with too much framing. While reading is paused, the number of
+        parsed bytes is unknown."""
         if self._body is None or not self._chunked or self._reading_paused:
             return
         content = self._body.total_bytes
@@ -226,7 +226,7 @@ class HttpConnection(web.RequestHandler):
             self._give_up_body(self._body, TooLarge(detail))
 
     def _bound_queue(self, size: int) -> None:
-        """Read no further where more than a request or two waits for the one before."""
+        """Pause reading when two or more queued requests exceed QUEUED_BYTES."""
         if len(self._messages) < 2:
             self._queued = 0
         self._queued += size
@@ -266,7 +266,8 @@ class HttpConnection(web.RequestHandler):
             self._timer = None
 
     def _judge(self) -> None:
-        """At the deadline. What waits for this server has more time, and a body that flows too."""
+        """Enforce the deadline. Extend it while the server itself is the cause of the delay or the
+        body arrives fast enough."""
         self._timer = None
         earned = 0.0 if self._body is None else self._received / SLOWEST
         allowed = self._deadline_s + earned
@@ -323,7 +324,7 @@ class HttpConnection(web.RequestHandler):
 
 
 def _last_words(status: HTTPStatus, detail: str) -> bytes:
-    """A whole answer, for where there is no request that could be answered."""
+    """Return a complete HTTP response, for a connection without a request to answer."""
     request_id = new_request_id()
     body = orjson.dumps(Error(detail, request_id))
     head = (

@@ -1,10 +1,10 @@
-"""How many connections each address has open."""
+"""A limit on the open connections of each address."""
 
 from collections import Counter
 
 
 class ConnectionLimiter:
-    """`turned_away` counts the connections that were one too many."""
+    """Count open connections by address. `turned_away` counts rejected ones."""
 
     def __init__(self, most: int) -> None:
         self.turned_away = 0
@@ -12,7 +12,7 @@ class ConnectionLimiter:
         self._open: Counter[str] = Counter()
 
     def acquire(self, address: str) -> bool:
-        """Whether the address may have one more; then it has."""
+        """Count one more connection of the address; return False if it has too many."""
         if self._open[address] >= self._most:
             self.turned_away += 1
             return False

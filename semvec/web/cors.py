@@ -1,4 +1,4 @@
-"""Pages of other origins may use this server, where the operator names their origins."""
+"""CORS: let pages of configured origins use this server."""
 
 from collections.abc import Iterable
 
@@ -23,9 +23,9 @@ PREFLIGHT_LASTS_S = 3600
 
 
 def allow_origins(app: web.Application, origins: Iterable[str]) -> None:
-    """For every route there is; `*` is any origin.
+    """Allow the origins on every route; `*` allows any.
 
-    Never with credentials: a token comes in a header that the page itself sets.
+    Credentials are never allowed: a page sends its token in a header that it sets itself.
     """
     options = aiohttp_cors.ResourceOptions(
         expose_headers=EXPOSED,

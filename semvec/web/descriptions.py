@@ -1,4 +1,4 @@
-"""What the fields of answers are: the string under each field of a dataclass is its description."""
+"""Descriptions of answer fields, read from the string under each dataclass field."""
 
 import ast
 import dataclasses
@@ -11,10 +11,9 @@ from typing import Any, get_args, get_type_hints
 
 
 def read_descriptions(answered: Any) -> None:
-    """Read the modules of all dataclasses that a type consists of.
+    """Read the descriptions of all dataclasses in a type.
 
-    That takes files: done while modules are imported, nothing is left to read when the document is
-    made on the event loop.
+    This reads source files, so it runs at import, not on the event loop when the document is built.
     """
     for kind in _dataclasses(answered, set()):
         field_descriptions(kind)
@@ -26,7 +25,7 @@ def field_descriptions(kind: type) -> Mapping[str, str]:
 
 @cache
 def _module_descriptions(module: str) -> Mapping[str, Mapping[str, str]]:
-    """By the classes of a module, what the string under each field says."""
+    """Map class names to the descriptions of their fields."""
     file = sys.modules[module].__file__
     if file is None:
         return {}
@@ -47,7 +46,7 @@ def _described(node: ast.ClassDef) -> Iterator[tuple[str, str]]:
 
 
 def _dataclasses(answered: Any, seen: set[type]) -> Iterator[type]:
-    """The dataclasses in a type, in its arguments and in their fields."""
+    """Yield the dataclasses in a type, in its arguments and in their fields."""
     if isinstance(answered, type) and dataclasses.is_dataclass(answered) and answered not in seen:
         seen.add(answered)
         yield answered

@@ -1,4 +1,4 @@
-"""A server on its way out: it still answers, and lets go of each connection after that."""
+"""Shutdown state: while the server drains, it closes each connection after its answer."""
 
 import asyncio
 
@@ -10,8 +10,8 @@ DRAIN_POLL_S = 0.01
 
 
 class Draining:
-    """`begun` says that the server is to stop. `tasks` are those of the requests that are being
-    answered; what answers one adds it and takes it out."""
+    """`begun` is set when shutdown starts. `tasks` holds the tasks of requests in flight; the
+    request middleware adds and removes them."""
 
     def __init__(self) -> None:
         self.begun = False
@@ -30,11 +30,11 @@ class Draining:
         await self._begin.wait()
 
     async def until_idle(self) -> None:
-        while self.tasks:  # noqa: ASYNC110  # looked at, so that counting costs next to nothing
+        while self.tasks:  # noqa: ASYNC110  # polling keeps the cost per request near zero
             await asyncio.sleep(DRAIN_POLL_S)
 
     def stop(self) -> None:
-        """Have what is still being answered come to its end now."""
+        """Cancel all requests in flight."""
         for task in [*self.tasks]:
             task.stop()
 

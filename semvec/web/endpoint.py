@@ -1,7 +1,7 @@
-"""Declarations that route, validate and document at once.
+"""Declarations that route, validate and document an operation.
 
-`@endpoint` reads a handler's annotations when its module is imported: what it takes as `body` and
-`query`, which parts of the path, what it answers. A request then only runs what was made of them.
+`@endpoint` reads a handler's annotations at import: its `body`, its `query`, its path parameters
+and its return type. A request only runs the validators built from them.
 """
 
 import re
@@ -52,25 +52,27 @@ SchemaType = TypeVar("SchemaType", bound=BaseModel)
 
 PATH_PART = re.compile(r"{(\w+)(?::[^{}]+)?}")
 SCALAR_KINDS = ("session", "cluster", "region", "observer", "user", "network")
-"""What requests are about."""
+"""Kinds of resources that the audit log names."""
 SPANNING = ":(?s:.+)}"
-"""How a part of a path ends that takes in slashes."""
+"""End of a path parameter that may contain slashes."""
 MOST_PARAMETERS = 64
-"""Of one query string."""
+"""Parameters allowed in one query string."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Endpoint:
-    """`reply` is the type of the body; `statuses` are those it goes out with, the usual one first.
+    """One operation of the API.
 
-    `path` is as the document shows it; in `pattern` a part may say what it matches. `limit` bounds
-    the body, in bytes; an `upload` is read by the handler. `errors` are statuses of errors beyond
-    those that follow from what the endpoint takes, `media` what a good answer may come as, and
-    `scheme` how a public endpoint asks who it is nevertheless. What is `streamed` are events, each
-    a `reply`. `makes` names fields of the reply that other endpoints take. What `changes` something
-    goes on record under its handler's name; the input that names what it is of is `named`: a part
-    of the path, or a field of the body. `places` maps the names of inputs to the parts of a request
-    that they come in.
+    `path` is the documented path; in `pattern` a parameter may have a regular expression. `reply`
+    is the type of the answer's body; `statuses` are its success statuses, the usual one first;
+    `errors` are error statuses beyond those that follow from the inputs. `limit` returns the
+    largest body in bytes; the handler reads the body of an `upload` itself. `media` lists the
+    content types of a successful answer. `scheme` is the authentication scheme of a public
+    endpoint, if it has one. A `streamed` endpoint sends server-sent events, each one a `reply`.
+    `links` names fields of the reply that are inputs of other operations. A `mutating` operation is
+    written to the audit log under its handler's name; `named` is the input with the resource's id:
+    a path parameter or a field of the body. `places` maps input names to the part of the request
+    that holds them.
     """
 
     method: Method
@@ -98,7 +100,7 @@ class Endpoint:
 
     @property
     def body_required(self) -> bool:
-        """Whether an empty object would not do: a field is required, or one of several."""
+        """Whether the body has required fields, so that `{}` is not valid."""
         return self.body is not None and (
             "json_schema_extra" in self.body.model_config
             or any(field.is_required() for field in self.body.model_fields.values())
@@ -106,11 +108,11 @@ class Endpoint:
 
     @property
     def idempotent(self) -> bool:
-        """Whether requests may carry an Idempotency-Key."""
+        """Whether requests may have an Idempotency-Key."""
         return self.mutating and self.method == "POST"
 
     async def respond(self, request: web.Request) -> web.StreamResponse:
-        """The aiohttp handler."""
+        """Handle a request: read the inputs, call the handler, build the response."""
         try:
             return await self._respond(request)
         except Invalid as error:
@@ -176,7 +178,7 @@ class Endpoint:
     async def _inputs(
         self, request: web.Request, *, hashing: bool = False
     ) -> tuple[dict[str, Any], Digest]:
-        """What the handler takes, and where it is wanted the digest of the body."""
+        """Return the handler's inputs and a function that returns the digest of the body."""
         inputs: dict[str, Any] = {}
         content = b""
         _check_utf8(request)
@@ -203,7 +205,7 @@ class Endpoint:
         return inputs, partial(_digest, content)
 
     async def _read(self, request: web.Request) -> bytes:
-        """The body, counted in the budget of bodies until the request is answered."""
+        """Read the body; count it in the body budget until the request is answered."""
         settings, context, bodies = (
             request.app[SETTINGS],
             request[CONTEXT],
@@ -217,7 +219,7 @@ class Endpoint:
         return await read_body(request, self.limit(settings), settings.request_deadline_s, take)
 
     def _asked(self, request: web.Request, model: type[SchemaType]) -> SchemaType:
-        """The query string."""
+        """Validate the query string."""
         if request.rel_url.raw_query_string.count("&") >= MOST_PARAMETERS:
             msg = f"the query string has more than {MOST_PARAMETERS} parameters"
             raise Invalid(FieldFault(loc=["query"], msg=msg, type="too_long"))
@@ -251,7 +253,8 @@ def endpoint(
     media: tuple[str, ...] = ("application/json",),
     scheme: str | None = None,
 ) -> Callable[[Handle], Endpoint]:
-    """Whatever is not asked for by GET `changes` something, unless it says that it does not."""
+    """Declare a handler as an endpoint. Every method except GET is mutating, unless `changes` is
+    False."""
 
     def declare(handle: Handle) -> Endpoint:
         kinds = get_type_hints(handle, include_extras=True)
@@ -296,8 +299,9 @@ def endpoint(
 
 
 def mount(router: web.UrlDispatcher, *endpoints: Endpoint) -> None:
-    """Paths answer with and without a trailing slash, and to HEAD where they answer to GET; a last
-    part that spans slashes has the trailing one in it."""
+    """Add routes with and without a trailing slash, and HEAD for each GET. A path whose last
+    parameter may contain slashes gets no second route: the parameter includes the trailing
+    slash."""
     for declared in endpoints:
         bare = declared.pattern.rstrip("/")
         for path in (bare,) if bare.endswith(SPANNING) else (bare, bare + "/"):
@@ -306,7 +310,7 @@ def mount(router: web.UrlDispatcher, *endpoints: Endpoint) -> None:
 
 
 def _reply_type(answered: Any) -> tuple[Any, bool]:
-    """The type of the body, and whether it is one page of a list."""
+    """Return the type of the body, and whether it is one page of a list."""
     kind = get_origin(answered)
     if answered is Rendered:
         return str, False
@@ -318,14 +322,14 @@ def _reply_type(answered: Any) -> tuple[Any, bool]:
 
 
 def _body_type(taken: Any) -> tuple[type[BaseModel] | None, bool]:
-    """What the body has to be, and whether it is left to the handler to read."""
+    """Return the type of the body, and whether the handler reads it itself."""
     return (get_args(taken)[0], True) if get_origin(taken) is Upload else (taken, False)
 
 
 def _named(
     parts: Sequence[str], body: type[BaseModel] | None, path: str
 ) -> tuple[str, tuple[str, str] | None]:
-    """The kind of what a request is about, and the input that names it, if one does."""
+    """Return the kind of resource that a request is about, and the input that names it, if any."""
     fields = () if body is None else body.model_fields
     for place, names in (("path", parts), ("body", fields)):
         for name in names:
@@ -348,7 +352,7 @@ async def _digest(content: bytes) -> bytes:
 
 
 def _check_utf8(request: web.Request) -> None:
-    """yarl takes bytes that are not UTF-8 for the text of their own escapes."""
+    """Raise Malformed for bytes that are not UTF-8: yarl would read them as their own escapes."""
     try:
         unquote_to_bytes(request.raw_path).decode()
     except UnicodeError:

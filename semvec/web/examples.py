@@ -1,7 +1,7 @@
-"""Examples in the OpenAPI document: what a person may send first, and tools fill in.
+"""Examples in the OpenAPI document, for people to try and for tools to fill in.
 
-They tell one story: Alice and the team that builds a billing service. A vector of three numbers is
-for a session that was made with `dimension` 3.
+Their common setting is Alice and a team that builds a billing service. A vector of three numbers
+fits a session with `dimension` 3.
 """
 
 from collections.abc import Mapping
@@ -46,7 +46,7 @@ BODY_EXAMPLES: Mapping[str, Any] = MappingProxyType(
         "attach_cluster": {"cluster_id": "support"},
     }
 )
-"""By the `operationId` of each operation that takes a body."""
+"""Examples of request bodies, by `operationId`."""
 
 PARAMETERS: Mapping[str, str] = MappingProxyType(
     {
@@ -58,4 +58,4 @@ PARAMETERS: Mapping[str, str] = MappingProxyType(
         "memory_hash": "9f86d081884c7d659a2feaa0c55ad015",
     }
 )
-"""By the name of each parameter that is required."""
+"""Examples of required parameters, by name."""

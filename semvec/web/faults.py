@@ -1,4 +1,4 @@
-"""What is wrong with the fields of a request, as its client reads it."""
+"""Messages about invalid fields of a request."""
 
 import difflib
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -10,11 +10,11 @@ from pydantic_core import ErrorDetails
 from semvec.errors import FieldFault, Invalid
 
 MAX_ANSWERED_FAULTS = 100
-"""Faults that one answer lists."""
+"""Faults that one answer lists at most."""
 MOST_READ = 1000
-"""Faults past which none is put into words: that takes a microsecond for each."""
+"""Above this many faults only their number is reported: each message takes a microsecond."""
 MAX_QUOTED_NAME = 64
-"""Letters of an unknown name that are repeated, and compared with the known names."""
+"""Characters of an unknown name that are quoted and compared with known names."""
 PLACES = {"body": "the body", "query": "the query string", "path": "the path"}
 
 
@@ -24,9 +24,9 @@ def invalid(
     place: str,
     elsewhere: Mapping[str, str] | None = None,
 ) -> Invalid:
-    """The faults of one part of a request that is not what `model` says.
+    """Convert pydantic's errors about one part of a request.
 
-    `elsewhere` maps names that the operation takes to the parts of the request they belong in.
+    `elsewhere` maps the operation's input names to the part of the request they belong in.
     """
     count = error.error_count()
     if count > MOST_READ:
@@ -41,7 +41,7 @@ def invalid(
 def unknown(
     name: str, known: Collection[str], place: str, elsewhere: Mapping[str, str]
 ) -> tuple[str, str]:
-    """The name of an unknown field, shortened where it is long, and the message about it."""
+    """Return the name of an unknown field, shortened if long, and a message about it."""
     noun = "parameter" if place == "query" else "field"
     if len(name) > MAX_QUOTED_NAME:
         return f"{name[:MAX_QUOTED_NAME]}…", f"unknown {noun} {name[:MAX_QUOTED_NAME]!r}…"
@@ -53,7 +53,7 @@ def unknown(
 
 
 def located(error: Invalid, places: Mapping[str, str]) -> Invalid:
-    """The same faults; a field that was looked for in the body is told where it came from."""
+    """Return the same faults with the part of the request that each field came from."""
     return Invalid(
         *(
             fault
@@ -88,7 +88,7 @@ def _fault(
 
 
 def _model_at(model: type[BaseModel], path: Sequence[str | int]) -> type[BaseModel] | None:
-    """The model of the object that a path of names and indices leads to."""
+    """Return the model of the object at a path of names and indices, if there is one."""
     for step in path:
         if isinstance(step, str):
             field = model.model_fields.get(step)
@@ -100,7 +100,7 @@ def _model_at(model: type[BaseModel], path: Sequence[str | int]) -> type[BaseMod
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    """The models that values of a type may be, or be lists of."""
+    """Yield the models in an annotation, also inside of lists and unions."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for inner in get_args(annotation):

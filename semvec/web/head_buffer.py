@@ -1,13 +1,13 @@
-"""Bytes of a request that is not whole yet, in memory that goes back to the system at once."""
+"""A buffer for an incomplete request head, in memory that returns to the system at once."""
 
 import mmap
 
 
 class Kept:
-    """Up to `room` bytes.
+    """Hold up to `room` bytes.
 
-    They lie in pages of their own: the allocator of the C library would not give back what a
-    thousand clients have left in it.
+    They lie in their own pages: the C allocator would not return the memory that a thousand clients
+    have used.
     """
 
     __slots__ = ("_pages", "_room", "_size")
@@ -20,14 +20,14 @@ class Kept:
         return self._size
 
     def add(self, data: bytes) -> None:
-        """Raises OSError where the system has no more pages."""
+        """Append bytes. Raise OSError if the system has no more pages."""
         if self._pages is None:
             self._pages = mmap.mmap(-1, self._room, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         self._pages[self._size : self._size + len(data)] = data
         self._size += len(data)
 
     def take(self) -> bytes:
-        """All of them; none are left."""
+        """Return all bytes and empty the buffer."""
         if self._pages is None:
             return b""
         content = self._pages[: self._size]

@@ -1,4 +1,4 @@
-"""Requests that carry an Idempotency-Key: what makes two of them the same."""
+"""Idempotency-Key: read the key and compute what makes two requests the same."""
 
 import re
 from hashlib import sha256
@@ -17,7 +17,7 @@ MAX_KEY_CHARS = 255
 
 
 def key_of(headers: MultiMapping[str]) -> str | None:
-    """The key of a request, quoted or not, if it has one; raises Malformed for what is none."""
+    """Return the key of a request, quoted or not, or None. Raise Malformed for an invalid key."""
     sent = headers.getall(IDEMPOTENCY_HEADER, ())
     if not sent:
         return None
@@ -34,7 +34,7 @@ def key_of(headers: MultiMapping[str]) -> str | None:
 
 
 def check_no_key(headers: MultiMapping[str]) -> None:
-    """Raises Invalid where a key comes with a request that has no use for one."""
+    """Raise Invalid if a request that takes no key has one."""
     if IDEMPOTENCY_HEADER in headers:
         raise Invalid(
             FieldFault(
@@ -46,5 +46,5 @@ def check_no_key(headers: MultiMapping[str]) -> None:
 
 
 def scope_of(request: web.Request, subject: str, key: str) -> bytes:
-    """What a request with this key is the same as."""
+    """Return the digest that identifies the request a key stands for."""
     return sha256(orjson.dumps([subject, request.method, request.path.rstrip("/"), key])).digest()

@@ -1,4 +1,4 @@
-"""Where the application and its requests keep what handlers need."""
+"""Keys under which the application and its requests store what handlers need."""
 
 from typing import Any
 
@@ -20,17 +20,17 @@ SERVICE = web.AppKey("service", Service)
 DOCUMENT = web.AppKey("document", dict[str, Any])
 """The OpenAPI document."""
 LIMITER = web.AppKey("limiter", Limiter)
-"""There unless nothing is limited."""
+"""Missing if rate limits are off."""
 BODY_BUDGET = web.AppKey("bodies", BodyBudget)
 METRICS = web.AppKey("metrics", ServerMetrics)
 
 
 class RequestContext(AccessRecord, kw_only=True, gc=False):
-    """What is found out about a request on its way in, and must be told on its way out.
+    """What the middleware learns about a request.
 
-    `place` is where it goes; `client` the address it comes from, past the proxies that are trusted;
-    `caller` who asks, as authentication found out, nobody on public routes; `standing` the bucket
-    that the answer tells of; `body_bytes` are counted in the budget of bodies.
+    `place` is the route; `client` the address past the trusted proxies; `caller` the authenticated
+    caller, None on public routes; `standing` the rate limit that the response headers report;
+    `body_bytes` the bytes counted in the body budget.
     """
 
     place: RouteInfo
@@ -40,14 +40,14 @@ class RequestContext(AccessRecord, kw_only=True, gc=False):
 
     @property
     def payer(self) -> str:
-        """Whose share of the budget of bodies it takes."""
+        """The caller or address that the body budget charges."""
         return self.client if self.caller is None else self.caller.subject
 
 
 CONTEXT = web.RequestKey("context", RequestContext)
 
 TASK = web.RequestKey("task", RequestTask)
-"""There once a request has come as far as the edge."""
+"""Set when the request enters the request middleware."""
 
 TRACE = web.RequestKey("trace", str)
-"""The id of the trace that a request is in, where there are traces."""
+"""The id of the request's trace, if tracing is on."""

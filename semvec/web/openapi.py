@@ -80,7 +80,7 @@ ERRORS: Mapping[int, str] = MappingProxyType(
         503: "The server cannot do this now; `Retry-After` says when to try again.",
     }
 )
-"""What the statuses of errors mean."""
+"""Descriptions of error statuses."""
 
 read_descriptions(Error)
 read_descriptions(Undone)
@@ -88,8 +88,8 @@ read_descriptions(ValidationError)
 
 
 class _Plain(GenerateJsonSchema):
-    """Describes the fields of dataclasses; leaves out the titles that only repeat the fields'
-    names, and defaults of null, which make fields required in types that are generated."""
+    """Describe the fields of dataclasses. Omit titles that repeat the field's name, and defaults of
+    null, which make fields required in generated types."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
@@ -109,7 +109,7 @@ class _Plain(GenerateJsonSchema):
 
 
 def describe(endpoints: Sequence[Endpoint], public: Container[str]) -> Schema:
-    """The document; `public` holds the paths that need no token."""
+    """Return the document. `public` holds the paths that need no token."""
     bodies, components = _schemas(endpoints)
     paths: Schema = {}
     for declared in endpoints:
@@ -142,7 +142,7 @@ def describe(endpoints: Sequence[Endpoint], public: Container[str]) -> Schema:
 
 
 def _schemas(endpoints: Sequence[Endpoint]) -> tuple[Bodies, Schema]:
-    """Schemas of bodies by endpoint and mode, and the components they refer to."""
+    """Return the schemas of bodies by endpoint and mode, and the components they refer to."""
     inputs: list[tuple[Any, JsonSchemaMode, TypeAdapter[Any]]] = [
         (Error, "serialization", TypeAdapter(Error)),
         (Undone, "serialization", TypeAdapter(Undone)),
@@ -204,7 +204,7 @@ def _parameters(model: type[BaseModel] | None, place: str) -> Iterator[Schema]:
 
 
 def _links(maker: Endpoint, endpoints: Sequence[Endpoint]) -> Iterator[tuple[str, Schema]]:
-    """What can be asked about the things an endpoint makes, with what its answer holds."""
+    """Yield links to operations whose inputs are known from this operation's answer."""
     known = dict.fromkeys(_names(maker.parts), "$request.path.{}")
     known |= dict.fromkeys(_names(maker.body), "$request.body#/{}")
     known |= dict.fromkeys(maker.links, "$response.body#/{}")
@@ -262,7 +262,7 @@ def _responses(declared: Endpoint, body: Schema, public: bool) -> Schema:
 
 
 def _meaning(declared: Endpoint) -> str:
-    """What a good answer is: as its type says, or else the summary of the operation."""
+    """Describe a successful answer: by its type's docstring, else by the operation's summary."""
     items = get_args(declared.reply) if isinstance(declared.reply, GenericAlias) else ()
     kind = items[0] if len(items) == 1 else declared.reply
     if not is_dataclass(kind):
@@ -272,7 +272,7 @@ def _meaning(declared: Endpoint) -> str:
 
 
 def _error_statuses(declared: Endpoint, public: bool) -> set[int]:
-    """What follows from what the endpoint takes, and what it names itself."""
+    """Return the error statuses that the endpoint's inputs imply, and those it declares."""
     statuses = set(declared.errors)
     if not public:
         statuses |= {401, 402, 429}

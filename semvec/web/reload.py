@@ -1,4 +1,4 @@
-"""A server that starts anew when its source changes; for development."""
+"""Restart the server when its source changes; for development."""
 
 import signal
 import subprocess
@@ -15,7 +15,7 @@ SOURCE = Path(semvec.__file__).parent
 
 
 def serve_and_reload(settings: Settings) -> int:
-    """Runs the server as a child until a signal; returns the exit status of the last child."""
+    """Run the server as a child process until a signal; return the last child's exit status."""
     signal.signal(signal.SIGTERM, _interrupt)
     seen = _changes()
     server = _start(settings)

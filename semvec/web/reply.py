@@ -1,4 +1,4 @@
-"""What handlers answer, as HTTP responses."""
+"""Convert the return values of handlers to HTTP responses."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ JSON = MappingProxyType({"Content-Type": "application/json"})
 
 @dataclass(frozen=True, slots=True)
 class Reply(Generic[ReplyBody]):
-    """A body that goes out with a status of the handler's choosing."""
+    """A body with an explicit status."""
 
     body: ReplyBody
     status: int
@@ -29,14 +29,14 @@ class Reply(Generic[ReplyBody]):
 
 @dataclass(frozen=True, slots=True)
 class Download(Generic[ReplyBody]):
-    """A body that lies in a file as JSON, none in answer to HEAD; sending it closes the file."""
+    """A body stored as JSON in a file, which is closed after sending; None in answer to HEAD."""
 
     file: BinaryIO | None
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A body that is no JSON."""
+    """A body that is not JSON."""
 
     content: bytes
     content_type: str
@@ -44,12 +44,13 @@ class Rendered:
 
 
 def json_response(body: object, status: int = 200) -> web.Response:
-    """`body` is what orjson takes: dataclasses, lists, dicts with str keys, plain values."""
+    """Serialize a body that orjson supports: dataclasses, lists, dicts with str keys, plain
+    values."""
     return web.Response(body=orjson.dumps(body), status=status, headers=JSON)
 
 
 def answer_response(answer: StoredResponse) -> web.Response:
-    """An answer that was kept, or is."""
+    """Convert a stored answer; a replayed one is marked as such."""
     response = web.Response(body=answer.body, status=answer.status, headers=JSON)
     if answer.replayed:
         response.headers[REPLAYED] = "true"
@@ -57,7 +58,7 @@ def answer_response(answer: StoredResponse) -> web.Response:
 
 
 def file_response(download: Download[ReplyBody]) -> web.Response:
-    """The file goes out piece by piece, read on threads."""
+    """Send the file in pieces that are read on threads."""
     if download.file is None:
         return web.Response(headers=JSON)
     return web.Response(body=BufferedReaderPayload(download.file), headers=JSON)
@@ -69,10 +70,10 @@ def rendered_response(rendered: Rendered) -> web.Response:
 
 
 def page_response(page: Page[ReplyBody] | Excerpt[ReplyBody], url: URL) -> web.Response:
-    """The list, or what it stands in; the way on is in the headers.
+    """Send one page of a list; the headers hold the cursor of the next page.
 
-    `Link` holds a query string alone, relative to the address that the client asked: a proxy may
-    have put a prefix before it that this server does not see.
+    `Link` holds only a query string, relative to the client's URL: a proxy may have added a prefix
+    that this server does not see.
     """
     response = json_response(page.items if isinstance(page, Page) else page.body)
     response.headers["X-Total-Estimate"] = str(page.total)

@@ -1,4 +1,4 @@
-"""The server process: from settings to an exit status."""
+"""The server process: start, listen, drain, stop."""
 
 import asyncio
 import contextlib
@@ -34,20 +34,20 @@ from semvec.web.stream import STREAMS
 from semvec.web.tls import Tls, accepting, open_certificate
 
 BACKLOG = 1024
-"""Connections the kernel may make before the server has taken them."""
+"""Connections that the kernel may queue before the server accepts them."""
 
 LAST_WORDS_S = 0.5
-"""How long open connections are still answered, and told to close, behind a closed listener; and
-what aiohttp waits for, twice, after requests in flight have had their time."""
+"""Seconds for which open connections are still answered, then closed, after the listener has
+closed. aiohttp waits as long, twice, after the requests in flight have had their time."""
 
 HANDLER_TIMEOUT_S = 3.0
-"""How long requests in flight may take at the end; those that take longer are answered 503."""
+"""Seconds that requests in flight may take at shutdown; the rest is answered 503."""
 
 log = logging.getLogger(__name__)
 
 
 def serve(settings: Settings) -> None:
-    """Serves until a signal says otherwise; raises StartError."""
+    """Run the server until a signal. Raise StartError."""
     open_closed_streams()
     outbox = LogWriter(sys.stderr, format_for(settings, sys.stderr))
     log_to(outbox, settings.log_level)
@@ -69,7 +69,7 @@ def _serve_and_log(settings: Settings, outbox: LogWriter) -> None:
 
 
 def _open_files() -> None:
-    """As many as the system lets this process have: each connection is one."""
+    """Raise the limit of open files to the maximum: each connection is one."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(OSError, ValueError):  # some systems name a limit they do not grant
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
@@ -79,7 +79,7 @@ def log_to(handler: logging.Handler, level: str) -> None:
     logging.basicConfig(handlers=[handler])
     for name in ("semvec", "aiohttp"):
         logging.getLogger(name).setLevel(level.upper())
-    # Requests have lines of their own, which cost less.
+    # semvec.access logs requests, at lower cost.
     logging.getLogger("aiohttp.access").disabled = True
 
 
@@ -109,7 +109,7 @@ async def _serve(settings: Settings, outbox: LogWriter) -> None:
             await loop.create_server(connection, sock=listener, backlog=BACKLOG, **tls)
             for listener in listeners
         ]
-        gc.freeze()  # modules and the application are for life: collections need not walk them
+        gc.freeze()  # the garbage collector need not scan modules and the application
         addresses = " and ".join(str(_address(listener, tls)) for listener in listeners)
         announce(f"semvec {__version__} listening on {addresses}", sys.stdout)
         await draining.until_begun()
@@ -124,7 +124,7 @@ async def _serve(settings: Settings, outbox: LogWriter) -> None:
             server.close()
         await asyncio.gather(*late)
         await asyncio.sleep(LAST_WORDS_S)
-        with contextlib.suppress(TimeoutError):  # aiohttp's shutdown would drop what is still sent
+        with contextlib.suppress(TimeoutError):  # aiohttp's shutdown would cut answers
             await asyncio.wait_for(draining.until_idle(), HANDLER_TIMEOUT_S)
         draining.stop()
         with contextlib.suppress(TimeoutError):
@@ -136,7 +136,7 @@ async def _serve(settings: Settings, outbox: LogWriter) -> None:
 
 @contextlib.contextmanager
 def _told_in_short() -> Iterator[None]:
-    """What an operator can put right is told without a traceback."""
+    """Report errors that an operator can fix without a traceback."""
     try:
         yield
     except (OSError, ValueError, SemvecError, StoreError) as error:
@@ -145,7 +145,7 @@ def _told_in_short() -> Iterator[None]:
 
 
 def _listen(host: str, port: int) -> list[socket.socket]:
-    """On each address; a port that the system chooses for the first is that of the others too."""
+    """Listen on each address. A port that the system chooses for the first is used for all."""
     listeners: list[socket.socket] = []
     for each in _hosts(host):
         listener = _listen_on(each, listeners[0].getsockname()[1] if listeners else port)
@@ -158,7 +158,7 @@ def _hosts(host: str) -> list[str]:
 
 
 def _listen_on(host: str, port: int) -> socket.socket:
-    """`::` takes connections of both IP versions, where the system has both."""
+    """Listen on one address. `::` accepts IPv4 and IPv6 where the system supports both."""
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         both = host == "::" and socket.has_dualstack_ipv6()
@@ -175,7 +175,7 @@ def _listen_on(host: str, port: int) -> socket.socket:
 def _accept_waiting(
     listener: socket.socket, connection: Callable[[], HttpConnection], tls: Tls
 ) -> Sequence[Awaitable[object]]:
-    """Takes the connections the kernel has already made; closing the listener would reset them."""
+    """Accept the connections that the kernel has queued; closing the listener would reset them."""
     loop, late = asyncio.get_running_loop(), []
     with contextlib.suppress(OSError):
         for _ in range(BACKLOG):

@@ -1,4 +1,4 @@
-"""Server-sent events: what comes is sent as it comes, until the client or the server leaves."""
+"""Server-sent events, sent until the client or the server closes the stream."""
 
 import asyncio
 from collections import defaultdict
@@ -25,21 +25,21 @@ STREAM_HEADERS = MappingProxyType(
 LAST_EVENT_ID = "Last-Event-ID"
 LONGEST_ID = 18
 AGAIN_MS = 2000
-"""When a client that was cut off comes back."""
+"""Milliseconds after which a disconnected client should reconnect."""
 LASTS_S = 900.0
-"""After that a stream ends, and its client comes back with a token that is checked anew."""
+"""Seconds after which a stream ends; the client reconnects and its token is verified again."""
 STREAM_STALLED_S = 30.0
-"""What a client may leave unread before it is given up."""
+"""Seconds that a client may leave an event unread before its connection is closed."""
 CHECK_S = 0.5
-"""How often the token of an open stream is checked."""
+"""Seconds between checks of an open stream's token."""
 DISMISSED_S = 1.0
-"""How long a stream may take to end whose token is good no more, before its connection is cut."""
+"""Seconds that a stream has to end once its token is invalid; then its connection is closed."""
 HEARTBEAT = b":\n\n"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stream(Generic[StreamItem]):
-    """A feed that goes out as events of this name, for one of a subject's open streams."""
+    """A feed sent as events named `name`, counted as one of the subject's open streams."""
 
     name: str
     subject: str
@@ -48,7 +48,7 @@ class Stream(Generic[StreamItem]):
 
 @dataclass(slots=True, eq=False)
 class Line:
-    """One open stream; `timer` is when its token is checked next."""
+    """One open stream; `timer` fires at the next check of its token."""
 
     request: web.Request
     wake: asyncio.Event
@@ -61,13 +61,14 @@ class Line:
         return transport is None or transport.is_closing()
 
     def cut(self) -> None:
-        """End the connection without the end of the stream, so that it does not look whole."""
+        """Abort the connection without ending the stream, so that the client sees it is
+        incomplete."""
         if (transport := self.request.transport) is not None:
             transport.abort()
 
 
 class Streams:
-    """The streams that are open; one ends when its request is not `admitted` any more."""
+    """The open streams. A stream ends when `admitted` is false for its request."""
 
     def __init__(
         self,
@@ -82,7 +83,7 @@ class Streams:
 
     @contextmanager
     def opened(self, subject: str, request: web.Request) -> Iterator[Line]:
-        """A stream, for as long as it is there. Raises Conflict past what a subject may have."""
+        """Register a stream while it is open. Raise Conflict if the subject has too many."""
         if self.ended:
             raise Unavailable("the server is stopping")
         if sum(not line.is_cut for line in self._open.get(subject, ())) >= self._most:
@@ -109,7 +110,7 @@ class Streams:
         line.timer = later(DISMISSED_S, line.cut)
 
     def end(self) -> None:
-        """Have all streams come to their end, and no other begin."""
+        """End all streams and refuse new ones."""
         self.ended = True
         for lines in self._open.values():
             for line in lines:
@@ -120,7 +121,7 @@ STREAMS = web.AppKey("streams", Streams)
 
 
 def last_event_id(request: web.Request) -> int | None:
-    """The number of the last event that a client has seen, where it says so. Raises Malformed."""
+    """Return the id in `Last-Event-ID`, None without one. Raise Malformed."""
     value = request.headers.get(LAST_EVENT_ID, "").strip()
     if not value:
         return None
@@ -130,7 +131,7 @@ def last_event_id(request: web.Request) -> int | None:
 
 
 async def stream_response(stream: Stream[StreamItem], request: web.Request) -> web.StreamResponse:
-    """Sends what the feed has and gets; returns when the stream is over."""
+    """Send the feed's events; return when the stream is over."""
     streams = request.app[STREAMS]
     response = web.StreamResponse(headers=STREAM_HEADERS)
     with streams.opened(stream.subject, request) as line:
@@ -143,7 +144,7 @@ async def stream_response(stream: Stream[StreamItem], request: web.Request) -> w
 
 
 class Sending(Generic[StreamItem]):
-    """One stream on its way to its client."""
+    """The sending side of one stream."""
 
     def __init__(
         self,
@@ -167,10 +168,10 @@ class Sending(Generic[StreamItem]):
         except Unavailable:
             self._line.cut()
         except SemvecError:
-            return  # the client comes back, and is told then
+            return  # the client reconnects and gets the error then
 
     async def _next(self) -> bytes:
-        """Events, or a sign of life where there are none for long; nothing at the end."""
+        """Return the next events, a heartbeat if there are none in time, or nothing at the end."""
         feed = self._stream.feed
         while not self._over():
             self._line.wake.clear()
@@ -191,7 +192,7 @@ class Sending(Generic[StreamItem]):
         return self._streams.ended or late or line.is_dismissed or line.is_cut
 
     async def _write(self, content: bytes) -> bool:
-        """False where the client does not read on, and is cut off."""
+        """Send bytes. Return False if the client does not read them; its connection is aborted."""
         try:
             async with asyncio.timeout(STREAM_STALLED_S):
                 await self._response.write(content)

@@ -1,4 +1,4 @@
-"""HTTPS without a proxy: a certificate and its key, which may be renewed while the server runs."""
+"""HTTPS: a certificate and key that can be renewed while the server runs."""
 
 import asyncio
 import logging
@@ -14,20 +14,20 @@ log = logging.getLogger(__name__)
 
 
 class Certificate:
-    """What the files held when they were last read.
+    """The certificate as it was last read.
 
-    A handshake takes the newest one; whoever is connected keeps what his began with.
+    A handshake uses the newest one; open connections keep theirs.
     """
 
     def __init__(self, cert: Path, key: Path) -> None:
-        """Blocking; raises StartError."""
+        """Read the files; blocking. Raise StartError."""
         self._cert, self._key = cert, key
         self.context = self._newest = _load(cert, key)
         self.context.sni_callback = self._take_newest
         self._reloading: asyncio.Task[None] | None = None
 
     def reload_on_hangup(self) -> None:
-        """On SIGHUP the files are read again. If they cannot be used, nothing changes."""
+        """Read the files again on SIGHUP. If they are not usable, nothing changes."""
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._start_reloading)
 
     def _start_reloading(self) -> None:
@@ -35,7 +35,7 @@ class Certificate:
         self._reloading = asyncio.create_task(self._reload(before), name="semvec-certificate")
 
     async def _reload(self, before: asyncio.Task[None] | None) -> None:
-        """Whoever hung up last has the last word."""
+        """Read the files after any earlier reload has finished, so that the last signal wins."""
         if before is not None:
             await asyncio.wait([before])
         try:
@@ -48,12 +48,13 @@ class Certificate:
     def _take_newest(
         self, connection: ssl.SSLObject, name: str | None, context: ssl.SSLContext
     ) -> None:
-        """OpenSSL asks at every ClientHello, whether it names a server or not."""
+        """Select the newest certificate. OpenSSL calls this for every ClientHello, with or without
+        a server name."""
         connection.context = self._newest
 
 
 class Tls(TypedDict, total=False):
-    """How the event loop is to accept connections; empty for plain HTTP."""
+    """Arguments for accepting connections; empty for plain HTTP."""
 
     ssl: ssl.SSLContext
     ssl_handshake_timeout: float
@@ -66,7 +67,7 @@ def accepting(certificate: Certificate | None, handshake_s: float) -> Tls:
 
 
 def open_certificate(settings: Settings) -> Certificate | None:
-    """None where the server speaks plain HTTP. Blocking; raises StartError."""
+    """Read the configured certificate; None for plain HTTP. Blocking; raise StartError."""
     if settings.tls_cert is None or settings.tls_key is None:
         return None
     return Certificate(settings.tls_cert, settings.tls_key)
@@ -101,5 +102,5 @@ def _reason(error: ssl.SSLError, cert: Path, key: Path) -> str:
 
 
 def _refuse() -> str:
-    """OpenSSL would ask at the terminal."""
+    """Refuse an encrypted key: OpenSSL would prompt at the terminal."""
     raise ValueError("is encrypted; a server needs a key without a password")

@@ -42,7 +42,7 @@ def test_auto_takes_the_cpu_and_says_why_once(
     with_cards(monkeypatch, RuntimeError("the driver is too old"))
     assert open_device("auto") is None
     assert [record.message.partition("(")[0] for record in caplog.records] == [
-        "vectors are compared on the CPU: CuPy does not load ",
+        "vectors are compared on the CPU: CuPy is not installed",
         "vectors are compared on the CPU: the driver is too old",
     ]
 

@@ -46,6 +46,17 @@ async def test_it_says_where_it_listens_and_stops_on_a_signal(
         assert "Traceback" not in server.log.read_text()
 
 
+def test_an_interrupt_during_the_start_has_no_traceback(sqlite_url: str) -> None:
+    with subprocess.Popen(
+        command(), env=environment(sqlite_url, {}), stderr=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stderr
+        assert "is starting" in server.stderr.readline()
+        server.send_signal(signal.SIGINT)
+        assert server.stderr.read() == ""
+    assert server.returncode == -signal.SIGINT
+
+
 def test_a_busy_port_is_said_in_one_line(sqlite_url: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as busy:
         port = str(busy.getsockname()[1])

@@ -1,6 +1,6 @@
-"""The places of an application, and how the requests that were there are told of.
+"""Routes of an application, and metrics and log lines for the requests to them.
 
-Every request is counted, timed and told of in one line of the log.
+Each request is counted, timed and logged in one line.
 """
 
 import asyncio
@@ -13,15 +13,15 @@ from semvec.web.keys import RequestContext
 from semvec.web.middleware.route_info import KNOWN_METHODS, OTHER, UNMATCHED, RouteInfo
 
 FLUSH_REQUESTS = 64
-"""Requests that are counted and told of together, if nobody looks before."""
+"""Requests that are recorded together, unless a scrape comes first."""
 
 FLUSH_INTERVAL_S = 0.25
-"""When they are, where no more come."""
+"""Seconds until recorded requests are flushed if few arrive."""
 
 
 class AccessLog:
-    """One for each route there is, whatever prefix it is mounted below. What tells lines of the log
-    hears of every request."""
+    """Route information by route, independent of the prefix of the application. The log writer, if
+    any, receives every request."""
 
     def __init__(self, telemetry: Telemetry) -> None:
         self._edge, self._tell = telemetry.metrics.edge, telemetry.tell
@@ -34,7 +34,7 @@ class AccessLog:
         }
 
     def learn(self, router: web.UrlDispatcher) -> None:
-        """Make places of routes; those of others are unmatched."""
+        """Prepare the routes of the application; all others are unmatched."""
         for route in router.routes():
             if route.resource is not None:
                 endpoint = route.resource.canonical.rstrip("/") or "/"
@@ -47,7 +47,7 @@ class AccessLog:
         return place
 
     def record(self, context: RequestContext, status: int, took: float) -> None:
-        """A request has its answer, after so many seconds."""
+        """Record an answered request; `took` is in seconds."""
         context.at, context.status, context.took = time.time(), status, took
         self._noted.append(context)
         if len(self._noted) >= self._together:
@@ -56,13 +56,13 @@ class AccessLog:
             asyncio.get_running_loop().call_later(FLUSH_INTERVAL_S, self.flush)
 
     async def end(self, _: web.Application) -> None:
-        """Signal of the application's shutdown: leave nothing for later from now on."""
+        """Flush, and from now on flush each request at once; a handler for the shutdown signal."""
         self._together = 1
         self.flush()
 
     def flush(self) -> None:
-        """Count and tell of what was noted since: many requests at a time, each of which takes far
-        less than one that comes alone behind work of another kind."""
+        """Count and log the recorded requests. A batch costs far less per request than one at a
+        time between other work."""
         noted, self._noted = self._noted, []
         for context in noted:
             place = context.place

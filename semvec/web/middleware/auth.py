@@ -1,4 +1,4 @@
-"""Who may ask: a licence token on every request but those to public routes."""
+"""Authentication: a licence token on every request except those to public routes."""
 
 import base64
 from collections.abc import Callable
@@ -20,8 +20,8 @@ USUAL = "Bearer "
 
 
 class Authenticator:
-    """Asks every request whose it is. Without a verifier every caller is anonymous; `on_refusal`
-    hears the client of each refused login."""
+    """Authenticate requests. Without a verifier every caller is anonymous. `on_refusal` receives
+    the client address of each refused login."""
 
     def __init__(
         self,
@@ -34,8 +34,9 @@ class Authenticator:
         self._on_refusal = on_refusal
 
     def authenticate_cached(self, headers: MultiMapping[str], context: RequestContext) -> bool:
-        """Whether there is nothing to ask: on public routes, of preflights, without a verifier, and
-        with a token that was good before, whose caller is `context.caller` then."""
+        """Return whether the request needs no further authentication: on public routes, for
+        preflights, without a verifier, and with a token that was verified before. Set
+        `context.caller` in the last two cases."""
         place = context.place
         if place.public:
             return not place.operated
@@ -46,7 +47,7 @@ class Authenticator:
             return True
         sent = headers.getall(hdrs.AUTHORIZATION, ())
         if len(sent) == 1 and sent[0].startswith(USUAL) and API_KEY not in headers:
-            token: str | None = sent[0].removeprefix(USUAL)  # as nearly all send it
+            token: str | None = sent[0].removeprefix(USUAL)  # the usual form
         else:
             try:
                 token = presented_token(headers, place)
@@ -56,9 +57,9 @@ class Authenticator:
         return context.caller is not None
 
     def authenticate(self, headers: MultiMapping[str], context: RequestContext) -> None:
-        """Find out who is `context.caller` of a request that was not recognised.
+        """Set `context.caller` of a request that `authenticate_cached` did not recognise.
 
-        Raises Unauthorized or LicenseExpired.
+        Raise Unauthorized or LicenseExpired.
         """
         if context.place.public or self._verifier is None:
             return
@@ -69,7 +70,7 @@ class Authenticator:
             raise
 
     def still_admits(self, headers: MultiMapping[str], place: RouteInfo) -> bool:
-        """Whether a request that was admitted would be so now."""
+        """Return whether an admitted request would be admitted now."""
         if self._verifier is None:
             return True
         try:
@@ -79,8 +80,8 @@ class Authenticator:
         return True
 
     def needs_verification(self, headers: MultiMapping[str], place: RouteInfo) -> bool:
-        """Whether it takes the check of a signature or a password to tell who asks, where a
-        request was not recognised."""
+        """Return whether authentication would verify a signature or a password, for a request that
+        `authenticate_cached` did not recognise."""
         if place.operated:
             return True
         try:
@@ -98,7 +99,7 @@ class Authenticator:
 
 
 def presented_token(headers: MultiMapping[str], place: RouteInfo) -> str | None:
-    """The one token a request carries, in either header; raises Unauthorized where they differ."""
+    """Return the token of a request, from either header. Raise Unauthorized if they differ."""
     bearers = headers.getall(hdrs.AUTHORIZATION, ())
     tokens = {_token(value, place) for value in bearers}
     tokens |= {value.strip() for value in headers.getall(API_KEY, ())}
@@ -109,7 +110,7 @@ def presented_token(headers: MultiMapping[str], place: RouteInfo) -> str | None:
 
 
 def challenges(place: RouteInfo) -> list[str]:
-    """What may be sent in `Authorization`, for a client that did not."""
+    """Return the `WWW-Authenticate` challenges of a route."""
     if place.operated:
         return [OPERATOR]
     if place.browsed:

@@ -1,4 +1,4 @@
-"""Where a request comes from, as far as the proxies before this server can be believed."""
+"""The client's address, taken from proxy headers only if the proxy is trusted."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -17,7 +17,8 @@ REAL_IP = istr("X-Real-IP")
 
 
 class Hop(NamedTuple):
-    """One machine on a request's way; what a trusted one says about the machine before is true."""
+    """One machine on a request's path. What a trusted one reports about the previous machine is
+    true."""
 
     address: str
     trusted: bool
@@ -29,9 +30,10 @@ ProxyHeaderReader = Callable[[str], Hop | None]
 def client_address(
     peer: str | None, headers: MultiMapping[str], read_hop: ProxyHeaderReader
 ) -> str:
-    """The nearest machine that is no trusted proxy, else the furthest one that is named.
+    """Return the nearest machine that is not a trusted proxy, else the furthest one named.
 
-    The walk ends at what cannot be read: whoever wrote it may have written all that lies beyond.
+    The search ends at an entry that cannot be parsed: its author may have written all entries
+    beyond it.
     """
     hop = read_hop((peer or "").partition("%")[0])
     if hop is None:
@@ -49,14 +51,14 @@ def client_address(
 
 
 def _claims(headers: MultiMapping[str]) -> Iterable[str]:
-    """The machines that proxies say a request came by, nearest first."""
+    """Return the machines that proxies report, nearest first."""
     lines = headers.getall(FORWARDED, ())
     entries = [entry.strip() for line in lines for entry in line.split(",")]
     return reversed([*filter(None, entries)] or headers.getall(REAL_IP, []))
 
 
 def proxy_header_reader(proxies: Networks) -> ProxyHeaderReader:
-    """Reads one entry, a port after the address left out; remembers the latest."""
+    """Return a cached function that parses one entry and drops its port."""
 
     @lru_cache(maxsize=4096)
     def read_hop(entry: str) -> Hop | None:

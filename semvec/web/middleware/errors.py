@@ -1,4 +1,4 @@
-"""Every error in one shape, whoever raised it."""
+"""Convert every error to one format."""
 
 import logging
 
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 def error_response(error: Exception, request: web.Request) -> web.Response:
-    """Tells of an error, and logs what is not the caller's doing."""
+    """Build the response for an error; log it unless the caller caused it."""
     context = request[CONTEXT]
     if isinstance(error, SemvecError):
         if error.status >= 500:
@@ -82,7 +82,8 @@ def _http_error(error: web.HTTPException, request: web.Request) -> web.Response:
 
 
 def _methods_at(request: web.Request) -> set[str]:
-    """Those of the path that is just this; `/session/create` fits `/session/{session_id}` too."""
+    """Return the methods of routes with exactly this path: `/session/create` also matches
+    `/session/{session_id}`."""
     path = request.path.rstrip("/")
     return {
         route.method

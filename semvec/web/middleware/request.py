@@ -1,7 +1,7 @@
-"""What every request passes on its way in, and every answer on its way out.
+"""The middleware of every request and answer.
 
-One layer of few calls, because of what they cost: around a handler that leaves the processor's
-caches cold, each takes half a microsecond and more, whatever is done in it.
+It is one layer of few calls because of their cost: after a handler that leaves the processor's
+caches cold, each call takes half a microsecond or more, whatever it does.
 """
 
 import asyncio
@@ -29,9 +29,9 @@ from semvec.web.middleware.route_info import MAX_TEMPLATE_CHARS
 
 REFUSED_LOGINS = (Unauthorized, LicenseExpired)
 STOPPED_S = 5
-"""When a client that a stopping server turned away may find another one."""
+"""Seconds after which a client that a stopping server rejected should retry."""
 ANSWERS = (web.HTTPSuccessful, web.HTTPRedirection)
-"""Raised like errors, and none."""
+"""Exceptions that are answers, not errors."""
 
 
 def request_middleware(
@@ -94,8 +94,8 @@ def request_middleware(
             places.record(context, status, time.perf_counter() - began)
 
     async def ask(headers: MultiMapping[str], context: RequestContext) -> None:
-        """Whose the request is. From an address with too many refused logins nobody is listened to
-        who was not good before."""
+        """Authenticate the request. An address with too many refused logins gets 429 for tokens
+        that were not verified before."""
         suspected = limiter is not None and not limiter.may_log_in(client_network(context.client))
         if limiter is not None and suspected and doorman.needs_verification(headers, context.place):
             await count_refused_login(context, limiter)
@@ -105,7 +105,7 @@ def request_middleware(
 
 
 def cut_short(task: RequestTask) -> Unavailable:
-    """What a request is told that the server's end has cancelled."""
+    """Return the error for a request that shutdown has cancelled."""
     task.uncancel()
     if task.has_written:
         return Unavailable(
@@ -117,7 +117,7 @@ def cut_short(task: RequestTask) -> Unavailable:
 async def authenticate(
     error: Exception, context: RequestContext, limiter: Limiter | None
 ) -> Exception:
-    """The error, or what came of counting it, where it is a refused login."""
+    """Count a refused login. Return the error, or the one that counting raised."""
     if limiter is not None and isinstance(error, REFUSED_LOGINS):
         try:
             await count_refused_login(context, limiter)
@@ -127,7 +127,7 @@ async def authenticate(
 
 
 async def count_refused_login(context: RequestContext, limiter: Limiter) -> None:
-    """Raises TooManyRequests."""
+    """Count a refused login of the client. Raise TooManyRequests past the limit."""
     standing = await limiter.count_refused_login(client_network(context.client))
     context.standing = standing
     if standing is not None and not standing.allowed:

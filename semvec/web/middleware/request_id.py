@@ -1,4 +1,4 @@
-"""A name for every request, so that an answer can be found in the log."""
+"""Request ids, which link an answer to its log lines."""
 
 import os
 import re
@@ -11,13 +11,13 @@ SANE = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 DIGITS = 16
 IDS_PER_DRAW = 256
-"""Ids that are drawn together: the system is asked for randomness once for all of them."""
+"""Ids generated from one call for system randomness."""
 
 _drawn: list[str] = []
 
 
 def request_id_of(headers: MultiMapping[str]) -> str:
-    """The caller's id where it is sane, a new one otherwise."""
+    """Return the caller's id if it is valid, else a new one."""
     sent = headers.get(REQUEST_ID_HEADER)
     if sent is not None and SANE.fullmatch(sent):
         return sent
@@ -33,4 +33,4 @@ def new_request_id() -> str:
         return text[:DIGITS]
 
 
-os.register_at_fork(after_in_child=_drawn.clear)  # else the child's would be the parent's
+os.register_at_fork(after_in_child=_drawn.clear)  # parent and child must not share ids

@@ -1,5 +1,4 @@
-"""What every answer tells beside itself: the request's name, where the caller stands, and that no
-cache may keep it."""
+"""Headers of every answer: request id, rate limit, and no caching."""
 
 from aiohttp import hdrs, web
 from multidict import istr
@@ -15,13 +14,13 @@ X_RESET = istr("X-RateLimit-Reset")
 
 NO_STORE = "no-store"
 CREDENTIALS = "Authorization, X-API-Key"
-"""The headers that say whose a request is: what one caller is answered is no answer for another."""
+"""Headers that identify the caller; answers vary by them."""
 
 
 def set_response_headers(response: web.StreamResponse, context: RequestContext) -> None:
-    """Set the headers; an answer that is sent in pieces is marked before the first.
+    """Set the headers; for a streamed answer, before its first piece.
 
-    `RateLimit-Policy` and `RateLimit` as in draft-ietf-httpapi-ratelimit-headers-11: quota `q` in
+    `RateLimit-Policy` and `RateLimit` follow draft-ietf-httpapi-ratelimit-headers-11: quota `q` in
     a window of `w` seconds; `r` left, and no more than that for `t` seconds.
     """
     headers, standing = response.headers, context.standing

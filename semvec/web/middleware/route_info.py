@@ -1,4 +1,4 @@
-"""Where requests go, and what is asked of them there."""
+"""Properties of routes: authentication, limits and metrics."""
 
 from aiohttp import hdrs
 
@@ -6,23 +6,23 @@ from semvec.telemetry.instruments import Counter, Histogram
 from semvec.telemetry.metrics import EdgeMetrics
 
 PUBLIC = frozenset({"/metrics", "/v1/health", "/v1/livez", "/v1/readyz"})
-"""Path templates that answer without a token, below whatever prefix the app is mounted."""
+"""Path templates that need no token, whatever prefix the app is mounted under."""
 
 METRICS_AUTH = frozenset({"/metrics"})
-"""Those of them that ask for the operator's name and password."""
+"""Public paths that require the operator's name and password."""
 
 BASIC_AUTH = frozenset({"/docs", "/docs/{file}", "/redoc", "/openapi.json"})
-"""Where a browser may send the token as the password it has asked for."""
+"""Paths where a browser may send the token as a Basic Auth password."""
 
 UNLIMITED = frozenset({"/v1/health", "/v1/livez", "/v1/readyz"})
 
 UNMATCHED = "unmatched"
-"""The endpoint of all paths that have none."""
+"""The endpoint label of paths that match no route."""
 
 OTHER = "other"
 KNOWN_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", OTHER)
 MAX_TEMPLATE_CHARS = 499
-"""The status of a request whose client left before its answer, as nginx tells it."""
+"""The status recorded for a request whose client left before the answer, as in nginx."""
 
 STATUSES = (
     *(200, 201, 202, 204, 206, 301, 302, 303, 304, 307, 308),
@@ -49,7 +49,7 @@ STATUSES = (
 
 
 class RouteInfo:
-    """One method of one endpoint."""
+    """One method of one endpoint, with its metrics."""
 
     __slots__ = (
         "browsed",

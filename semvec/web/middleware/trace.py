@@ -1,4 +1,4 @@
-"""Every request is a span, in the trace of whoever asked."""
+"""Trace every request as a span, in the trace of its caller."""
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -10,7 +10,7 @@ from semvec.web.middleware.access_log import AccessLog
 
 
 def trace(traces: Traces, places: AccessLog) -> Middleware:
-    """Stands before what makes answers of errors and lines of the log."""
+    """Return the middleware; it runs outside of the one that formats errors and logs."""
 
     @web.middleware
     async def traced(request: web.Request, handler: Handler) -> web.StreamResponse:

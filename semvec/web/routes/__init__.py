@@ -1,4 +1,4 @@
-"""All endpoints, by what they are about."""
+"""All endpoints, by resource."""
 
 from semvec.web.routes import (
     audit,

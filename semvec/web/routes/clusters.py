@@ -1,4 +1,4 @@
-"""Clusters: sessions that are looked at, spoken to and moved as one."""
+"""Clusters: groups of sessions with a common state."""
 
 from semvec import answers
 from semvec.paging import Page
@@ -30,7 +30,7 @@ async def list_clusters(call: Call, query: GroupListQuery) -> Page[answers.Clust
     makes=("cluster_id",),
 )
 async def create_cluster(call: Call, body: ClusterCreate) -> answers.ClusterInfo:
-    """A session of the same id stands behind it."""
+    """Create a cluster and its backing session, which has the same id."""
     return await call.service.clusters.create(
         call.owner,
         body.cluster_id,
@@ -48,7 +48,7 @@ async def get_cluster(call: Call, cluster_id: ClusterId) -> answers.ClusterState
 
 @endpoint("DELETE", "/v1/cluster/{cluster_id}", summary="Delete a cluster", errors=(404, 503))
 async def delete_cluster(call: Call, cluster_id: ClusterId) -> answers.Deleted:
-    """The session behind it goes with it; its members stay."""
+    """Delete a cluster and its backing session. Its members stay."""
     return await call.service.clusters.delete(call.owner, cluster_id)
 
 
@@ -79,7 +79,7 @@ async def remove_member(
 async def store_in_cluster(
     call: Call, cluster_id: ClusterId, body: ClusterStoreRequest
 ) -> answers.Stored:
-    """In the session behind the cluster; if that drifts, the regions that hold it are told."""
+    """Learn in the cluster's backing session. If that drifts, the cluster's regions record it."""
     await call.service.clusters.check(call.owner, cluster_id)
     return await call.service.conversation.store_exchange(
         call.owner,
@@ -98,8 +98,8 @@ async def store_in_cluster(
     errors=CHANGES,
 )
 async def run_in_cluster(call: Call, cluster_id: ClusterId, body: RunRequest) -> answers.Run:
-    """In the session behind the cluster, which is the only `session_id` that may be given; if that
-    drifts, the regions that hold it are told."""
+    """Recall and learn in the cluster's backing session; `session_id` may be left out or be the
+    cluster's id. If the session drifts, the cluster's regions record it."""
     await call.service.clusters.check(call.owner, cluster_id, body.session_id)
     return await call.service.conversation.run(
         call.owner,
@@ -121,7 +121,7 @@ async def run_in_cluster(call: Call, cluster_id: ClusterId, body: RunRequest) ->
     errors=(404, 503),
 )
 async def feed_back(call: Call, cluster_id: ClusterId) -> answers.ClusterFeedback:
-    """Each member's state goes by the coupling factor toward what they have in common."""
+    """Move each member's state towards the cluster's aggregate by the coupling factor."""
     return await call.service.clusters.feedback(call.owner, cluster_id)
 
 

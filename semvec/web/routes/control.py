@@ -1,4 +1,4 @@
-"""What a client sets on a session."""
+"""Control of a session: triggers, anchors, isolation, memories added by hand."""
 
 from semvec import answers
 from semvec.session.events import IsolationLevel, MemoryTier
@@ -19,7 +19,7 @@ CHANGES = (404, 409, 503)
 async def set_trigger(
     call: Call, session_id: SessionIdField, body: TriggerRequest
 ) -> answers.Triggers:
-    """Where a query matches it, memories that match it too are lifted."""
+    """Boost memories that match the trigger when a query matches it."""
     return await call.service.control.set_trigger(
         call.owner,
         session_id,
@@ -40,7 +40,8 @@ async def clear_triggers(call: Call, session_id: SessionIdField) -> answers.Trig
 async def set_anchor(
     call: Call, session_id: SessionIdField, body: AnchorRequest
 ) -> answers.Anchors:
-    """It pulls recall, and the session's state when that strays from every anchor."""
+    """Add an anchor. It influences recall, and pulls the state when that is far from every
+    anchor."""
     return await call.service.control.set_anchor(call.owner, session_id, body.embedding)
 
 
@@ -60,7 +61,7 @@ async def get_anchor_score(call: Call, session_id: SessionIdField) -> answers.An
 async def set_isolation(
     call: Call, session_id: SessionIdField, body: IsolationRequest
 ) -> answers.Isolated:
-    """In the place of the level and both lists before; what is held stays held."""
+    """Replace the level and both lists. Quarantined inputs stay quarantined."""
     return await call.service.control.isolate(
         call.owner,
         session_id,
@@ -78,7 +79,8 @@ async def set_isolation(
     errors=CHANGES,
 )
 async def release(call: Call, session_id: SessionIdField) -> answers.Released:
-    """In the order in which it came. After an error the rest is still held."""
+    """Learn quarantined inputs in the order of arrival. After an error the rest stays
+    quarantined."""
     return await call.service.control.release(call.owner, session_id)
 
 
@@ -92,7 +94,7 @@ async def release(call: Call, session_id: SessionIdField) -> answers.Released:
 async def inject_memory(
     call: Call, session_id: SessionIdField, body: MemoryInjectRequest
 ) -> answers.Injected:
-    """Isolation applies; state and drift stay as they are."""
+    """Add a memory. Isolation applies; state and drift do not change."""
     return await call.service.control.inject(
         call.owner,
         session_id,

@@ -1,4 +1,4 @@
-"""Carrying on a conversation."""
+"""Conversation turns."""
 
 from semvec import answers
 from semvec.web.call import Call

@@ -1,4 +1,4 @@
-"""The description of all this."""
+"""The OpenAPI document."""
 
 from typing import Any
 
@@ -9,15 +9,15 @@ from semvec.web.keys import DOCUMENT
 
 @endpoint("GET", "/openapi.json", summary="This document")
 async def get_openapi(call: Call) -> dict[str, Any]:
-    """The address of the server in it is relative to the document's own."""
+    """Return the OpenAPI document. Its server URL is relative to its own address."""
     request = call.request
     return request.app[DOCUMENT] | {"servers": [{"url": root_from(request.path)}]}
 
 
 def root_from(path: str) -> str:
-    """The root of the application, relative to a path right below it.
+    """Return the application's root, relative to a path directly below it.
 
-    It holds behind any prefix, also one that a proxy takes away and this server never sees.
+    This works behind any prefix, also one that a proxy removes before this server.
     """
     return ".." if path.endswith("/") else "."
 

@@ -1,4 +1,4 @@
-"""Whether the server is there and ready; public."""
+"""Health and readiness of the server; public."""
 
 from semvec import __version__, answers
 from semvec.web.call import Call

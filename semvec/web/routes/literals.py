@@ -1,4 +1,4 @@
-"""The literal cache: values by key, byte for byte."""
+"""The literal cache: values stored by key, byte for byte."""
 
 from semvec import answers
 from semvec.errors import FieldFault, Invalid
@@ -21,7 +21,7 @@ from semvec.web.schemas.literals import EntityCreate, EntityKeyQuery, EntityQuer
 async def put_entity(
     call: Call, session_id: SessionIdField, body: EntityCreate
 ) -> answers.EntityStored:
-    """A key that is there already gets the new value and keeps its access count."""
+    """Store a value. An existing key gets the new value and keeps its access count."""
     return await call.service.literals.put(
         call.owner,
         session_id,
@@ -39,7 +39,7 @@ async def put_entity(
 async def find_entities(
     call: Call, session_id: SessionIdField, query: EntityQuery
 ) -> Excerpt[answers.Entities]:
-    """Those with every word of `q`, or one that begins so; without `q`, all."""
+    """Find values that contain every word of `q` or a word that begins with it; all without `q`."""
     return await call.service.literals.find(
         call.owner, session_id, q=query.q, max_results=query.max_results, cursor=query.cursor
     )
@@ -54,7 +54,8 @@ async def find_entities(
 async def delete_entity(
     call: Call, session_id: SessionIdField, query: EntityKeyQuery
 ) -> answers.EntityRemoved:
-    """The form that holds for every key and behind every proxy: nobody rewrites a query string."""
+    """Remove a value. This form works for every key and behind every proxy, as no proxy rewrites a
+    query string."""
     return await call.service.literals.remove(call.owner, session_id, query.key)
 
 
@@ -67,9 +68,9 @@ async def delete_entity(
 async def remove_entity(
     call: Call, session_id: SessionIdField, key: EntityKey
 ) -> answers.EntityRemoved:
-    """The key is all that follows, slashes included. A key with `.`, `..` or nothing between two
-    slashes is refused here: a proxy that normalises paths would make the path of something else of
-    it. Name it with `?key=`."""
+    """Remove a value. The key is the rest of the path, slashes included. A key with `.`, `..` or
+    nothing between two slashes is refused here, since a proxy that normalises paths would change
+    it; send it as `?key=`."""
     if is_rewritten(key):
         msg = f"the key {REWRITTEN}: send it as ?key= instead"
         raise Invalid(FieldFault(loc=["path", "key"], msg=msg, type="path_segment"))

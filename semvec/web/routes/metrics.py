@@ -1,4 +1,4 @@
-"""The metrics, for Prometheus; public, but for those who know the operator's password."""
+"""Metrics for Prometheus; protected by the operator's password instead of a token."""
 
 import asyncio
 import base64
@@ -27,8 +27,8 @@ TAKEN_AS_IS = {"Cache-Control": "no-store", "Vary": "Accept, Accept-Encoding"}
     scheme="operator",
 )
 async def expose_metrics(call: Call) -> Rendered:
-    """With `METRICS_USER` and `METRICS_PASSWORD`; in the format of OpenMetrics where `Accept` asks
-    for it."""
+    """Return the metrics; requires `METRICS_USER` and `METRICS_PASSWORD`. The format is OpenMetrics
+    if `Accept` asks for it."""
     request = call.request
     try:
         check_operator(request, request.app[SETTINGS])
@@ -45,7 +45,7 @@ async def expose_metrics(call: Call) -> Rendered:
 
 
 def check_operator(request: web.Request, settings: Settings) -> None:
-    """Raises NotConfigured, or Unauthorized for a wrong name or password."""
+    """Raise NotConfigured without a password, Unauthorized for a wrong name or password."""
     user, password = settings.metrics_user, settings.metrics_password
     if user is None or password is None:
         raise NotConfigured("metrics are off: set METRICS_USER and METRICS_PASSWORD")
@@ -55,7 +55,7 @@ def check_operator(request: web.Request, settings: Settings) -> None:
 
 
 def _credentials(request: web.Request) -> str | None:
-    """What came in `Authorization`, if it came once and readable."""
+    """Return the decoded Basic credentials, None unless there is exactly one readable header."""
     sent = request.headers.getall(hdrs.AUTHORIZATION, ())
     scheme, _, encoded = sent[0].partition(" ") if len(sent) == 1 else ("", "", "")
     if scheme.lower() != "basic":
@@ -67,7 +67,7 @@ def _credentials(request: web.Request) -> str | None:
 
 
 def _digest(text: str) -> bytes:
-    """Of one length, whatever the text's."""
+    """Hash a text, so that comparison does not depend on its length."""
     return hashlib.sha256(text.encode()).digest()
 
 

@@ -1,4 +1,4 @@
-"""What sessions pass on to each other, what they agree on, and for which user they are made."""
+"""State transfers, votes and users."""
 
 from semvec import answers
 from semvec.web.call import Call
@@ -28,13 +28,13 @@ async def transfer(call: Call, body: DeltaTransferRequest) -> answers.Transferre
 
 @endpoint("POST", "/v1/network/users/switch", summary="Make sessions for a user", errors=(503,))
 async def switch_user(call: Call, body: UserSwitchRequest) -> answers.Switched:
-    """A user who is new is made. The sessions of all users stay within reach."""
+    """Switch to a user, created if new. Sessions of all users stay accessible."""
     return await call.service.users.switch(call.owner, body.user_id)
 
 
 @endpoint("GET", "/v1/network/users/active", summary="For whom sessions are made", errors=(503,))
 async def active_user(call: Call) -> answers.ActiveUser:
-    """`default` until there has been a switch."""
+    """Return the active user, `default` before the first switch."""
     return await call.service.users.active(call.owner)
 
 
@@ -56,7 +56,7 @@ async def serialize_user(call: Call, user_id: UserId) -> answers.SerializedUser:
     errors=(404, 503),
 )
 async def propose(call: Call, body: ConsensusProposalRequest) -> answers.Consensus:
-    """`trust_scores` are those of the voters, the outcome counted in."""
+    """Vote on a direction. `trust_scores` lists the voters' trust after the vote."""
     return await call.service.network.propose(
         call.owner, body.proposer_session_id, body.target_embedding
     )

@@ -1,4 +1,4 @@
-"""The observer of a licence subject: what is out of the ordinary among its regions' clusters."""
+"""The observer of a licence subject: anomalies among the clusters of its regions."""
 
 from semvec import answers
 from semvec.paging import Page
@@ -20,7 +20,7 @@ CHANGES = (404, 409, 503)
     statuses=(201, 200),
 )
 async def create_observer(call: Call, body: ObserverCreate) -> Reply[answers.ObserverInfo]:
-    """There is one for each licence subject. If it is there already, it is answered as it is, with
+    """Create the observer of the licence subject. An existing one is returned unchanged, with
     200."""
     info, made = await call.service.observer.create(
         call.owner, interval_s=body.sample_interval_seconds, region_ids=body.region_ids
@@ -35,19 +35,20 @@ async def get_summary(call: Call) -> answers.ObserverSummary:
 
 @endpoint("POST", "/v1/observer/sample", summary="Look at all regions now", errors=(404, 503))
 async def sample(call: Call) -> answers.ObserverSample:
-    """A condition is an anomaly when it begins to stand, and not again until it has cleared."""
+    """Sample all regions. A condition is reported when it begins, and again only after it has
+    cleared."""
     return await call.service.sampling.sample(call.owner)
 
 
 @endpoint("GET", "/v1/observer/anomalies", summary="The log of anomalies", errors=(400, 404))
 async def list_anomalies(call: Call, query: AnomalyListQuery) -> Page[answers.Anomaly]:
-    """Newest first; the newest 10,000 are kept."""
+    """Return the anomalies, newest first. The newest 10,000 are kept."""
     return await call.service.observer.page(call.owner, limit=query.limit, cursor=query.cursor)
 
 
 @endpoint("DELETE", "/v1/observer/anomalies", summary="Empty the log", errors=(404, 503))
 async def clear_anomalies(call: Call) -> answers.Cleared:
-    """What stands by now is not reported again."""
+    """Empty the log. Conditions that persist are not reported again."""
     return await call.service.observer.clear(call.owner)
 
 
@@ -58,15 +59,15 @@ async def clear_anomalies(call: Call) -> answers.Cleared:
     errors=(400, 404, 409, 503),
 )
 async def stream_anomalies(call: Call) -> Stream[answers.Anomaly]:
-    """Server-sent events named `anomaly`, from now on or from the event after `Last-Event-ID`. A
-    comment comes at least every 15 seconds."""
+    """Send anomalies as server-sent events named `anomaly`, from now on or after `Last-Event-ID`. A
+    comment is sent at least every 15 seconds."""
     feed = await call.service.observer.follow(call.owner, last_event_id(call.request))
     return Stream("anomaly", call.owner, feed)
 
 
 @endpoint("POST", "/v1/observer/regions", summary="Look at a region too", errors=CHANGES)
 async def register_region(call: Call, body: ObserverRegionRequest) -> answers.Registered:
-    """`registered` is false where it does already."""
+    """Add a region. `registered` is false if it was registered before."""
     return await call.service.observer.register(call.owner, body.region_id)
 
 
@@ -77,7 +78,7 @@ async def register_region(call: Call, body: ObserverRegionRequest) -> answers.Re
     errors=(404, 503),
 )
 async def unregister_region(call: Call, region_id: RegionId) -> answers.Unregistered:
-    """`unregistered` is false where it did not."""
+    """Remove a region. A region that is not registered is answered with 404."""
     return await call.service.observer.unregister(call.owner, region_id)
 
 

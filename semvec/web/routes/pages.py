@@ -1,4 +1,4 @@
-"""Pages for people: the OpenAPI document in Swagger UI and in Redoc, from files of the package."""
+"""Documentation pages: Swagger UI and Redoc, from files of the package."""
 
 from pathlib import Path
 
@@ -31,13 +31,14 @@ CONTENT_SECURITY_POLICY = (
     "connect-src 'self'; worker-src {workers}; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
 )
-"""Nothing from elsewhere, and no script but files of the package."""
+"""Allow only resources of this server, and only scripts from files."""
 
 REDOC_STYLES = (
     " 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
     " 'sha256-QMIg+bpjm3JdElJ388KYke01izlUW0UoNOeKjpMxdgc='"
 )
-"""The two style elements that Redoc makes: an empty one that its script fills, and one more."""
+"""Hashes of the two style elements that Redoc creates: an empty one that its script fills, and
+another."""
 
 PAGE_HEADERS = {
     "Cache-Control": "private, no-cache",

@@ -28,7 +28,8 @@ async def list_regions(call: Call, query: GroupListQuery) -> Page[answers.Region
     makes=("region_id",),
 )
 async def create_region(call: Call, body: RegionCreate) -> answers.RegionInfo:
-    """Its meta-session, which learns what its clusters agree on, has the same id."""
+    """Create a region and its meta-session, which has the same id and learns the clusters'
+    consensus."""
     return await call.service.regions.create(
         call.owner,
         body.region_id,
@@ -46,7 +47,7 @@ async def get_region(call: Call, region_id: RegionId) -> answers.RegionState:
 
 @endpoint("DELETE", "/v1/region/{region_id}", summary="Delete a region", errors=(404, 503))
 async def delete_region(call: Call, region_id: RegionId) -> answers.Deleted:
-    """Its meta-session goes with it; its clusters stay."""
+    """Delete a region and its meta-session. Its clusters stay."""
     return await call.service.regions.delete(call.owner, region_id)
 
 
@@ -56,7 +57,7 @@ async def delete_region(call: Call, region_id: RegionId) -> answers.Deleted:
 async def attach_cluster(
     call: Call, region_id: RegionId, body: RegionClusterRequest
 ) -> answers.Added:
-    """`added` is false where the region had it before."""
+    """Attach a cluster. `added` is false if it was attached before."""
     return await call.service.regions.attach(call.owner, region_id, body.cluster_id)
 
 
@@ -67,7 +68,7 @@ async def attach_cluster(
     errors=(404, 503),
 )
 async def detach_cluster(call: Call, region_id: RegionId, cluster_id: ClusterId) -> answers.Removed:
-    """`removed` is false where the region did not have it."""
+    """Detach a cluster. A cluster that is not attached is answered with 404."""
     return await call.service.regions.detach(call.owner, region_id, cluster_id)
 
 
@@ -92,8 +93,8 @@ async def list_drift_events(
     errors=(400, 404, 409, 503),
 )
 async def stream_drift_events(call: Call, region_id: RegionId) -> Stream[answers.DriftEvent]:
-    """Server-sent events named `drift`, from now on or from the event after `Last-Event-ID`. A
-    comment comes at least every 15 seconds."""
+    """Send drift events as server-sent events named `drift`, from now on or after `Last-Event-ID`.
+    A comment is sent at least every 15 seconds."""
     after = last_event_id(call.request)
     feed = await call.service.regions.follow(call.owner, region_id, after)
     return Stream("drift", call.owner, feed)

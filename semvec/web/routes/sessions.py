@@ -1,4 +1,4 @@
-"""Sessions: made, listed, looked into, erased."""
+"""Sessions: create, list, read and erase."""
 
 from semvec import answers
 from semvec.intake import NewSession
@@ -13,7 +13,7 @@ from semvec.web.schemas.sessions import CreateSessionRequest, SessionListQuery
     "POST", "/v1/session/create", summary="Make a session", errors=(409, 503), makes=("session_id",)
 )
 async def create_session(call: Call, body: CreateSessionRequest) -> answers.Created:
-    """An id that exists already is answered with `created: false`."""
+    """Create a session. An existing id is answered with `created: false`."""
     wanted = NewSession(**body.model_dump(exclude={"session_id"}))
     return await call.service.sessions.create(call.owner, body.session_id, wanted)
 

@@ -1,4 +1,4 @@
-"""What a session has come to, and what it recalls."""
+"""The state of a session, and recall."""
 
 from semvec import answers
 from semvec.web.call import Call
@@ -19,13 +19,13 @@ async def get_state_metrics(call: Call, query: MetricsQuery) -> answers.Metrics:
 
 @endpoint("GET", "/v1/state/context", summary="Recall", errors=(404,))
 async def get_context(call: Call, query: ContextQuery) -> answers.Context:
-    """Without `q`, for the question that still waits for its answer, else for the state."""
+    """Recall memories for `q`, else for the pending question, else for the state."""
     return await _context(call, query, None)
 
 
 @endpoint("POST", "/v1/state/context", summary="Recall", errors=(404,), changes=False)
 async def post_context(call: Call, body: ContextRequest) -> answers.Context:
-    """As by GET, for a `q` of any form; with `q_embedding` nothing is encoded."""
+    """Recall as by GET, for a `q` of any form. With `q_embedding` the text is not encoded."""
     return await _context(call, body, body.q_embedding)
 
 

@@ -1,4 +1,4 @@
-"""Whole sessions: exported, imported, verified."""
+"""Export, import and verify whole sessions."""
 
 from operator import attrgetter
 
@@ -31,7 +31,7 @@ async def export_session(call: Call, session_id: SessionIdField) -> Download[ans
 async def import_session(
     call: Call, session_id: SessionIdField, body: Upload[ImportRequest]
 ) -> answers.Imported:
-    """By what an export of a session with the same dimension and model answered."""
+    """Replace a session with an export of a session of the same dimension and model."""
     return await call.service.transfers.load(call.owner, session_id, body.into)
 
 
@@ -45,7 +45,8 @@ async def import_session(
 async def verify_session(
     call: Call, session_id: SessionIdField, body: VerifyRequest
 ) -> answers.Verified:
-    """Each of `test_embeddings` has to recall the same from both."""
+    """Compare a session with its stored copy. Each of `test_embeddings` must recall the same from
+    both."""
     return await call.service.verification.verify(call.owner, session_id, body.test_embeddings)
 
 

@@ -1,4 +1,4 @@
-"""Requests about what is on record."""
+"""Requests about the audit log."""
 
 from typing import Annotated
 
@@ -9,14 +9,14 @@ from semvec.web.schemas.fields import Cursor, Query, TextField
 
 class AuditQuery(Query):
     action: TextField | None = None
-    """Only what was done by this operation, by its `operationId`."""
+    """Only events of this operation, by its `operationId`."""
     resource: TextField | None = None
-    """Only what was done to this, such as `session/abc`."""
+    """Only events of this resource, such as `session/abc`."""
     since: float | None = None
-    """Only what was done from this time on, in seconds since 1970."""
+    """Only events from this time on, in seconds since 1970."""
     until: float | None = None
-    """Only what was done before this time."""
+    """Only events before this time, in seconds since 1970."""
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
-    """Most items on the page."""
+    """Maximum number of items on the page."""
     cursor: Cursor | None = None
-    """`X-Next-Cursor` of the page before."""
+    """`X-Next-Cursor` of the previous page."""

@@ -1,4 +1,4 @@
-"""Requests that set something on a session."""
+"""Requests that control a session."""
 
 from typing import Annotated, Literal
 
@@ -19,49 +19,49 @@ DIRECTED: JsonValue = {"required": ["embedding"], "properties": {"embedding": NO
 
 
 class TriggerRequest(Body):
-    """One of keyword and embedding is needed; either fires the trigger."""
+    """A trigger to set. A keyword, an embedding or both are required; either one fires it."""
 
     model_config = ConfigDict(json_schema_extra={"anyOf": [KEYWORD_OR_EMBEDDING, DIRECTED]})
 
     keyword: Annotated[TextField, Field(max_length=512), *DrawnOrEmpty] | None = None
-    """Fires where the query has it in whole words, whatever their case."""
+    """Fires if the query contains it as whole words, in any case."""
     embedding: Embedding | None = None
-    """Fires where the query is near enough to it."""
+    """Fires if the query is similar enough to it."""
     threshold: Cosine = 0.8
-    """Cosine from which on that is near enough."""
+    """Minimum cosine between query and embedding for the trigger to fire."""
 
 
 class AnchorRequest(Body):
     """An anchor to set."""
 
     embedding: Embedding
-    """Its direction."""
+    """Vector of the anchor."""
 
 
 class IsolationRequest(Body):
-    """A list left out is an empty one."""
+    """The isolation to set. A list that is left out is empty."""
 
     level: Literal["OPEN", "FILTER", "QUARANTINE", "LOCKDOWN"]
-    """OPEN learns all, FILTER leaves out what is suspect, QUARANTINE holds that aside, LOCKDOWN
-    holds aside all that the allowlist does not match."""
+    """OPEN learns everything. FILTER discards suspect inputs. QUARANTINE keeps them aside. LOCKDOWN
+    keeps aside every input that does not match the allowlist."""
     exclusion_embeddings: Embeddings | None = None
-    """An input near one of these is suspect."""
+    """An input similar to one of these is suspect."""
     allowlist_embeddings: Embeddings | None = None
-    """An input at least as near to one of these is not."""
+    """An input at least as similar to one of these is not suspect."""
     similarity_threshold: Cosine = 0.7
-    """Cosine from which on an input is near."""
+    """Minimum cosine for an input to count as similar."""
 
 
 class MemoryInjectRequest(Body):
     """A memory to add by hand."""
 
     embedding: Embedding
-    """The vector of the text."""
+    """Vector of the text."""
     text: Speech
-    """What to remember."""
+    """Text to remember."""
     tier: Literal["short_term", "medium_term", "long_term"] = "short_term"
-    """The tier it enters."""
+    """Tier that the memory enters."""
     importance: Annotated[float, Field(ge=0.0, le=1.0)] = 0.5
-    """What matters more stays in memory for longer."""
+    """Memories of higher importance stay in their tier for longer."""
     access_count: Annotated[int, Field(ge=0, le=2**31 - 1), WHOLE] = 0
-    """How often it counts as recalled so far."""
+    """Initial number of recalls."""

@@ -1,4 +1,4 @@
-"""Requests that carry on a conversation."""
+"""Requests of a conversation."""
 
 from typing import Annotated
 
@@ -8,32 +8,32 @@ from semvec.web.schemas.fields import Body, DrawnOrEmpty, Embedding, NewId, Pros
 
 
 class RunRequest(Body):
-    """One message, with the answer to the one before it where there is one."""
+    """A message, optionally with the answer to the message before it."""
 
     message: Speech
-    """What is said now. It is recalled for, and waits for its answer."""
+    """The message. It is the query for recall, and stays pending until its answer arrives."""
     session_id: NewId | None = None
-    """The session, made before; without it a new one is made."""
+    """An existing session; without it a new one is created."""
     response: Annotated[Prose, *DrawnOrEmpty] | None = None
-    """The answer to the message before this one; both become one memory."""
+    """The answer to the previous message; both become one memory."""
     short_circuit_threshold: Annotated[float, Field(ge=-1.0, le=1.0)] = 0.85
-    """Cosine from which on a remembered answer may do instead of a new one (`short_circuit`)."""
+    """Minimum cosine for `short_circuit`: a remembered answer may replace a new one."""
     reset_context: bool = False
-    """A new subject begins: the message before stays without an answer. Nothing is forgotten."""
+    """Begin a new subject: the previous message stays without an answer. Nothing is forgotten."""
     learn: bool = True
-    """If false, memories are recalled and drift is scored, and nothing is learnt."""
+    """If false, memories are recalled and drift is scored, but nothing is learnt."""
     message_embedding: Embedding | None = None
-    """A vector of the message; without it the text is encoded here."""
+    """Vector of the message; without it the server encodes the text."""
     response_embedding: Embedding | None = None
-    """A vector of the response; without it the text is encoded here."""
+    """Vector of the response; without it the server encodes the text."""
 
 
 class StoreRequest(Body):
-    """One response to remember."""
+    """A response to remember."""
 
     session_id: TextField
-    """The session, made before."""
+    """An existing session."""
     response: Speech
-    """The answer to the message that waits for one, else a memory by itself."""
+    """The answer to the pending message; without one, a memory by itself."""
     response_embedding: Embedding | None = None
-    """A vector of the response; without it the text is encoded here."""
+    """Vector of the response; without it the server encodes the text."""

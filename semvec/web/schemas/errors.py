@@ -1,4 +1,4 @@
-"""The two shapes of an error's body."""
+"""The forms of an error's body."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,45 +8,45 @@ from semvec.errors import ChangeOutcome
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One thing that is wrong with a field."""
+    """One fault of a field."""
 
     loc: Sequence[str | int]
-    """Where the field is: body, query, path or header, then names and indices."""
+    """Location of the field: body, query, path or header, then names and indices."""
     msg: str
-    """What is wrong, in words."""
+    """Message for people."""
     type: str
-    """What kind of fault it is, for programs."""
+    """Kind of fault, for programs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Error:
-    """What went wrong."""
+    """The body of an error."""
 
     detail: str
-    """What went wrong, in words."""
+    """Message for people."""
     request_id: str | None = None
-    """The `X-Request-ID` of the answer, which the log has too."""
+    """`X-Request-ID` of the answer; the server's log contains it too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """The body of a 503 to a request that changes something. Its `outcome` is "not_written" where
-    nothing of the request was carried out, "unknown" where it may have been: sent again with the
-    same Idempotency-Key, it is not carried out twice."""
+    """The body of a 503 answer to a mutating request. `outcome` is "not_written" if nothing of the
+    request took effect, and "unknown" if it may have. A retry with the same Idempotency-Key does
+    not take effect twice."""
 
     detail: str
-    """What went wrong, in words."""
+    """Message for people."""
     request_id: str | None
-    """The `X-Request-ID` of the answer, which the log has too."""
+    """`X-Request-ID` of the answer; the server's log contains it too."""
     outcome: ChangeOutcome
-    """What became of the request: `not_written` or `unknown`."""
+    """Outcome of the request: `not_written` or `unknown`."""
 
 
 @dataclass(frozen=True, slots=True)
 class ValidationError:
-    """What is wrong with the fields of a request."""
+    """Faults in the fields of a request."""
 
     detail: list[FieldError]
-    """Each thing that is wrong."""
+    """The faults."""
     request_id: str | None = None
-    """The `X-Request-ID` of the answer, which the log has too."""
+    """`X-Request-ID` of the answer; the server's log contains it too."""

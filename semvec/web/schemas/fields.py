@@ -1,7 +1,7 @@
-"""What the fields of requests are made of; the text under a field is its description for clients.
+"""Types and base classes of request fields; the string under a field is its description in the API.
 
-Unknown fields are refused, so that nothing a client sends is dropped in silence. A body takes
-JSON's own types as they are; a query takes them as text.
+Unknown fields are refused, so that no input is ignored silently. Bodies are validated strictly by
+JSON type; query strings are converted from text.
 """
 
 from typing import Annotated
@@ -22,11 +22,12 @@ from pydantic_core import CoreSchema, PydanticCustomError
 from semvec.texts import BLANK, is_blank
 
 TextField = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
-"""Any text but NUL, which no database column of text holds; lone surrogates are no text at all."""
+"""Text without NUL, which no database can store. Lone surrogates are not valid text."""
 
 
 class Unpublished:
-    """A bound that is for the machine's sake, far from any use, and stands in docs/edge.md."""
+    """Hides a technical limit, far above normal use, from the API document; docs/edge.md lists
+    it."""
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
@@ -36,7 +37,7 @@ class Unpublished:
 
 
 class Published:
-    """A pattern in the document for what a validator checks in words of its own."""
+    """Adds a pattern to the API document for a check that a validator does."""
 
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
@@ -63,15 +64,15 @@ ESCAPED = "".join(
 NO_NUL = r"[^\x00]*"
 DRAWN = f"{NO_NUL}[^{ESCAPED}]{NO_NUL}"
 Drawn = (AfterValidator(_drawn), Published(f"^{DRAWN}$"))
-"""For a text that is not blank (`semvec.texts.is_blank`)."""
+"""Validators for text that is not blank (`semvec.texts.is_blank`)."""
 DrawnOrEmpty = (AfterValidator(_drawn_or_empty), Published(f"^({DRAWN})?$"))
-"""The same where an empty text stands for none."""
+"""The same, but an empty text is allowed and stands for none."""
 
 LONGEST_PROSE = 262_144
 Prose = Annotated[TextField, Field(max_length=LONGEST_PROSE), Unpublished()]
-"""What is encoded, which takes time for each word: a quarter of a million letters, a second."""
+"""Text for the encoder, which takes about a second for a quarter of a million characters."""
 Speech = Annotated[Prose, Field(min_length=1), *Drawn]
-"""A text to recall for or to remember."""
+"""Text to recall for or to remember."""
 
 SessionIdField = Annotated[TextField, Field(description="The session.")]
 UserId = Annotated[TextField, Field(description="The user, as named in a switch.")]
@@ -85,11 +86,11 @@ ClusterId = Annotated[TextField, Field(description="The cluster.")]
 RegionId = Annotated[TextField, Field(description="The region.")]
 
 NewId = Annotated[str, Field(max_length=128, pattern=r"^[A-Za-z0-9_-]+$")]
-"""An id that the caller may choose."""
+"""An id chosen by the caller."""
 
 CURSOR = "^([A-Za-f][A-Za-z0-9_-]{9}[AEIMQUYcgkosw048]|[A-Za-z0-9_-]{21}[AQgw])$"
 Cursor = Annotated[TextField, WithJsonSchema({"type": "string", "pattern": CURSOR})]
-"""Not checked here: what no server gave is a malformed request, not an invalid field."""
+"""Not validated here: an invalid cursor is a malformed request, not an invalid field."""
 
 
 def _whole(number: object) -> object:
@@ -97,18 +98,18 @@ def _whole(number: object) -> object:
 
 
 WHOLE = BeforeValidator(_whole)
-"""For integers of bodies: JSON knows one kind of number, so 1.0 is 1, and "1" is not."""
+"""For integers in bodies: JSON has one number type, so 1.0 is 1; "1" is refused."""
 
 LARGEST_DIMENSION = 16_384
 Embedding = Annotated[
     list[float], Field(max_length=LARGEST_DIMENSION, fail_fast=True), Unpublished()
 ]
-"""A vector; one bad number is told, not every one. Its length is its session's to judge."""
+"""A vector; only its first bad number is reported. The session checks its length."""
 
 
 class Parts(BaseModel):
-    """Base of the parts of a path. They are made from parameters and have no source: looking for
-    docstrings there would search every module that is loaded."""
+    """Base of path parameters. The models are generated and have no source: a search for docstrings
+    would scan every loaded module."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -136,4 +137,4 @@ class Body(BaseModel):
 
 
 class NoBody(Body):
-    """The body of an operation that takes none: nothing, or an object without fields."""
+    """The body of an operation without fields: nothing, or an empty object."""

@@ -8,25 +8,25 @@ from semvec.session.events import EntityKind
 from semvec.web.schemas.fields import Body, Cursor, Drawn, DrawnOrEmpty, Query, TextField
 
 Key = Annotated[TextField, Field(min_length=1, max_length=512), *Drawn]
-"""So that a key of any letters, percent-encoded, still fits into an address."""
+"""Short enough to fit percent-encoded into a URL."""
 
 KindName = Annotated[str, WithJsonSchema({"type": "string", "enum": [*EntityKind]})]
-"""Not checked here: an unknown kind is a malformed request, not an invalid field."""
+"""Not validated here: an unknown kind is a malformed request, not an invalid field."""
 
 
 class EntityCreate(Body):
-    """A value to keep under a key."""
+    """A value to store under a key."""
 
     key: Key
-    """What the value is found by; storing it again replaces the value."""
+    """Key of the value; storing it again replaces the value."""
     kind: KindName
-    """What the value is."""
+    """Kind of the value."""
     value: TextField
-    """It comes back byte for byte."""
+    """The value; it is returned byte for byte."""
     context: TextField = ""
-    """Words about it, searched too."""
+    """Words about the value, also searched."""
     importance: Annotated[float, Field(ge=0.0, le=1.0)] = 1.0
-    """Puts it before others that match as well."""
+    """Rank among entities that match equally well."""
 
 
 class EntityKeyQuery(Query):
@@ -36,8 +36,8 @@ class EntityKeyQuery(Query):
 
 class EntityQuery(Query):
     q: Annotated[TextField, *DrawnOrEmpty] = ""
-    """Words, or how they begin, in key, value or context; all of them must occur."""
+    """Words, or their beginnings, in key, value or context; all of them must occur."""
     max_results: Annotated[int, Field(ge=1, le=1000)] = 20
-    """Most entities in the answer."""
+    """Maximum number of entities in the answer."""
     cursor: Cursor | None = None
-    """`X-Next-Cursor` of the page before."""
+    """`X-Next-Cursor` of the previous page."""

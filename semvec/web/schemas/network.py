@@ -1,4 +1,4 @@
-"""Requests about what sessions pass on to each other, and what they agree on."""
+"""Requests for transfers, users and votes."""
 
 from typing import Annotated
 
@@ -8,27 +8,27 @@ from semvec.web.schemas.fields import Body, Drawn, Embedding, TextField
 
 
 class DeltaTransferRequest(Body):
-    """A state to pass on from one session to another."""
+    """A transfer of state from one session to another."""
 
     source_session_id: TextField
-    """The session whose state is passed on; it stays as it is."""
+    """The session whose state is transferred; it does not change."""
     target_session_id: TextField
-    """The session whose state moves towards it."""
+    """The session whose state moves towards the source's."""
     max_weight: Annotated[float, Field(ge=0.0, le=1.0)] = 0.15
-    """Largest share of the way; no more is gone than the source is trusted."""
+    """Maximum share of the distance; the source's trust limits it too."""
 
 
 class UserSwitchRequest(Body):
-    """The user to make sessions for."""
+    """The user to switch to."""
 
     user_id: Annotated[TextField, Field(min_length=1, max_length=512), *Drawn]
-    """Whose sessions are made from now on."""
+    """The user that new sessions belong to."""
 
 
 class ConsensusProposalRequest(Body):
-    """A direction to put to the vote."""
+    """A direction to vote on."""
 
     proposer_session_id: TextField
     """The session that proposes; it does not vote."""
     target_embedding: Embedding
-    """What is proposed: sessions whose states point that way are for it."""
+    """The proposed direction; sessions whose states point that way vote for it."""

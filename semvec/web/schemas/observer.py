@@ -8,16 +8,16 @@ from semvec.web.schemas.fields import Body, Cursor, Query, TextField
 
 
 class ObserverCreate(Body):
-    """An observer to have."""
+    """An observer to create."""
 
     sample_interval_seconds: Annotated[float, Field(ge=1.0, le=86_400.0)] = 30.0
-    """How often it looks by itself."""
+    """Seconds between automatic samples."""
     region_ids: Annotated[list[TextField], Field(default_factory=list, max_length=10_000)]
-    """The regions it looks at from the beginning."""
+    """Regions to observe from the start."""
 
 
 class ObserverRegionRequest(Body):
-    """A region to look at."""
+    """A region to observe."""
 
     region_id: TextField
     """The region."""
@@ -25,6 +25,6 @@ class ObserverRegionRequest(Body):
 
 class AnomalyListQuery(Query):
     limit: Annotated[int, Field(ge=1, le=1000)] = 20
-    """Most items on the page."""
+    """Maximum number of items on the page."""
     cursor: Cursor | None = None
-    """`X-Next-Cursor` of the page before."""
+    """`X-Next-Cursor` of the previous page."""

@@ -1,4 +1,4 @@
-"""Requests about sessions as such."""
+"""Requests about sessions."""
 
 from typing import Annotated
 
@@ -17,38 +17,38 @@ from semvec.web.schemas.fields import (
 
 
 class PolicyVector(Body):
-    """A standing anchor."""
+    """A permanent anchor."""
 
     embedding: Embedding
-    """Its direction."""
+    """Vector of the anchor."""
     weight: Annotated[float, Field(ge=0.0, le=1e6)] = 1.0
-    """How much it pulls beside the others."""
+    """Weight relative to the other anchors."""
     label: TextField | None = None
-    """A name for people."""
+    """Display name."""
 
 
 class CreateSessionRequest(Body):
-    """A session to make; every field may be left out."""
+    """A session to create; every field is optional."""
 
     session_id: NewId | None = None
-    """Letters, digits, `_` and `-`; without it an id is made up."""
+    """Letters, digits, `_` and `-`; without it the server chooses an id."""
     dimension: Annotated[int, Field(ge=1, le=LARGEST_DIMENSION), WHOLE] | None = None
-    """Length of its vectors; without it the embedder's."""
+    """Length of the session's vectors; by default the embedder's."""
     model_name: TextField | None = None
-    """The model its vectors come from."""
+    """Model that the vectors come from."""
     enable_topic_switch: bool = True
-    """Whether the state turns faster to a new subject once drift is detected."""
+    """Whether the state adapts faster to a new subject once drift is detected."""
     template_embedding: Embedding | None = None
-    """Where the state starts."""
+    """Initial state."""
     policy_vectors: Annotated[list[PolicyVector], Field(max_length=256)] | None = None
-    """Standing anchors of the session."""
+    """Permanent anchors of the session."""
     long_term_memories: Annotated[int, Field(ge=1, le=2**31 - 1), WHOLE] | None = None
-    """Most memories of the long-term tier, past which the archive begins; without it as many as the
-    server is set to."""
+    """Capacity of the long-term tier; further memories go to the archive. By default the server's
+    setting."""
 
 
 class SessionListQuery(Query):
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
-    """Most items on the page."""
+    """Maximum number of items on the page."""
     cursor: Cursor | None = None
-    """`X-Next-Cursor` of the page before."""
+    """`X-Next-Cursor` of the previous page."""

@@ -1,4 +1,4 @@
-"""Requests that bring or check a whole session."""
+"""Requests that import or verify a whole session."""
 
 from typing import Annotated, Any
 
@@ -8,18 +8,18 @@ from semvec.web.schemas.fields import Body, Embedding
 
 
 class ImportRequest(Body):
-    """What an export answered."""
+    """The answer of an export."""
 
     state_dict: dict[str, Any]
     """The session, as docs/export.md describes it."""
     session_id: str | None = None
-    """The session that was exported; the path says which one is replaced."""
+    """The exported session; the path names the session to replace."""
     checksum: str | None = None
-    """Has to be the one in `state_dict` where it is given."""
+    """If given, it must equal the checksum in `state_dict`."""
 
 
 class VerifyRequest(Body):
-    """What to recall for, in the session and in its copy."""
+    """Queries for comparing a session with its stored copy."""
 
     test_embeddings: Annotated[list[Embedding], Field(max_length=64, fail_fast=True)]
-    """Vectors to recall for, in the session and in a copy of it out of storage."""
+    """Vectors to recall for, in the session and in its stored copy."""

@@ -1,4 +1,4 @@
-"""What control operations add to sessions, whole."""
+"""Components that control operations add to sessions."""
 
 import sqlalchemy as sa
 from alembic import op

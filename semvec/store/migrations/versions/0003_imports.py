@@ -1,4 +1,4 @@
-"""Contents of a session that come all at once."""
+"""Imports, which replace a session's contents in one transaction."""
 
 import sqlalchemy as sa
 from alembic import op

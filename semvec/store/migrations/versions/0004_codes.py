@@ -1,4 +1,4 @@
-"""Vectors of memories as int8 codes, where they were float32."""
+"""Rewrite the vectors of memories from float32 to int8 codes."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +14,7 @@ branch_labels = None
 depends_on = None
 
 PAGE = 500
-"""Rows in memory at once."""
+"""Rows in one page."""
 
 
 def upgrade() -> None:
@@ -23,7 +23,7 @@ def upgrade() -> None:
 
 
 def _rewrite(name: str, number: str, renewed: Callable[[Any], bool]) -> None:
-    """Renew the payloads of a table, a page at a time in the order of its key."""
+    """Rewrite the payloads of a table, a page at a time in the order of its key."""
     connection = op.get_bind()
     key, which = sa.column("key", sa.BigInteger), sa.column(number, sa.BigInteger)
     table = sa.table(name, key, which, sa.column("payload", sa.LargeBinary))
@@ -52,7 +52,7 @@ def _with_returned_coded(event: dict[str, Any]) -> bool:
 
 
 def _coded(record: dict[str, Any]) -> bool:
-    """Give a memory int8 codes; False where it has them: it is of a release that kept tokens."""
+    """Encode a memory's vectors as int8; return False if the release that wrote it already did."""
     if "tokens" in record:
         return False
     record["vector"] = _codes(record["vector"])

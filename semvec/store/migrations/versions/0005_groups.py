@@ -1,4 +1,4 @@
-"""Sessions of several kinds, where their states point; clusters, regions and what they tell."""
+"""Kinds of sessions and their states; clusters, regions, votes and drift events."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Who did what, and the answers to requests that may come again."""
+"""The audit log, and answers to requests with an idempotency key."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Users, the sessions that are made for them, how far those are trusted; observers."""
+"""Users and their sessions, reputations of sessions, observers."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Tokens that are good no more before their time is over."""
+"""Tokens that were revoked before they expire."""
 
 import sqlalchemy as sa
 from alembic import op

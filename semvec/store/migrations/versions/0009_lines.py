@@ -1,4 +1,4 @@
-"""Heads that tell which events have led to them; null until the next event of a session."""
+"""Lines of heads; null until the next event of a session."""
 
 import sqlalchemy as sa
 from alembic import op

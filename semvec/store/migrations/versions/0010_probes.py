@@ -1,4 +1,4 @@
-"""A row that is written where nothing else is, to see whether storage commits."""
+"""Test rows that show whether storage commits."""
 
 import sqlalchemy as sa
 from alembic import op

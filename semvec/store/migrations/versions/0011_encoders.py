@@ -1,4 +1,4 @@
-"""Encoders by the vectors that they give for fixed sentences."""
+"""Encoders, identified by their vectors of fixed sentences."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""What servers of one database keep from their clients."""
+"""Secrets that the servers of one database share."""
 
 import secrets
 
