@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from bench.nearest import COSINE_TOP, DeviceNearest, cosine_top
 from semvec.kernels import numpy_
+from semvec.kernels.device import GpuDevice
 from semvec.kernels.protocol import Kernels, QuantisedRows, Runs, Top
 from semvec.kernels.sources import SOURCES
 from tests import devices
@@ -27,19 +29,25 @@ class Searched:
     cosine_top: Callable[..., Top]
 
 
-@pytest.fixture(scope="module", params=["numpy", "emulated", "cupy"])
+@cache
+def emulated() -> GpuDevice:
+    devices.emulated()
+    return Emulated((*SOURCES, COSINE_TOP))
+
+
+@cache
+def on_card() -> GpuDevice:
+    devices.card()
+    from semvec.kernels.cupy_ import CudaDevice
+
+    return CudaDevice(0, (*SOURCES, COSINE_TOP))
+
+
+@pytest.fixture(scope="session", params=["numpy", "emulated", "cupy"])
 def searched(request: pytest.FixtureRequest) -> Searched:
     if request.param == "numpy":
         return Searched(numpy_, cosine_top)
-    sources = (*SOURCES, COSINE_TOP)
-    if request.param == "emulated":
-        devices.emulated()
-        nearest = DeviceNearest(Emulated(sources))
-    else:
-        devices.card()
-        from semvec.kernels.cupy_ import CudaDevice
-
-        nearest = DeviceNearest(CudaDevice(0, sources))
+    nearest = DeviceNearest(emulated() if request.param == "emulated" else on_card())
     return Searched(nearest, nearest.cosine_top)
 
 
