@@ -18,7 +18,7 @@ class Encoder:
     """Texts as sessions take them.
 
     The forward passes are kept; what follows them, up to the few token vectors of a memory, is done
-    anew in each `said`, as the constants of `semvec.tokens` are then.
+    anew in each `said`.
     """
 
     def __init__(self) -> None:
@@ -31,9 +31,9 @@ class Encoder:
         with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
             self._passes.update(zip(fresh, pool.map(self._pass, fresh), strict=True))
 
-    def said(self, text: str, *, tokens: bool = True) -> EncodedText:
+    def said(self, text: str) -> EncodedText:
         encoding = join(self._passes[text])
-        return EncodedText(text, encoding.vector, encoding.tokens if tokens else None)
+        return EncodedText(text, encoding.vector, encoding.tokens)
 
     def profile(self, *, tokens: bool = True) -> Profile:
         """Of a session as it is made by default."""

@@ -7,7 +7,6 @@ from statistics import mean
 from bench.quality.cost import Cost, costs, pooling
 from bench.quality.data import DataSet
 from bench.quality.encoder import Encoder
-from bench.quality.levels import Level, levels
 from bench.quality.recall import groups, learn, questions, recalls
 from bench.quality.segmentation import Segmentation, segmentation
 from bench.quality.sessions import vector_bytes
@@ -21,7 +20,6 @@ class RecallFigures:
     recall: dict[str, dict[int, float]]
     bytes_mean: float
     bytes_max: int
-    levels: list[Level]
     pooling_ms: float
     costs: list[Cost]
 
@@ -54,7 +52,6 @@ def recall_figures(encoder: Encoder, data: DataSet, rounds: int) -> RecallFigure
         recall={group: recalls(rows) for group, rows in by.items()},
         bytes_mean=mean(sizes),
         bytes_max=max(sizes),
-        levels=levels(encoder, learnt),
         pooling_ms=pooling(encoder, data.conversations, rounds),
         costs=costs(encoder, data.conversations, rounds),
     )

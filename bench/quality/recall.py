@@ -1,7 +1,7 @@
 """Evidence recall: the share of a question's evidence among the first memories found for it."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from statistics import fmean
@@ -39,29 +39,22 @@ def query_of(said: EncodedText) -> EncodedQuery:
     return EncodedQuery(said.text, said.vector, said.tokens)
 
 
-def learn(
-    encoder: Encoder, conversations: Iterable[Conversation], *, tokens: bool = True
-) -> list[Learnt]:
-    """With or without token vectors."""
-    profile = encoder.profile(tokens=tokens)
+def learn(encoder: Encoder, conversations: Iterable[Conversation]) -> list[Learnt]:
+    profile = encoder.profile()
     return [
-        Learnt(each, told(profile, (encoder.said(text, tokens=tokens) for _, text in each.turns)))
+        Learnt(each, told(profile, (encoder.said(text) for _, text in each.turns)))
         for each in conversations
     ]
 
 
-def questions(
-    encoder: Encoder,
-    learnt: Iterable[Learnt],
-    query: Callable[[EncodedText], EncodedQuery] = query_of,
-) -> Iterator[Asked]:
+def questions(encoder: Encoder, learnt: Iterable[Learnt]) -> Iterator[Asked]:
     """Every question to the session of its conversation."""
     for each in learnt:
         ids = defaultdict[str, set[str]](set)
         for turn_id, text in each.conversation.turns:
             ids[text].add(turn_id)
         for question in each.conversation.questions:
-            found = ask(each.session, query(encoder.said(question.text)), max(KS))
+            found = ask(each.session, query_of(encoder.said(question.text)), max(KS))
             shares = recall(question.evidence, [ids[item.text] for item in found])
             yield Asked(each.conversation.name, question.category, shares)
 
