@@ -14,12 +14,12 @@ BUDGET = {
     "licensing": 550,
     "limits": 400,
     "service": 3200,
-    "session": 5400,
+    "session": 5600,
     "store": 7200,
     "telemetry": 1150,
     "urls": 600,
-    "web": 5300,
-    "modules": 3300,
+    "web": 5500,
+    "modules": 3600,
 }
 
 
