@@ -10,7 +10,7 @@ BUDGET = {
     "cache": 1300,
     "embed": 2900,
     "groups": 350,
-    "kernels": 2700,
+    "kernels": 2300,
     "licensing": 550,
     "limits": 400,
     "service": 3200,
