@@ -258,3 +258,16 @@ async def test_an_import_with_a_byte_order_mark_is_read_without_it() -> None:
         (): b"",
     }.items():
         assert b"".join([chunk async for chunk in _without_mark(chunks(*parts))]) == content
+
+
+async def test_a_refused_body_keeps_no_answer_under_its_key(
+    served: Address, service: RecordingService
+) -> None:
+    """Also of an endpoint that would do with an empty body. No reader has begun yet when the body
+    is refused: it comes together with its head."""
+    for path in (b"/v1/session/create", b"/v1/session/s/isolation/release"):
+        head = b"POST %b HTTP/1.1\r\nHost: a\r\nIdempotency-Key: k\r\n" % path
+        body = b"2;" + b"e" * 100_000 + b"\r\n{}\r\n0\r\n\r\n"
+        answer = await exchange(served, head + b"Transfer-Encoding: chunked\r\n\r\n" + body)
+        assert answer.startswith(b"HTTP/1.1 413 "), answer
+    assert service.calls == []
