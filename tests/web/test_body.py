@@ -1,61 +1,19 @@
-import asyncio
 import codecs
 import gzip
 import zlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import cast
 
 import pytest
-from aiohttp import web
 
 from semvec.service import Service
 from semvec.settings import Settings
 from semvec.web.app import assemble
 from semvec.web.body import _without_mark
-from semvec.web.connection import HttpConnection
-from semvec.web.connection_limiter import ConnectionLimiter
-from tests.web.conftest import Client, RecordingService, Serve
+from tests.web.conftest import Address, Client, RecordingService, Serve, exchange
 
 START = b"POST /v1/run HTTP/1.1\r\nHost: localhost\r\n"
 MESSAGE = b'{"message": "Hello"}'
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    host: str
-    port: int
-
-
-@pytest.fixture
-async def served(settings: Settings, service: RecordingService) -> AsyncIterator[Address]:
-    """The application behind connections as `semvec serve` makes them."""
-    app = assemble(settings, cast(Service, service), None)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    assert runner.server
-    connection = HttpConnection.factory(runner.server, 5.0, ConnectionLimiter(100))
-    server = await asyncio.get_running_loop().create_server(connection, "127.0.0.1", 0)
-    yield Address(*server.sockets[0].getsockname())
-    server.close()
-    await runner.cleanup()
-
-
-async def exchange(client: Client | Address, *parts: bytes) -> bytes:
-    """All that comes back for `parts` until the server closes or says no more for a moment."""
-    reader, writer = await asyncio.open_connection(client.host, client.port)
-    for part in parts:
-        writer.write(part)
-        await writer.drain()
-    received = b""
-    try:
-        async with asyncio.timeout(0.5):
-            while chunk := await reader.read(65536):
-                received += chunk
-    except TimeoutError:
-        pass
-    writer.close()
-    return received
 
 
 async def in_chunks(size: int) -> AsyncIterator[bytes]:
