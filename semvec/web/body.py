@@ -4,13 +4,14 @@ import asyncio
 from codecs import BOM_UTF8
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from time import perf_counter
 from typing import TYPE_CHECKING, BinaryIO, Generic, TypeVar
 
 from aiohttp import StreamReader, hdrs, web
 
 from semvec.errors import Malformed, TooLarge, TooSlow
 from semvec.request_task import on_thread
-from semvec.web.coding import DECODED_PIECE, Decoder, coding_of
+from semvec.web.coding import Decoder, coding_of
 
 if TYPE_CHECKING:
     from hashlib import _Hash as Hash
@@ -22,6 +23,9 @@ SLOWEST = 16 * 1024
 
 WRITTEN_AT_ONCE = 1 << 20
 """Bytes of an upload that are worth a hop to a thread."""
+
+DECODING_TURN_S = 0.001
+"""How long a body is decompressed before others have the event loop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,16 +123,19 @@ async def _received(content: StreamReader, limit: int, deadline_s: float) -> Asy
 async def _decoded(
     chunks: AsyncIterator[bytes], decoder: Decoder, limit: int
 ) -> AsyncIterator[bytes]:
-    """Lets others have the event loop after each piece: few bytes can make many."""
-    size = 0
+    """Lets others have the event loop after some time: few bytes can make many, and many members
+    of a few bytes, or of none, are much work."""
+    size, began = 0, perf_counter()
     async for chunk in chunks:
         for piece in decoder.decoded(chunk):
             size += len(piece)
             if size > limit:
                 raise _too_large(limit)
-            yield piece
-            if len(piece) == DECODED_PIECE:
+            if piece:
+                yield piece
+            if perf_counter() - began > DECODING_TURN_S:
                 await asyncio.sleep(0)
+                began = perf_counter()
     decoder.finish()
 
 

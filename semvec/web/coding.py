@@ -9,6 +9,9 @@ ACCEPTED = ("gzip", "deflate")
 ALIASES = {"x-gzip": "gzip"}
 DECODED_PIECE = 64 * 1024
 """Most bytes that one step makes of a compressed body."""
+COMPRESSED_PIECE = 4 * 1024
+"""Most bytes that are decompressed at once. What follows the end of a gzip member is copied for the
+next one, and a member may be of 20 bytes."""
 GZIP, ZLIB, RAW = 16 + zlib.MAX_WBITS, zlib.MAX_WBITS, -zlib.MAX_WBITS
 
 
@@ -36,15 +39,20 @@ class Decoder:
         self._stream: zlib._Decompress | None = None
 
     def decoded(self, data: bytes) -> Iterator[bytes]:
-        """What follows from the next bytes, in pieces of bounded size. Raises Malformed."""
+        """What follows from the next bytes, in steps of bounded work; one may make no bytes. Raises
+        Malformed."""
+        for start in range(0, len(data), COMPRESSED_PIECE):
+            yield from self._steps(data[start : start + COMPRESSED_PIECE])
+
+    def _steps(self, data: bytes) -> Iterator[bytes]:
         try:
             while data:
-                if self._stream is None or (self._stream.eof and self._coding == "gzip"):
+                if self._stream is not None and self._stream.eof and self._coding != "gzip":
+                    raise Malformed("the body goes on behind its deflate data")
+                if self._stream is None or self._stream.eof:
                     self._stream = zlib.decompressobj(self._format(data))
                 yield self._stream.decompress(data, DECODED_PIECE)
                 data = self._stream.unconsumed_tail or self._stream.unused_data
-                if self._stream.eof and self._coding != "gzip" and data:
-                    raise Malformed("the body goes on behind its deflate data")
         except zlib.error as error:
             reason = str(error).partition(": ")[2] or str(error)
             raise Malformed(f"the body is not valid {self._coding}: {reason}") from None

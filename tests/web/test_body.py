@@ -1,3 +1,4 @@
+import asyncio
 import codecs
 import gzip
 import zlib
@@ -9,7 +10,8 @@ import pytest
 from semvec.service import Service
 from semvec.settings import Settings
 from semvec.web.app import assemble
-from semvec.web.body import _without_mark
+from semvec.web.body import _decoded, _without_mark
+from semvec.web.coding import Decoder
 from tests.web.conftest import Address, Client, RecordingService, Serve, exchange
 
 START = b"POST /v1/run HTTP/1.1\r\nHost: localhost\r\n"
@@ -184,6 +186,41 @@ async def test_decompression_ends_at_the_limit(served: Address, settings: Settin
     empty = gzip.compress(b"", mtime=0) * (settings.max_body_bytes // 20 + 1)
     answer = await exchange(served, START + b"Content-Encoding: gzip\r\n", in_chunk(empty))
     assert answer.startswith(b"HTTP/1.1 413 ")
+
+
+@pytest.mark.parametrize("content", [b"", b" "])
+async def test_others_have_the_event_loop_while_many_small_members_are_decompressed(
+    content: bytes,
+) -> None:
+    """Twenty thousand take tens of milliseconds, however little comes out."""
+    turns = 0
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield gzip.compress(content, mtime=0) * 20_000
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count_turns())
+    made = b"".join([piece async for piece in _decoded(chunks(), Decoder("gzip"), 1 << 20)])
+    counting.cancel()
+    assert made == content * 20_000
+    assert turns > 3
+
+
+@pytest.mark.parametrize("size", [4095, 4096, 4097, 12_288])
+async def test_compressed_data_may_end_anywhere(
+    served: Address, service: RecordingService, size: int
+) -> None:
+    """It is decompressed 4 KiB at a time. A comment in its head makes it as long as wanted."""
+    comment = b"c" * (size - len(PACKED) - 1) + b"\0"
+    packed = PACKED[:3] + b"\x10" + PACKED[4:10] + comment + PACKED[10:]
+    assert len(packed) == size
+    assert (await exchange(served, post(packed, b"gzip"))).startswith(b"HTTP/1.1 200 ")
+    assert service.last_call["message"] == "Hello"
 
 
 def in_chunk(body: bytes) -> bytes:
