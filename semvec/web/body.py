@@ -11,7 +11,7 @@ from aiohttp import StreamReader, hdrs, web
 
 from semvec.errors import Malformed, TooLarge, TooSlow
 from semvec.request_task import on_thread
-from semvec.web.coding import Decoder, coding_of
+from semvec.web.coding import Decoder, check_transfer_coding, coding_of
 
 if TYPE_CHECKING:
     from hashlib import _Hash as Hash
@@ -90,6 +90,7 @@ async def read_body(
 
 async def _chunks(request: web.Request, limit: int, deadline_s: float) -> AsyncIterator[bytes]:
     """What the body says, decompressed."""
+    check_transfer_coding(request.headers.getall(hdrs.TRANSFER_ENCODING, ()))
     coding = coding_of(request.headers.get(hdrs.CONTENT_ENCODING, ""))
     if (request.content_length or 0) > limit:
         raise _too_large(limit)

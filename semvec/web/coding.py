@@ -1,7 +1,7 @@
 """The codings that a body may arrive in: `Content-Encoding`, RFC 9110, section 8.4."""
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from semvec.errors import Malformed, UnsupportedCoding
 
@@ -29,6 +29,15 @@ def coding_of(header: str) -> str | None:
             f"Content-Encoding may be {', '.join(ACCEPTED)} or identity, and one of them only"
         )
     return codings[0]
+
+
+def check_transfer_coding(headers: Sequence[str]) -> None:
+    """Raises Malformed for a `Transfer-Encoding` other than `chunked`, which is not undone here."""
+    named = [name.strip().lower() for header in headers for name in header.split(",")]
+    if named not in ([], ["chunked"]):
+        raise Malformed(
+            "Transfer-Encoding may be chunked and no other coding: use Content-Encoding"
+        )
 
 
 class Decoder:

@@ -147,6 +147,18 @@ async def test_an_unknown_coding_is_refused_with_those_that_are_accepted(
     assert b"\r\nAccept-Encoding: gzip, deflate\r\n" in answer
 
 
+@pytest.mark.parametrize("coding", [b"gzip, chunked", b"gzip,CHUNKED"])
+@pytest.mark.parametrize("path", [b"/v1/run", b"/v1/session/s/import", b"/v1/session/s/export"])
+async def test_a_transfer_coding_that_is_not_understood_is_refused_as_such(
+    served: Address, service: RecordingService, path: bytes, coding: bytes
+) -> None:
+    method = b"GET" if path.endswith(b"export") else b"POST"
+    head = b"%b %b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: %b\r\n\r\n" % (method, path, coding)
+    answer = await exchange(served, head + b"%x\r\n%b\r\n0\r\n\r\n" % (len(PACKED), PACKED))
+    status, told = refused(answer)
+    assert (status, told[:32]) == (b"400", b"Transfer-Encoding may be chunked")
+
+
 @pytest.mark.parametrize(
     ("coding", "body", "told"),
     [
