@@ -25,6 +25,7 @@ from semvec.web.middleware.client import proxy_header_reader
 from semvec.web.middleware.request import request_middleware
 from semvec.web.middleware.route_info import PUBLIC
 from semvec.web.openapi import describe
+from semvec.web.router import BoundedRouter
 from semvec.web.routes import ENDPOINTS
 from semvec.web.routes.pages import mount_pages
 from semvec.web.stream import STREAMS, Streams
@@ -76,6 +77,7 @@ def assemble(
         middlewares=[*_tracing(telemetry, places), around],
         client_max_size=settings.max_body_bytes,
     )
+    app._router = BoundedRouter()  # aiohttp has no way of its own that is not deprecated
     app[SETTINGS] = settings
     app[SERVICE] = service
     app[BODY_BUDGET] = bodies

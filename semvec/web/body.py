@@ -4,13 +4,14 @@ import asyncio
 from codecs import BOM_UTF8
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from time import perf_counter
 from typing import TYPE_CHECKING, BinaryIO, Generic, TypeVar
 
 from aiohttp import StreamReader, hdrs, web
 
 from semvec.errors import Malformed, TooLarge, TooSlow
 from semvec.request_task import on_thread
-from semvec.web.coding import DECODED_PIECE, Decoder, coding_of
+from semvec.web.coding import Decoder, check_transfer_coding, coding_of
 
 if TYPE_CHECKING:
     from hashlib import _Hash as Hash
@@ -22,6 +23,9 @@ SLOWEST = 16 * 1024
 
 WRITTEN_AT_ONCE = 1 << 20
 """Bytes of an upload that are written to the file in one call on a thread."""
+
+DECODING_TURN_S = 0.001
+"""How long a body is decompressed before others have the event loop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,7 @@ async def read_body(
 
 async def _chunks(request: web.Request, limit: int, deadline_s: float) -> AsyncIterator[bytes]:
     """Yield the body, decompressed."""
+    check_transfer_coding(request.headers.getall(hdrs.TRANSFER_ENCODING, ()))
     coding = coding_of(request.headers.get(hdrs.CONTENT_ENCODING, ""))
     if (request.content_length or 0) > limit:
         raise _too_large(limit)
@@ -121,17 +126,19 @@ async def _received(content: StreamReader, limit: int, deadline_s: float) -> Asy
 async def _decoded(
     chunks: AsyncIterator[bytes], decoder: Decoder, limit: int
 ) -> AsyncIterator[bytes]:
-    """Decompress in steps and yield to the event loop after each full piece: few bytes can expand
-    to many."""
-    size = 0
+    """Decompress in steps and yield to the event loop after some time: few bytes can expand to
+    many, and many small members are much work."""
+    size, began = 0, perf_counter()
     async for chunk in chunks:
         for piece in decoder.decoded(chunk):
             size += len(piece)
             if size > limit:
                 raise _too_large(limit)
-            yield piece
-            if len(piece) == DECODED_PIECE:
+            if piece:
+                yield piece
+            if perf_counter() - began > DECODING_TURN_S:
                 await asyncio.sleep(0)
+                began = perf_counter()
     decoder.finish()
 
 

@@ -1,7 +1,7 @@
 """Supported values of `Content-Encoding` (RFC 9110, section 8.4)."""
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from semvec.errors import Malformed, UnsupportedCoding
 
@@ -9,6 +9,9 @@ ACCEPTED = ("gzip", "deflate")
 ALIASES = {"x-gzip": "gzip"}
 DECODED_PIECE = 64 * 1024
 """Bytes that one decompression step produces at most."""
+COMPRESSED_PIECE = 4 * 1024
+"""Bytes that are decompressed at once at most. What follows the end of a gzip member is copied for
+the next one, and a member may have 20 bytes."""
 GZIP, ZLIB, RAW = 16 + zlib.MAX_WBITS, zlib.MAX_WBITS, -zlib.MAX_WBITS
 
 
@@ -28,6 +31,15 @@ def coding_of(header: str) -> str | None:
     return codings[0]
 
 
+def check_transfer_coding(headers: Sequence[str]) -> None:
+    """Raises Malformed for a `Transfer-Encoding` other than `chunked`, which is not undone here."""
+    named = [name.strip().lower() for header in headers for name in header.split(",")]
+    if named not in ([], ["chunked"]):
+        raise Malformed(
+            "Transfer-Encoding may be chunked and no other coding: use Content-Encoding"
+        )
+
+
 class Decoder:
     """Decompress a body in steps, and verify its checksum and end."""
 
@@ -36,15 +48,20 @@ class Decoder:
         self._stream: zlib._Decompress | None = None
 
     def decoded(self, data: bytes) -> Iterator[bytes]:
-        """Yield the decompressed data in pieces of bounded size. Raise Malformed."""
+        """Yield the decompressed data in pieces of bounded size and work; a piece may be empty.
+        Raise Malformed."""
+        for start in range(0, len(data), COMPRESSED_PIECE):
+            yield from self._steps(data[start : start + COMPRESSED_PIECE])
+
+    def _steps(self, data: bytes) -> Iterator[bytes]:
         try:
             while data:
-                if self._stream is None or (self._stream.eof and self._coding == "gzip"):
+                if self._stream is not None and self._stream.eof and self._coding != "gzip":
+                    raise Malformed("the body goes on behind its deflate data")
+                if self._stream is None or self._stream.eof:
                     self._stream = zlib.decompressobj(self._format(data))
                 yield self._stream.decompress(data, DECODED_PIECE)
                 data = self._stream.unconsumed_tail or self._stream.unused_data
-                if self._stream.eof and self._coding != "gzip" and data:
-                    raise Malformed("the body goes on behind its deflate data")
         except zlib.error as error:
             reason = str(error).partition(": ")[2] or str(error)
             raise Malformed(f"the body is not valid {self._coding}: {reason}") from None

@@ -40,11 +40,17 @@ FRAMING_PER_BYTE = 8
 """Limits for the bytes of a chunked body that are not content (sizes, extensions, trailers): in
 total, and per byte of content. A chunk of one byte takes five."""
 
+FRAMING_TOO_LARGE = "the body has too much beside its content: chunk extensions or trailers"
+
 QUEUED_BYTES = 128 * 1024
 """Bytes of pipelined requests past which reading pauses."""
 
 UNREAD_BYTES = 64 * 1024
 """Bytes of a body that may wait for their reader; reading pauses at twice as much."""
+
+DISCARD_S = 1.0
+DISCARD_PAUSE_S = 0.05
+"""How long what follows a refused body is discarded, and how long a pause ends that."""
 
 HEAD_END = b"\r\n\r\n"
 
@@ -64,6 +70,7 @@ class HttpConnection(web.RequestHandler):
     """Bodies are not decompressed here, so that `body.py` can report what is wrong with one."""
 
     __slots__ = (
+        "_answered",
         "_begun",
         "_body",
         "_body_received",
@@ -71,12 +78,14 @@ class HttpConnection(web.RequestHandler):
         "_client",
         "_crowd",
         "_deadline_s",
+        "_discarded",
         "_head",
         "_head_parsed",
         "_head_refused",
         "_last_bytes",
         "_queued",
         "_received",
+        "_refused_body",
         "_stalled",
         "_timer",
     )
@@ -104,6 +113,9 @@ class HttpConnection(web.RequestHandler):
         self._begun = 0.0
         self._received = 0
         self._body: StreamReader | None = None
+        self._answered: StreamReader | None = None
+        self._refused_body: StreamReader | None = None
+        self._discarded = 0
         self._chunked, self._body_received = False, 0
         self._head = Kept(HEAD_BYTES)
         self._head_parsed, self._head_refused = 0, False
@@ -147,13 +159,18 @@ class HttpConnection(web.RequestHandler):
         if not data or self._upgraded or self._buffer_paused:
             self._parse(data)
             return
-        while data and not (self._close or self._force_close or self._head_refused):
+        while data and not self._takes_no_more():
             if self._body is not None:
                 data = self._parse_some(data, READ_PIECE)
             elif self._head or self._head_parsed + len(data) > PARSED_EARLY:
                 data = self._large_head(data)
             else:
                 data = self._parse_some(data, PARSED_EARLY)
+        self._discarded += len(data)
+
+    def _takes_no_more(self) -> bool:
+        refused = self._head_refused or self._refused_body is not None
+        return self._close or self._force_close or refused
 
     def _parse_some(self, data: bytes, most: int) -> bytes:
         """Parse at most `most` bytes; return the rest."""
@@ -190,6 +207,8 @@ class HttpConnection(web.RequestHandler):
             self._waiter.set_result(None)
 
     def _parse(self, data: bytes) -> None:
+        if self._refused_body is not None:
+            return
         seen = self._request_count
         super().data_received(data)
         if self._request_count > seen:
@@ -210,7 +229,7 @@ class HttpConnection(web.RequestHandler):
     def _begin_body(self) -> None:
         message, body = self._messages[-1]
         if self._body is not None and isinstance(message, _ErrInfo):
-            self._give_up_body(self._body, Malformed("the body is not chunked as it has to be"))
+            self._give_up_body(self._body, _body_error(message))
         self._body = body
         self._head_parsed, self._last_bytes = 0, b""
         self._chunked, self._body_received = getattr(message, "chunked", False), 0
@@ -222,8 +241,7 @@ class HttpConnection(web.RequestHandler):
             return
         content = self._body.total_bytes
         if self._body_received > FRAMING_BYTES + (1 + FRAMING_PER_BYTE) * content:
-            detail = "the body has too much beside its content: chunk extensions or trailers"
-            self._give_up_body(self._body, TooLarge(detail))
+            self._give_up_body(self._body, TooLarge(FRAMING_TOO_LARGE))
 
     def _bound_queue(self, size: int) -> None:
         """Pause reading when two or more queued requests exceed QUEUED_BYTES."""
@@ -288,10 +306,36 @@ class HttpConnection(web.RequestHandler):
         return self._body is None and (self._current_request is not None or bool(self._messages))
 
     def _give_up_body(self, body: StreamReader, error: SemvecError) -> None:
-        if self._current_request is not None:
+        """Refuse a body to its reader, also to one that has not begun: the request may wait behind
+        another one. Its answer is the last one. Where it has been answered, nobody reads."""
+        if body is self._answered:
+            self.close()
+        else:
+            self._refused_body = body
             body.set_exception(error)
+        self._unwatch()
         body.feed_eof()
-        self.close()
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        self._answered = request.content
+        if self._answered is not self._refused_body:
+            return await super().finish_response(request, resp, start_time)
+        resp.force_close()
+        finished = await super().finish_response(request, resp, start_time)
+        await self._discard_rest()
+        return finished
+
+    async def _discard_rest(self) -> None:
+        """Let a client that still sends come to its end: closing before would reset the connection
+        and could take the answer with it."""
+        latest = self._loop.time() + DISCARD_S
+        while self.transport is not None and self._loop.time() < latest:
+            seen = self._discarded
+            await asyncio.sleep(DISCARD_PAUSE_S)
+            if self._discarded == seen:
+                return
 
     def _give_up_head(self) -> None:
         if self._received and self.transport is not None:
@@ -321,6 +365,14 @@ class HttpConnection(web.RequestHandler):
         response.headers[REQUEST_ID_HEADER] = request_id
         response.force_close()
         return response
+
+
+def _body_error(info: _ErrInfo) -> SemvecError:
+    """The reason why a body could not be parsed on. The parser bounds the length of a trailer, and
+    the number of fields and trailers together."""
+    if isinstance(info.exc, LineTooLong) or info.message.startswith("Too many headers"):
+        return TooLarge(FRAMING_TOO_LARGE)
+    return Malformed("the body is not chunked as it has to be")
 
 
 def _last_words(status: HTTPStatus, detail: str) -> bytes:

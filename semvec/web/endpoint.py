@@ -199,7 +199,7 @@ class Endpoint:
             if not content and self.body_required:
                 raise Malformed("the body is empty: send a JSON object")
             inputs["body"] = _from_json(self.body, content or b"{}", self.places)
-        elif request.can_read_body:
+        elif request.can_read_body or request.content.exception() is not None:
             content = await self._read(request)
             _from_json(NoBody, content or b"{}", self.places)
         return inputs, partial(_digest, content)

@@ -4,13 +4,13 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from tempfile import TemporaryFile
 from typing import Any, BinaryIO, cast
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
-from aiohttp.web import Application, Request
+from aiohttp.web import Application, AppRunner, Request
 
 from semvec import answers
 from semvec.audit import AuditEvent
@@ -23,6 +23,8 @@ from semvec.session.verify import Check
 from semvec.settings import Settings
 from semvec.store import AuditEntry
 from semvec.web.app import assemble
+from semvec.web.connection import HttpConnection
+from semvec.web.connection_limiter import ConnectionLimiter
 
 Client = TestClient[Request, Application]
 Serve = Callable[[Application], Awaitable[Client]]
@@ -324,3 +326,39 @@ async def serve() -> AsyncIterator[Serve]:
 @pytest.fixture
 async def client(app: Application, serve: Serve) -> Client:
     return await serve(app)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    host: str
+    port: int
+
+
+@pytest.fixture
+async def served(app: Application) -> AsyncIterator[Address]:
+    """The application behind connections as `semvec serve` makes them."""
+    runner = AppRunner(app)
+    await runner.setup()
+    assert runner.server
+    connection = HttpConnection.factory(runner.server, 5.0, ConnectionLimiter(100))
+    server = await asyncio.get_running_loop().create_server(connection, "127.0.0.1", 0)
+    yield Address(*server.sockets[0].getsockname())
+    server.close()
+    await runner.cleanup()
+
+
+async def exchange(client: Client | Address, *parts: bytes) -> bytes:
+    """All that comes back for `parts` until the server closes or says no more for a moment."""
+    reader, writer = await asyncio.open_connection(client.host, client.port)
+    for part in parts:
+        writer.write(part)
+        await writer.drain()
+    received = b""
+    try:
+        async with asyncio.timeout(0.5):
+            while chunk := await reader.read(65536):
+                received += chunk
+    except TimeoutError:
+        pass
+    writer.close()
+    return received

@@ -3,59 +3,19 @@ import codecs
 import gzip
 import zlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import cast
 
 import pytest
-from aiohttp import web
 
 from semvec.service import Service
 from semvec.settings import Settings
 from semvec.web.app import assemble
-from semvec.web.body import _without_mark
-from semvec.web.connection import HttpConnection
-from semvec.web.connection_limiter import ConnectionLimiter
-from tests.web.conftest import Client, RecordingService, Serve
+from semvec.web.body import _decoded, _without_mark
+from semvec.web.coding import Decoder
+from tests.web.conftest import Address, Client, RecordingService, Serve, exchange
 
 START = b"POST /v1/run HTTP/1.1\r\nHost: localhost\r\n"
 MESSAGE = b'{"message": "Hello"}'
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    host: str
-    port: int
-
-
-@pytest.fixture
-async def served(settings: Settings, service: RecordingService) -> AsyncIterator[Address]:
-    """The application behind connections as `semvec serve` makes them."""
-    app = assemble(settings, cast(Service, service), None)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    assert runner.server
-    connection = HttpConnection.factory(runner.server, 5.0, ConnectionLimiter(100))
-    server = await asyncio.get_running_loop().create_server(connection, "127.0.0.1", 0)
-    yield Address(*server.sockets[0].getsockname())
-    server.close()
-    await runner.cleanup()
-
-
-async def exchange(client: Client | Address, *parts: bytes) -> bytes:
-    """All that comes back for `parts` until the server closes or says no more for a moment."""
-    reader, writer = await asyncio.open_connection(client.host, client.port)
-    for part in parts:
-        writer.write(part)
-        await writer.drain()
-    received = b""
-    try:
-        async with asyncio.timeout(0.5):
-            while chunk := await reader.read(65536):
-                received += chunk
-    except TimeoutError:
-        pass
-    writer.close()
-    return received
 
 
 async def in_chunks(size: int) -> AsyncIterator[bytes]:
@@ -187,6 +147,18 @@ async def test_an_unknown_coding_is_refused_with_those_that_are_accepted(
     assert b"\r\nAccept-Encoding: gzip, deflate\r\n" in answer
 
 
+@pytest.mark.parametrize("coding", [b"gzip, chunked", b"gzip,CHUNKED"])
+@pytest.mark.parametrize("path", [b"/v1/run", b"/v1/session/s/import", b"/v1/session/s/export"])
+async def test_a_transfer_coding_that_is_not_understood_is_refused_as_such(
+    served: Address, service: RecordingService, path: bytes, coding: bytes
+) -> None:
+    method = b"GET" if path.endswith(b"export") else b"POST"
+    head = b"%b %b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: %b\r\n\r\n" % (method, path, coding)
+    answer = await exchange(served, head + b"%x\r\n%b\r\n0\r\n\r\n" % (len(PACKED), PACKED))
+    status, told = refused(answer)
+    assert (status, told[:32]) == (b"400", b"Transfer-Encoding may be chunked")
+
+
 @pytest.mark.parametrize(
     ("coding", "body", "told"),
     [
@@ -228,6 +200,41 @@ async def test_decompression_ends_at_the_limit(served: Address, settings: Settin
     assert answer.startswith(b"HTTP/1.1 413 ")
 
 
+@pytest.mark.parametrize("content", [b"", b" "])
+async def test_others_have_the_event_loop_while_many_small_members_are_decompressed(
+    content: bytes,
+) -> None:
+    """Twenty thousand take tens of milliseconds, however little comes out."""
+    turns = 0
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield gzip.compress(content, mtime=0) * 20_000
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count_turns())
+    made = b"".join([piece async for piece in _decoded(chunks(), Decoder("gzip"), 1 << 20)])
+    counting.cancel()
+    assert made == content * 20_000
+    assert turns > 3
+
+
+@pytest.mark.parametrize("size", [4095, 4096, 4097, 12_288])
+async def test_compressed_data_may_end_anywhere(
+    served: Address, service: RecordingService, size: int
+) -> None:
+    """It is decompressed 4 KiB at a time. A comment in its head makes it as long as wanted."""
+    comment = b"c" * (size - len(PACKED) - 1) + b"\0"
+    packed = PACKED[:3] + b"\x10" + PACKED[4:10] + comment + PACKED[10:]
+    assert len(packed) == size
+    assert (await exchange(served, post(packed, b"gzip"))).startswith(b"HTTP/1.1 200 ")
+    assert service.last_call["message"] == "Hello"
+
+
 def in_chunk(body: bytes) -> bytes:
     return b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
 
@@ -258,3 +265,16 @@ async def test_an_import_with_a_byte_order_mark_is_read_without_it() -> None:
         (): b"",
     }.items():
         assert b"".join([chunk async for chunk in _without_mark(chunks(*parts))]) == content
+
+
+async def test_a_refused_body_keeps_no_answer_under_its_key(
+    served: Address, service: RecordingService
+) -> None:
+    """Also of an endpoint that would do with an empty body. No reader has begun yet when the body
+    is refused: it comes together with its head."""
+    for path in (b"/v1/session/create", b"/v1/session/s/isolation/release"):
+        head = b"POST %b HTTP/1.1\r\nHost: a\r\nIdempotency-Key: k\r\n" % path
+        body = b"2;" + b"e" * 100_000 + b"\r\n{}\r\n0\r\n\r\n"
+        answer = await exchange(served, head + b"Transfer-Encoding: chunked\r\n\r\n" + body)
+        assert answer.startswith(b"HTTP/1.1 413 "), answer
+    assert service.calls == []

@@ -214,6 +214,39 @@ async def test_what_a_chunked_body_has_beside_its_content_is_bounded(
     assert b"beside its content" in body
 
 
+SENT = b"5\r\nhello\r\n"
+REFUSED = {
+    "an extension before the content": (b"5;" + b"e" * 100_000 + b"\r\nhello\r\n0\r\n\r\n", 413),
+    "an extension behind it": (SENT + b"1;" + b"e" * 300_000 + b"\r\n \r\n0\r\n\r\n", 413),
+    "a long trailer": (SENT + b"0\r\nX: " + b"t" * 80_000 + b"\r\n\r\n", 413),
+    "long trailers": (SENT + b"0\r\n" + (b"X: " + b"t" * 8000 + b"\r\n") * 12 + b"\r\n", 413),
+    "many trailers": (SENT + b"0\r\n" + b"X: trailer\r\n" * 20_000 + b"\r\n", 413),
+    "a chunk without a size": (SENT + b"e\r\n" + b"e" * 14 + b"\r\nsecret\r\n", 400),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+@pytest.mark.parametrize("timing", ["at once", "head first", "behind another"])
+async def test_a_refused_body_is_never_read_as_a_shorter_one(
+    address: Address, case: str, timing: str
+) -> None:
+    """The head is padded past what is parsed together with it."""
+    body, status = REFUSED[case]
+    head = CHUNKED[:-2] + b"X: " + b"a" * 2000 + b"\r\n\r\n"
+    before = GET if timing == "behind another" else b""
+    parts = [head, body] if timing == "head first" else [before + head + body]
+    answers = (await heard(address, *parts)).split(b"HTTP/1.")[1:]
+    assert [answer[2:5] for answer in answers] == [b"200"] * bool(before) + [b"%d" % status]
+
+
+async def test_a_body_given_up_behind_another_request_is_not_read_as_a_shorter_one(
+    address: Address,
+) -> None:
+    """Its time is over once the request before it is answered."""
+    answers = (await heard(address, GET + CHUNKED + SENT)).split(b"HTTP/1.")[1:]
+    assert [answer[2:5] for answer in answers] == [b"200", b"408"]
+
+
 async def test_a_body_in_chunks_of_one_byte_is_read(address: Address) -> None:
     reader, writer = await asyncio.open_connection(*address)
     writer.write(CHUNKED + b"1\r\na\r\n" * 100_000 + b"0\r\n\r\n")
