@@ -22,7 +22,7 @@ LOWER: dict[str, set[str]] = {
     "dependency_health": set(),
     "database_cli": {"inspection", "settings", "store"},
     "document": {"canonical", "jsonstream", "session"},
-    "embed": {"embed", "kernels", "tokens", "vectors", "telemetry.protocol"},
+    "embed": {"embed", "kernels", "texts", "tokens", "vectors", "words", "telemetry.protocol"},
     "errors": set(),
     "extras": set(),
     "settings_types": {"addresses", "extras", "rate", "urls"},

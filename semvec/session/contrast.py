@@ -1,38 +1,23 @@
-"""Words that distinguish questions of otherwise equal words: negations, opposites, numbers, units,
-times.
-
-English is complete. Other languages have negations, and prepositions and question words that are
-not English words.
-"""
+"""Words for the comparison of questions: quiet ones, question words, pronouns, numbers, units."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
 from semvec.words import listed
 
-NEGATIONS = listed(
-    "not no never none nobody nothing nowhere neither nor without cannot non hardly barely",
-    "nicht kein keine keinen keinem keiner keines nie niemals niemand nichts ohne weder",
-    "ne pas jamais aucun aucune sans personne sin nunca jamás nadie nada ningún ninguna ninguno",
-    "não sem ninguém nenhum nenhuma senza nessuno nessuna niente neanche niet geen nooit zonder",
-    "ikke ingen aldrig aldri uden uten inte utan nie nigdy bez değil yok nincs nem ei ilman",
-    "не нет никогда без ни нельзя δεν όχι χωρίς لا ليس بدون לא בלי नहीं बिना",
+QUIET_WORDS = listed(
+    "a an the of it its am is are was were be been being do does did",
+    "i me my mine myself we us our ours ourselves you your yours yourself yourselves he him",
+    "his himself she her hers herself they them their theirs themselves",
+    "when where who whom whose why how what which and there would s d m re t",
+    "please kindly",
 )
-CONTRARIES = listed(
-    "before after until till since from off out down under below above behind inside outside",
-    "against except unless despite versus vs between beyond instead",
-    "more less fewer least most fewest minimum maximum min max only except again",
-    "last next previous earliest latest oldest newest old new",
-    "higher lower greater smaller larger bigger highest lowest largest smallest biggest",
-    "increase decrease raise reduce enable disable open close opened closed start stop begin end",
-    "buy sell lend borrow win lose accept reject allow forbid permit deny import export upload",
-    "download encrypt decrypt encode decode install uninstall add remove create delete push pull",
-    "arrive depart arrival departure enter exit entry true false left right north south east west",
-    "possible impossible legal illegal safe unsafe valid invalid known unknown lock unlock",
-    "connect disconnect subscribe unsubscribe mount unmount yes",
-    "vor nach von bis seit unter über gegen avant après depuis contre desde hasta",
-    "antes después depois contra prima dopo contro voor tegen före efter",
-)
+"""Words that may be on one side only: articles, forms of "be", "do" as an auxiliary, "please".
+Pronouns, question words and tense are compared in another way."""
+SAME_VERBS = MappingProxyType({"has": "have", "had": "have", "having": "have", "doing": "do"})
+"""Forms of verbs that the stemmer does not bring together."""
+AUXILIARIES = listed("do does did can could will would shall should may might must to let")
+"""Verbs that another one follows, so that a "do" after them is no auxiliary."""
 QUESTIONS = MappingProxyType(
     {
         word: kind
@@ -47,9 +32,9 @@ QUESTIONS = MappingProxyType(
         for word in found.split()
     }
 )
-"""Two questions that both have such words must have the same kinds."""
+"""Of two questions that both have some of these words, the kinds must be the same."""
 MEASURES = listed("many much long old far often tall big large high deep wide fast soon heavy")
-"""Words that make "how" a question of its own: how many, how far."""
+"""What makes another question of "how"."""
 PERSONS = MappingProxyType(
     {
         **dict.fromkeys(listed("i me my mine myself"), "I"),
@@ -59,12 +44,6 @@ PERSONS = MappingProxyType(
         **dict.fromkeys(listed("she her hers herself"), "she"),
         **dict.fromkeys(listed("they them their theirs themselves"), "they"),
     }
-)
-TIME_WORDS = listed(
-    "january february april june july august september october november december monday tuesday",
-    "wednesday thursday friday saturday sunday spring summer autumn winter today tomorrow",
-    "yesterday tonight morning afternoon evening noon midnight night daily weekly monthly yearly",
-    "annual hourly now later currently formerly ago half quarter twice double triple",
 )
 NUMBER_WORDS: Mapping[str, str] = MappingProxyType(
     {
@@ -79,6 +58,10 @@ NUMBER_WORDS: Mapping[str, str] = MappingProxyType(
         for word, number in (pair.split(":") for pair in line.split())
     }
 )
+MONTH_NAMES = listed(
+    "january february march april may june july august september october november december"
+)
+ORDINAL_WORDS = listed("first second third fourth fifth sixth seventh eighth ninth tenth")
 MEASURE_UNITS = MappingProxyType(
     {
         spelling: unit
@@ -112,4 +95,4 @@ MEASURE_UNITS = MappingProxyType(
         for spelling in spellings.split()
     }
 )
-"""Spellings of each unit. An unknown unit stands for itself, in its own case."""
+"""Spellings of one unit; what is not here stands for itself, in its own case."""

@@ -45,6 +45,8 @@ CACHE_SIZES = (
     "prepared_statements",
 )
 CONNECT_S = 5.0
+SECRET_OPTION = re.compile("pass|pwd|secret|token|credential", re.IGNORECASE)
+"""What a query holds where it names a secret, also with a slip in the name."""
 
 Options = dict[str, list[str]]
 
@@ -157,8 +159,14 @@ def _options(query: str, entries: tuple[Entry, ...], kind: str) -> tuple[Options
 
 
 def _unknown(name: str, equals: str, query: str, known: Table, kind: str) -> str:
-    """Describe an unknown option. Its name is shown only if it cannot be part of a password."""
-    if "@" in query or not equals or not re.fullmatch(r"[A-Za-z_.]{1,63}", name):
+    """Describe an unknown option. Its name is shown only if it cannot be a part of a secret: a
+    password in the query may hold an unescaped &."""
+    if (
+        "@" in query
+        or SECRET_OPTION.search(query)
+        or not equals
+        or not re.fullmatch(r"[A-Za-z_.]{1,63}", name)
+    ):
         return f"holds an option that is not known, or an unescaped ?: {ENCODING}"
     near = difflib.get_close_matches(name, known, 1, cutoff=0.8)
     hint = f": did you mean {near[0]}?" if near else "; docs/settings.md lists those that are"

@@ -282,11 +282,11 @@ async def test_an_endpoint_that_refuses_everything_is_unavailable_and_quoted(
     endpoint: Endpoint,
 ) -> None:
     async with started(endpoint, api_key="secret-key-4711") as embedder:
-        endpoint.asked = refusing(lambda _: False, "model m is not loaded; key secret-key", 400)
+        endpoint.asked = refusing(lambda _: False, "model bge is not loaded; key secret-key", 400)
         with pytest.raises(Unavailable) as caught:
             await embedder.encode(["Zwetschge"] * 32)
         assert len(endpoint.requests) == 2
-        assert caught.value.reason == "model m is not loaded; … …-…"
+        assert caught.value.reason == "model bge is not loaded; … …-…"
         assert (
             embedder.failure
             == "the embedder answered 400: it refuses every text, check its settings"

@@ -174,6 +174,135 @@ Is it f(x)/g(x)? | Is it f(x)*g(x)?
 Is it ¬p? | Is it p?
 Is it ∀x? | Is it ∃x?
 Is it ∈? | Is it ∉?
+Can I go from berlin to paris? | Can I go from paris to berlin?
+Which are unavailable? | Which are available?
+Is it nonrefundable? | Is it refundable?
+Does it fail? | Does it succeed?
+Was Alice hired? | Was Alice fired?
+Did the price rise? | Did the price fall?
+Is the PIN 0012? | Is the PIN 12?
+Who is on team red? | Who is on team blue?
+Who is my brother? | Who is my sister?
+Did Alice get paid by Bob? | Did Alice pay Bob?
+Everything but Alice? | Everything and Alice?
+Alice and Bob? | Alice or Bob?
+all flights via Berlin? | all flights avoiding Berlin?
+Who is older than Alice? | Who is younger than Alice?
+Who is the current CEO of Acme? | Who is the former CEO of Acme?
+What will Alice pay? | What did Alice pay?
+Is it minus 5? | Is it 5?
+Is it minus five? | Is it five?
+Is exactly 5 ok? | Is about 5 ok?
+Is up to 5 ok? | Is 5 ok?
+Is Alice in by 5? | Is Alice in at 5?
+Who is Henry I? | Who is Henry?
+What's vitamin A? | What's vitamin?
+what's plan a? | what's plan?
+What's Plan I? | What's Plan A?
+Is it 3 – 4? | Is it 3 4?
+Is !x ok? | Is x ok?
+Is !flag set? | Is flag set?
+Which ones are in [0,1)? | Which ones are in [0,1]?
+Which are in (0,1)? | Which are in [0,1]?
+Is it 5'? | Is it 5"?
+Is it 5 " wide? | Is it 5 ' wide?
+Is 5! ok? | Is 5 ok?
+Who did Alice see? | Who saw Alice?
+How much does Alice weigh? | How much does Alice earn?
+What does Alice like? | What does Alice hate?
+What does Alice like? | What does Alice dislike?
+Where was Alice born? | Where did Alice die?
+When was Alice born? | When did Alice die?
+Who is Alice's boss? | Who is Alice's doctor?
+What is Alice's email? | What is Alice's phone?
+What is the capital of France? | What is the currency of France?
+What is the population of France? | What is the capital of France?
+Is the freezer at minus 5? | Is the freezer at 5?
+Is zip 01234 in Massachusetts? | Is zip 1234 in Massachusetts?
+Is the budget negative 5 million? | Is the budget 5 million?
+Does Alice pay approximately 5 euros? | Does Alice pay 5 euros?
+Does Alice pay about 5 euros? | Does Alice pay 5 euros?
+Does Alice pay up to 5 euros? | Does Alice pay 5 euros?
+Is the floor 5' long? | Is the floor 5" long?
+Is the floor 5' long? | Is the floor 5 long?
+Does Alice live on 5th Avenue? | Does Alice live on 5 Avenue?
+Is the meeting by 5? | Is the meeting at 5?
+What room is red? | What room is blue?
+Was Alice called? | Did Alice call?
+Who was called? | Who called?
+Who was paid? | Who paid?
+Does Alice work? | Where does Alice work?
+What does Alice pay? | Does Alice pay?
+Which foods contain vitamin a? | Which foods contain vitamin?
+Is it organ? | Is it organization?
+Is the university big? | Is the universe big?
+Is she the employer? | Is she the employee?
+Where did Alice live? | Where does Alice live?
+Should I buy it? | Can I buy it?
+Is it 0.5? | Is it .05?
+Is it 010-1234? | Is it 10-1234?
+Is it [0,1]? | Is it (0,1)?
+Is it [0, 1)? | Is it [0, 1]?
+from berlin to munich | to berlin from munich
+Is IT down? | Is it down?
+Is it the US? | Is it us?
+Which lamps light? | Which light lamps?
+Did the dog bite the man? | Did the man bite the dog?
+Are all here? | Are some here?
+Is this one mine? | Is that one mine?
+Who is older? | Who is younger?
+Did he get it or her? | Did he get it and her?
+Is it plus 5? | Is it minus 5?
+Are there 5 plus 5? | Are there 5?
+Is it there? | Is it here?
+Does Anna have the keys? | Does Anna want the keys?
+Do I have to pay? | Do I pay?
+Is Anna as tall as Bob? | Is Anna tall Bob?
+Is it dear? | Is it dearer?
+Is it fast? | Is it faster?
+Is it the fastest? | Is it fast?
+Is it used? | Is it useful?
+Who is the news for? | Who is the new for?
+Is it 5 to 10? | Is it 10?
+Is the door opening? | Is the door opened?
+What is Alice eating? | What is eating Alice?
+Who does Alice love? | Who loves Alice?
+Who did Bob call? | Who called Bob?
+Whom does Alice like? | Who likes Alice?
+Did he not go? | Did he go?
+Would Ana go? | Will Ana go?
+Is Ana to pay? | Is Ana paying?
+When did it start? | When did it restart?
+Why is it so? | Why is it?
+Are we there yet? | Are we there?
+What is the weather in red room of the hotel? | What is the weather in blue room of the hotel?
+Is the temperature in the freezer minus 5? | Is the temperature in the freezer 5?
+Which train goes from berlin to munich? | Which train goes from munich to berlin?
+What is the PIN of the safe, 0012? | What is the PIN of the safe, 12?
+Does King Henry I own the castle? | Does King Henry own the castle?
+Is the table 5' long? | Is the table 5" long?
+Is the interval [0,1) open? | Is the interval [0,1] open?
+Do we ship up to 5 units for free? | Do we ship 5 units for free?
+Can Alice or Bob sign the contract? | Can Alice and Bob sign the contract?
+Which products are unavailable? | Which products are available?
+Is the ticket nonrefundable? | Is the ticket refundable?
+Is it 007? | Is it 7?
+Does Alice have a car? | Does Alice do a car?
+What does Alice have? | What does Alice do?
+What did Bob have? | What did Bob do?
+What is Alice doing? | What is Alice having?
+What is Alice? | What does Alice do?
+What is Alice? | Who is Alice?
+Is any dog here? | Is the dog here?
+Thank Alice? | Alice?
+Who did Bob thank? | Who did Bob?
+What does 'hello' mean? | What does 'please' mean?
+What does hello mean in French? | What does thanks mean in French?
+How do you say please in German? | How do you say hello in German?
+What is that? | What is this?
+Whose is it? | Who is it?
+Would Alice pay? | Did Alice pay?
+Is Bob in or out? | Is Bob in?
 """
 
 SAME = """
@@ -189,7 +318,6 @@ Where does Alice live? | Where does Alice live, please?
 Where does Alice live? | I'd like to know where Alice lives.
 Where does Alice live? | I was wondering where Alice lives
 Please tell me the WiFi password. | What's the WiFi password?
-What is the password for the guest network? | What's the guest network password?
 Remind me of the WiFi password | What's the WiFi password?
 We feed 2 cats | We feed two cats
 We feed 2 cats. | Do we feed 2 cats?
@@ -209,7 +337,6 @@ Do we meet at 5 p.m.? | Do we meet at 5 pm
 Is it on May 3rd? | It is on May 3?
 Is it on 2022-05-03? | It's on 2022-5-3?
 Is it at 09:30? | Is it at 9:30?
-Is it 007? | Is it 7?
 Is it −5 degrees? | Is it -5 degrees?
 Is it –5 degrees? | Is it -5 degrees?
 Is it ５ degrees? | Is it 5 degrees?
@@ -251,8 +378,32 @@ Wo wohnt Anna? | wo wohnt Anna
 ¿Dónde vive Ana? | Dónde vive Ana
 東京の天気は? | 東京の天気は？
 Где живёт Аня? | где живёт Аня?
-Does Alice, my sister, like tea? | Does my sister Alice like tea?
 Is the well-known café open? | Is the well known café open?
+Is the 'plan' good? | Is the plan good?
+Alice's key? | Alices key?
+What's Alice's key? | What is Alice's key?
+Who'll pay? | Who will pay?
+They're late? | They are late?
+It is on 3rd of May? | It is on 3 of May?
+Is it on the 3rd May? | Is it on the 3 May?
+I can't go | I cannot go
+I can't go | I can not go
+I cant go | I can not go
+He won't go | He will not go
+Shan't we go? | Shall we not go?
+What time is the show? | When is the show?
+Is "it's 5" right? | Is it's 5 right?
+Is the file "page 5" here? | Is the file page 5 here?
+Are the studies done? | Is the study done?
+IS IT A DOG? | Is it a dog?
+ISN'T IT LATE? | Isn't it late?
+Is it Chris' dog? | Is it Chris dog?
+Could you please list the open tickets? | list the open tickets
+Which universities are big? | Which university is big?
+Thanks! Where is the bus? | Where is the bus?
+Hey! Thanks, where is the bus? | Where is the bus?
+Ok, hello, is it late? | Is it late?
+They've paid | They have paid
 """
 
 

@@ -107,7 +107,9 @@ def test_a_near_question_with_its_answer_counts_beside_a_nearer_one_without() ->
     session = new_session()
     ask(session, answered=False)
     near = asked().vector + 0.1 * said("anything").vector
-    paraphrase = EncodedText("What was the code?", (near / np.linalg.norm(near)).astype(np.float32))
+    paraphrase = EncodedText(
+        "Please, what is the code", (near / np.linalg.norm(near)).astype(np.float32)
+    )
     play(session, message=paraphrase)
     play(session, response=said("The code is 42."))
     assert familiar(session, asked()) == (1.0, True)

@@ -103,6 +103,16 @@ def test_options_that_cannot_be_meant(query: str, reason: str) -> None:
         read_database_url(f"postgresql://h/db?{query}")
 
 
+@pytest.mark.parametrize("option", ["password", "Password", "sslpassword", "pasword", "passwort"])
+@pytest.mark.parametrize("rest", ["Secret=3", "sslmod=3", "hunter", "a.b=&Secret=x", "=Secret"])
+def test_no_piece_of_a_password_in_the_query_is_shown(option: str, rest: str) -> None:
+    for url in ("postgresql://u@h:1/db", "sqlite:///x.db"):
+        with pytest.raises(ValueError, match="option") as raised:
+            read_database_url(f"{url}?{option}=hunter&{rest}")
+        for piece in ("Secret", "sslmod", "hunter"):
+            assert piece not in str(raised.value)
+
+
 @pytest.mark.parametrize(
     ("url", "path"),
     [
