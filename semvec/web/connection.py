@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
+from time import perf_counter
 from typing import cast
 
 import orjson
@@ -34,6 +35,12 @@ PARSED_EARLY = 1024
 
 READ_PIECE = 16 * 1024
 """Bytes of a body that are parsed at once; they may contain the head of the next request."""
+
+CHUNKED_PIECE = 4 * 1024
+"""The same of a body in chunks, each of which is work, and may be of one byte."""
+
+PARSING_TURN_S = 0.001
+"""How long a connection parses before others have the event loop."""
 
 FRAMING_BYTES = 64 * 1024
 FRAMING_PER_BYTE = 8
@@ -88,6 +95,8 @@ class HttpConnection(web.RequestHandler):
         "_refused_body",
         "_stalled",
         "_timer",
+        "_turn",
+        "_unparsed",
     )
 
     def __init__(
@@ -121,6 +130,8 @@ class HttpConnection(web.RequestHandler):
         self._head_parsed, self._head_refused = 0, False
         self._last_bytes = b""
         self._queued = 0
+        self._unparsed = b""
+        self._turn: asyncio.Handle | None = None
 
     @classmethod
     def factory(
@@ -150,23 +161,62 @@ class HttpConnection(web.RequestHandler):
         self._unwatch()
         self._flow()
         self._head.take()
+        self._unparsed = b""
+        if self._turn is not None:
+            self._turn.cancel()
         request = self._current_request
         super().connection_lost(exc)
         if isinstance(request, web.Request) and (task := request.get(TASK)) is not None:
             task.abandon()
 
     def data_received(self, data: bytes) -> None:
-        if not data or self._upgraded or self._buffer_paused:
+        """Parse what has come, but not for long: the rest waits, and reading is paused. What the
+        parser has kept itself, which is a piece at most, is parsed on by empty `data`."""
+        if not data:
             self._parse(data)
             return
-        while data and not self._takes_no_more():
-            if self._body is not None:
-                data = self._parse_some(data, READ_PIECE)
-            elif self._head or self._head_parsed + len(data) > PARSED_EARLY:
-                data = self._large_head(data)
-            else:
-                data = self._parse_some(data, PARSED_EARLY)
-        self._discarded += len(data)
+        self._unparsed += data
+        if self._turn is None and not (self._reading_paused or self._buffer_paused):
+            self._parse_on()
+
+    def _parse_on(self) -> None:
+        data, self._unparsed = self._unparsed, b""
+        end = perf_counter() + PARSING_TURN_S
+        while data and not (self._takes_no_more() or self._reading_paused or self._buffer_paused):
+            data = self._parse_next(data)
+            if perf_counter() > end:
+                break
+        if self._takes_no_more():
+            self._discarded += len(data)
+        elif data:
+            self._unparsed = data
+            self._pause_transport_reading()
+            if not (self._reading_paused or self._buffer_paused):
+                self._resume_transport_reading()
+
+    def _take_turn(self) -> None:
+        self._turn = None
+        self._parse_on()
+        if not (self._unparsed or self._reading_paused or self._buffer_paused):
+            super()._resume_transport_reading()
+
+    def _parse_next(self, data: bytes) -> bytes:
+        """Parse a piece; what is left."""
+        if self._upgraded:
+            return self._parse_some(data, len(data))
+        if self._body is not None:
+            return self._parse_some(data, CHUNKED_PIECE if self._chunked else READ_PIECE)
+        if self._head or self._head_parsed + len(data) > PARSED_EARLY:
+            return self._large_head(data)
+        return self._parse_some(data, PARSED_EARLY)
+
+    def _resume_transport_reading(self) -> None:
+        """Not before what has come is parsed, for which the event loop has to come round again: a
+        reader resumes this in the midst of its own work."""
+        if not self._unparsed:
+            super()._resume_transport_reading()
+        elif self._turn is None:
+            self._turn = self._loop.call_soon(self._take_turn)
 
     def _takes_no_more(self) -> bool:
         refused = self._head_refused or self._refused_body is not None
@@ -301,7 +351,7 @@ class HttpConnection(web.RequestHandler):
             self._give_up_head()
 
     def _waits_for_us(self) -> bool:
-        if self._reading_paused or self._buffer_paused:
+        if self._reading_paused or self._buffer_paused or self._unparsed:
             return True
         return self._body is None and (self._current_request is not None or bool(self._messages))
 

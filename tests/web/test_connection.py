@@ -3,13 +3,14 @@ import contextlib
 import json
 import logging
 import socket
+from collections import Counter
 from collections.abc import AsyncIterator
 
 import pytest
 from aiohttp import web
 
 from semvec.web.body import read_body
-from semvec.web.connection import HttpConnection
+from semvec.web.connection import CHUNKED_PIECE, HttpConnection
 from semvec.web.connection_limiter import ConnectionLimiter
 from tests.web.edged import edged
 
@@ -253,6 +254,33 @@ async def test_a_body_in_chunks_of_one_byte_is_read(address: Address) -> None:
     _, body = await answer_to(reader)
     assert body == b"100000"
     writer.close()
+
+
+async def test_a_body_in_small_chunks_lets_others_have_the_event_loop(
+    address: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a turn of no length, each is a piece."""
+    loop, turn, parsed = asyncio.get_running_loop(), 0, Counter[int]()
+    parse = HttpConnection._parse
+
+    def count_turns() -> None:
+        nonlocal turn
+        turn += 1
+        loop.call_soon(count_turns)
+
+    def record(connection: HttpConnection, data: bytes) -> None:
+        parsed[turn] += len(data)
+        parse(connection, data)
+
+    monkeypatch.setattr(HttpConnection, "_parse", record)
+    monkeypatch.setattr("semvec.web.connection.PARSING_TURN_S", 0.0)
+    reader, writer = await asyncio.open_connection(*address)
+    loop.call_soon(count_turns)
+    writer.write(CHUNKED + b"1\r\na\r\n" * 50_000 + b"0\r\n\r\n" + GET)
+    assert (await answer_to(reader))[1] == b"50000"
+    assert (await answer_to(reader))[1] == b"done"
+    writer.close()
+    assert max(parsed.values()) <= CHUNKED_PIECE
 
 
 async def test_requests_that_wait_behind_another_are_all_answered_and_read_by_and_by(
