@@ -284,11 +284,11 @@ from multidict import CIMultiDict
 from semvec.addresses import Networks, client_network
 from semvec.limits.limiter import open_limiter
 from semvec.settings import Settings
-from semvec.web.middleware.client import client_address, hop_reader
+from semvec.web.middleware.client import client_address, proxy_header_reader
 
 async def main():
     limiter = open_limiter(Settings(memory_bytes=1))
-    read_hop = hop_reader(Networks.parse("127.0.0.1"))
+    read_hop = proxy_header_reader(Networks.parse("127.0.0.1"))
     resident = psutil.Process().memory_info
     before = resident().rss
     for number in range(1_000_000):
