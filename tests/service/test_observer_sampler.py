@@ -286,12 +286,17 @@ async def test_of_two_servers_one_takes_each_sample(postgres_url: str) -> None:
             await region(one, "r", f"c-{subject}", owner=subject)
             await observe(one, "r", owner=subject)
             await put(one, f"c-{subject}", drift_phase="drifted")
-        clock.now += 30.0
-        shares = await asyncio.gather(
-            *(each.sampling.take_due() for each in (one, other, one, other))
-        )
-        assert sum(shares) == len(subjects)
-        assert shares[0] + shares[2] > 0 < shares[1] + shares[3]
+        taken = [0, 0]
+        for _ in range(20):  # which server takes more depends on how the machine runs them
+            clock.now += 30.0
+            shares = await asyncio.gather(
+                *(each.sampling.take_due() for each in (one, other, one, other))
+            )
+            assert sum(shares) == len(subjects)
+            taken = [taken[0] + shares[0] + shares[2], taken[1] + shares[1] + shares[3]]
+            if all(taken):
+                break
+        assert all(taken)
         for subject in subjects:
             summary = await other.observer.summary(subject)
             assert (summary.last_sample_at, summary.anomaly_count) == (clock.now, 1)
